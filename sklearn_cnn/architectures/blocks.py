@@ -1,0 +1,349 @@
+"""Layers that every architecture is made of, for 1, 2 or 3 spatial dimensions."""
+
+from collections.abc import Callable, Sequence
+from math import prod
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+Size = int | Sequence[int]
+
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "elu": nn.ELU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+    "identity": nn.Identity,
+}
+
+#: Activations that never decrease: maximum pooling commutes with them.
+_MONOTONE = {"relu", "leaky_relu", "elu", "tanh", "sigmoid", "identity"}
+
+#: Number of weights above which a dense layer keeps to float32 at prediction.
+_MAX_EXACT_WEIGHTS = 1 << 18
+
+_CONVOLUTIONS = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
+_BATCH_NORMS = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
+_DROPOUTS = {1: nn.Dropout1d, 2: nn.Dropout2d, 3: nn.Dropout3d}
+_POOLS = {
+    "max": {1: nn.MaxPool1d, 2: nn.MaxPool2d, 3: nn.MaxPool3d},
+    "avg": {1: nn.AvgPool1d, 2: nn.AvgPool2d, 3: nn.AvgPool3d},
+}
+_GLOBAL_POOLS = {
+    "max": {1: nn.AdaptiveMaxPool1d, 2: nn.AdaptiveMaxPool2d, 3: nn.AdaptiveMaxPool3d},
+    "avg": {1: nn.AdaptiveAvgPool1d, 2: nn.AdaptiveAvgPool2d, 3: nn.AdaptiveAvgPool3d},
+}
+
+
+def per_axis(size: Size, n_dims: int, name: str) -> tuple[int, ...]:
+    """Repeat an integer for every spatial axis, or check a sequence.
+
+    Parameters
+    ----------
+    size : int or sequence of int
+        What the user gave.
+    n_dims : int
+        Number of spatial axes.
+    name : str
+        Name of the parameter, for the error message.
+
+    Returns
+    -------
+    sizes : tuple of int
+
+    Raises
+    ------
+    ValueError
+        If a sequence has not ``n_dims`` entries of at least 1.
+    """
+    sizes = (size,) * n_dims if isinstance(size, int) else tuple(size)
+    if len(sizes) != n_dims or any(s < 1 for s in sizes):
+        raise ValueError(
+            f"{name}={size!r} must be a positive int or a sequence of {n_dims} of "
+            f"them, one for each spatial axis of X."
+        )
+    return sizes
+
+
+def convolved_shape(
+    shape: tuple[int, ...],
+    kernel_size: tuple[int, ...],
+    stride: tuple[int, ...],
+    padding: str,
+) -> tuple[int, ...]:
+    """Spatial shape of a convolution's output [1]_.
+
+    Parameters
+    ----------
+    shape, kernel_size, stride : tuple of int
+        One entry per spatial axis.
+    padding : {"same", "valid"}
+        "same" pads with zeros so that a stride of 1 keeps the shape.
+
+    Returns
+    -------
+    shape : tuple of int
+        An entry is 0 or less where the kernel is larger than the input.
+
+    References
+    ----------
+    .. [1] V. Dumoulin and F. Visin, "A guide to convolution arithmetic for deep
+       learning", 2016, https://arxiv.org/abs/1603.07285
+    """
+    if padding == "same":
+        return tuple(-(-n // s) for n, s in zip(shape, stride, strict=True))
+    return tuple(
+        (n - k) // s + 1 for n, k, s in zip(shape, kernel_size, stride, strict=True)
+    )
+
+
+class Convolution(nn.Sequential):
+    """A convolution with "same" or "valid" padding, whatever its stride.
+
+    Parameters
+    ----------
+    n_dims : {1, 2, 3}
+        Number of spatial axes.
+    in_channels, out_channels : int
+        Number of input channels and of filters.
+    kernel_size, stride : tuple of int
+        One entry per spatial axis.
+    padding : {"same", "valid"}
+        "same" gives ``ceil(n / stride)`` outputs along an axis of length n.
+    bias : bool
+        Whether the filters have an additive term.
+    """
+
+    def __init__(
+        self,
+        n_dims: int,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: tuple[int, ...],
+        stride: tuple[int, ...],
+        padding: str,
+        bias: bool,
+    ) -> None:
+        super().__init__()
+        before = [(k - 1) // 2 if padding == "same" else 0 for k in kernel_size]
+        after = [k // 2 if padding == "same" else 0 for k in kernel_size]
+        if before != after:  # an even kernel needs one more zero at the end
+            widths = [w for pair in zip(before, after, strict=True) for w in pair]
+            # torch counts the last axis first
+            pairs = [widths[i : i + 2] for i in range(0, len(widths), 2)][::-1]
+            self.pad = _ZeroPad([w for pair in pairs for w in pair])
+            before = [0] * n_dims
+        self.conv = _CONVOLUTIONS[n_dims](
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride=stride,
+            padding=tuple(before),
+            bias=bias,
+        )
+
+
+class _ZeroPad(nn.Module):
+    def __init__(self, widths: list[int]) -> None:
+        super().__init__()
+        self.widths = widths
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.pad(x, self.widths)
+
+    def extra_repr(self) -> str:
+        return str(self.widths)
+
+
+class Dense(nn.Linear):
+    """A dense layer whose predictions do not depend on the batch they came in.
+
+    Matrix products take another path for another number of rows and then differ in
+    the last bits of float32. At prediction a small layer therefore computes, and
+    returns, float64: one row alone gets what it gets among others.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Multiply and add.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n_samples, in_features)
+            Features.
+
+        Returns
+        -------
+        y : Tensor of shape (n_samples, out_features)
+            float64 when predicting in float32 on a CPU with a layer of moderate size,
+            otherwise of the dtype of ``x``.
+        """
+        exact = (
+            not self.training
+            and x.device.type == "cpu"
+            and not torch.is_autocast_enabled("cpu")
+            and self.weight.numel() <= _MAX_EXACT_WEIGHTS
+        )
+        if not exact:
+            return F.linear(x.to(self.weight.dtype), self.weight, self.bias)
+        bias = None if self.bias is None else self.bias.double()
+        return F.linear(x.double(), self.weight.double(), bias)
+
+
+def normalization(kind: str | None, n_dims: int, n_channels: int) -> list[nn.Module]:
+    """Layers that normalise feature maps: one, or none.
+
+    Parameters
+    ----------
+    kind : {"batch", "layer"} or None
+        "batch" is batch normalisation [1]_; "layer" normalises every sample by itself
+        over channels and space [2]_, so that it works on batches of any size.
+    n_dims : {1, 2, 3}
+        Number of spatial axes.
+    n_channels : int
+        Number of feature maps.
+
+    Returns
+    -------
+    layers : list of torch.nn.Module
+
+    References
+    ----------
+    .. [1] S. Ioffe and C. Szegedy, "Batch normalization", ICML 2015.
+    .. [2] J. Ba, J. Kiros and G. Hinton, "Layer normalization", 2016.
+    """
+    if kind == "batch":
+        return [_BATCH_NORMS[n_dims](n_channels)]
+    if kind == "layer":
+        return [nn.GroupNorm(1, n_channels)]
+    return []
+
+
+def activation_layer(name: str) -> nn.Module:
+    """Make an activation by its name.
+
+    Parameters
+    ----------
+    name : str
+        A key of ``ACTIVATIONS``.
+
+    Returns
+    -------
+    layer : torch.nn.Module
+    """
+    return ACTIVATIONS[name]()
+
+
+class ConvBlock(nn.Sequential):
+    """Convolution, then pooling, normalisation and activation.
+
+    Parameters
+    ----------
+    n_dims : {1, 2, 3}
+        Number of spatial axes.
+    in_channels, out_channels : int
+        Number of input channels and of filters.
+    kernel_size, stride : tuple of int
+        One entry per spatial axis.
+    padding : {"same", "valid"}
+        Padding of the convolution.
+    activation : str
+        A key of ``ACTIVATIONS``.
+    norm : {"batch", "layer"} or None
+        Normalisation between convolution and activation.
+    pooling : {"max", "avg"} or None
+        Whether the block ends at half the resolution.
+    conv_dropout : float
+        Probability of dropping a whole feature map in training.
+    """
+
+    def __init__(
+        self,
+        n_dims: int,
+        in_channels: int,
+        out_channels: int,
+        *,
+        kernel_size: tuple[int, ...],
+        stride: tuple[int, ...],
+        padding: str,
+        activation: str,
+        norm: str | None,
+        pooling: str | None = None,
+        conv_dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        # normalisation subtracts the mean: a bias before it would have no effect
+        self.conv = Convolution(
+            n_dims, in_channels, out_channels, kernel_size, stride, padding, norm is None
+        )
+        pool = [("pool", _POOLS[pooling][n_dims](2))] if pooling else []
+        rest: list[tuple[str, nn.Module]] = [
+            *(("norm", layer) for layer in normalization(norm, n_dims, out_channels)),
+            ("activation", activation_layer(activation)),
+        ]
+        # max pooling commutes with a monotone activation, and pooling first leaves a
+        # quarter of the values to normalise and to activate
+        early = pooling == "max" and activation in _MONOTONE
+        for name, layer in (*pool, *rest) if early else (*rest, *pool):
+            self.add_module(name, layer)
+        if conv_dropout:
+            self.dropout = _DROPOUTS[n_dims](conv_dropout)
+
+
+class Head(nn.Sequential):
+    """From feature maps to outputs: pooling over space, then dense layers.
+
+    Parameters
+    ----------
+    n_channels : int
+        Number of feature maps.
+    spatial_shape : tuple of int
+        Their shape.
+    n_outputs : int
+        Number of outputs.
+    global_pooling : {"avg", "max", "flatten"}
+        How space is summarised [1]_; "flatten" keeps every position apart.
+    hidden_layer_sizes : sequence of int
+        Width of every hidden dense layer.
+    activation : str
+        Activation of the hidden layers.
+    dropout : float
+        Probability of dropping an input of a dense layer in training [2]_.
+
+    References
+    ----------
+    .. [1] M. Lin, Q. Chen and S. Yan, "Network in network", ICLR 2014.
+    .. [2] N. Srivastava et al., "Dropout: a simple way to prevent neural networks from
+       overfitting", JMLR 15, 2014.
+    """
+
+    def __init__(
+        self,
+        n_channels: int,
+        spatial_shape: tuple[int, ...],
+        n_outputs: int,
+        *,
+        global_pooling: str,
+        hidden_layer_sizes: Sequence[int],
+        activation: str,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        n_features = n_channels
+        if global_pooling == "flatten":
+            n_features *= prod(spatial_shape)
+        else:
+            self.pool = _GLOBAL_POOLS[global_pooling][len(spatial_shape)](1)
+        self.flatten = nn.Flatten()
+        for i, width in enumerate(hidden_layer_sizes):
+            if dropout:
+                self.add_module(f"dropout{i}", nn.Dropout(dropout))
+            self.add_module(f"dense{i}", Dense(n_features, width))
+            self.add_module(f"activation{i}", activation_layer(activation))
+            n_features = width
+        if dropout:
+            self.dropout = nn.Dropout(dropout)
+        self.output = Dense(n_features, n_outputs)

@@ -1,0 +1,74 @@
+"""Trying a freshly built network on an empty image."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+_MULTIPLYING = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
+
+
+def probe(
+    module: nn.Module, n_channels: int, spatial_shape: tuple[int, ...], n_outputs: int
+) -> int:
+    """Check what a network returns, and count what a forward pass costs.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The network, on the CPU.
+    n_channels : int
+        Channels of the input.
+    spatial_shape : tuple of int
+        Length of every spatial axis of the input.
+    n_outputs : int
+        Expected number of outputs per sample.
+
+    Returns
+    -------
+    cost : int
+        Multiply-adds of the convolutions and dense layers, for one sample.
+
+    Raises
+    ------
+    ValueError
+        If the network fails, or returns another shape than ``(1, n_outputs)``.
+    """
+    cost = 0
+
+    def count(layer: nn.Module, inputs: Any, output: Tensor) -> None:
+        nonlocal cost
+        weight = layer.weight
+        assert isinstance(weight, Tensor)  # true of all types that are hooked
+        cost += output.numel() * weight.numel() // weight.shape[0]
+
+    layers = [m for m in module.modules() if isinstance(m, _MULTIPLYING)]
+    hooks = [layer.register_forward_hook(count) for layer in layers]
+    try:
+        with torch.inference_mode():
+            output = module.eval()(_empty_image(module, n_channels, spatial_shape))
+    except (RuntimeError, TypeError, IndexError) as error:
+        raise ValueError(
+            f"The network that architecture gives cannot process an input of shape "
+            f"{(1, n_channels, *spatial_shape)} (samples, channels, space): {error}"
+        ) from error
+    finally:
+        for hook in hooks:
+            hook.remove()
+    shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+    if shape != (1, n_outputs):
+        raise ValueError(
+            f"The network that architecture gives must return n_outputs={n_outputs} "
+            f"values per sample, a tensor of shape (1, {n_outputs}) for one sample, "
+            f"but it returns {shape}. Use the third argument of your callable as the "
+            "width of the last layer."
+        )
+    return cost
+
+
+def _empty_image(
+    module: nn.Module, n_channels: int, spatial_shape: tuple[int, ...]
+) -> Tensor:
+    parameter = next(module.parameters(), None)
+    dtype = torch.float32 if parameter is None else parameter.dtype
+    return torch.zeros(1, n_channels, *spatial_shape, dtype=dtype)

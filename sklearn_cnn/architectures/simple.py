@@ -1,0 +1,202 @@
+"""The default architecture: stages of convolutions, each followed by pooling."""
+
+from collections.abc import Sequence
+from math import floor, log2
+
+from torch import Tensor, nn
+
+from sklearn_cnn.architectures.blocks import (
+    ConvBlock,
+    Head,
+    Size,
+    convolved_shape,
+    per_axis,
+)
+from sklearn_cnn.architectures.registry import register
+
+#: Filters of the first stage by default; every later stage has twice as many ...
+_FIRST_WIDTH = 32
+#: ... up to this number.
+_MAX_WIDTH = 256
+
+
+@register("simple")
+class SimpleCNN(nn.Module):
+    """A plain convolutional network: every stage halves the resolution.
+
+    Parameters
+    ----------
+    n_channels : int
+        Channels of the input.
+    spatial_shape : tuple of int
+        Length of every spatial axis of the input.
+    n_outputs : int
+        Number of outputs.
+    filters : sequence of int or None
+        Number of filters of every stage; None chooses by the size of the input.
+    blocks_per_stage : int, sequence of int or None
+        Number of convolutions in every stage; None means 1.
+    kernel_size, stride : int or sequence of int
+        Of the convolutions; the stride is that of the first one of each stage.
+    padding : {"same", "valid"}
+        Of the convolutions.
+    activation, normalization : str
+        As in :class:`~sklearn_cnn.architectures.blocks.ConvBlock`.
+    pooling : {"max", "avg", "stride"} or None
+        How the resolution is halved between two stages; "stride" does it by a stride
+        of 2 in the first convolution of the later stage [1]_.
+    global_pooling, hidden_layer_sizes, dropout
+        As in :class:`~sklearn_cnn.architectures.blocks.Head`.
+    conv_dropout : float
+        Probability of dropping a feature map at the end of a stage.
+
+    References
+    ----------
+    .. [1] J. Springenberg et al., "Striving for simplicity: the all convolutional net",
+       ICLR 2015 workshop.
+    """
+
+    def __init__(
+        self,
+        n_channels: int,
+        spatial_shape: tuple[int, ...],
+        n_outputs: int,
+        *,
+        filters: Sequence[int] | None = None,
+        blocks_per_stage: Size | None = None,
+        kernel_size: Size = 3,
+        stride: Size = 1,
+        padding: str = "same",
+        activation: str = "relu",
+        normalization: str | None = "batch",
+        pooling: str | None = "max",
+        global_pooling: str = "avg",
+        hidden_layer_sizes: Sequence[int] = (),
+        dropout: float = 0.0,
+        conv_dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        n_dims = len(spatial_shape)
+        filters = default_filters(spatial_shape) if filters is None else filters
+        blocks = _blocks(blocks_per_stage, len(filters))
+        kernel = per_axis(kernel_size, n_dims, "kernel_size")
+        first_stride = per_axis(stride, n_dims, "stride")
+
+        self.stages = nn.Sequential()
+        shape = spatial_shape
+        for i, (width, n_blocks) in enumerate(zip(filters, blocks, strict=True)):
+            last_stage = i == len(filters) - 1
+            stage = nn.Sequential()
+            for j in range(n_blocks):
+                step = first_stride if j == 0 else (1,) * n_dims
+                if pooling == "stride" and j == 0 and i > 0:
+                    step = tuple(2 * s for s in step)
+                # global pooling takes over after the last stage
+                pools = j == n_blocks - 1 and not last_stage and pooling != "stride"
+                stage.append(
+                    ConvBlock(
+                        n_dims,
+                        n_channels,
+                        width,
+                        kernel_size=kernel,
+                        stride=step,
+                        padding=padding,
+                        activation=activation,
+                        norm=normalization,
+                        pooling=pooling if pools else None,
+                        conv_dropout=conv_dropout if j == n_blocks - 1 else 0.0,
+                    )
+                )
+                convolved = convolved_shape(shape, kernel, step, padding)
+                pooled = bool(pools and pooling)
+                _check_shape(spatial_shape, shape, convolved, pooled, i, kernel, padding)
+                shape = tuple(n // 2 for n in convolved) if pooled else convolved
+                n_channels = width
+            self.stages.append(stage)
+        self.head = Head(
+            n_channels,
+            shape,
+            n_outputs,
+            global_pooling=global_pooling,
+            hidden_layer_sizes=hidden_layer_sizes,
+            activation=activation,
+            dropout=dropout,
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Compute the outputs.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n_samples, n_channels, *spatial_shape)
+            Images.
+
+        Returns
+        -------
+        outputs : Tensor of shape (n_samples, n_outputs)
+        """
+        outputs: Tensor = self.head(self.stages(x))
+        return outputs
+
+
+def default_filters(spatial_shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Choose the number of filters of every stage from the size of the input.
+
+    Stages are added, each with twice the filters of the one before (32, 64, 128, then
+    256), as long as the smallest axis of the last feature map keeps 2 positions.
+
+    Parameters
+    ----------
+    spatial_shape : tuple of int
+        Length of every spatial axis.
+
+    Returns
+    -------
+    filters : tuple of int
+
+    Examples
+    --------
+    >>> from sklearn_cnn.architectures.simple import default_filters
+    >>> default_filters((8, 8)), default_filters((28, 28)), default_filters((1, 1))
+    ((32, 64, 128), (32, 64, 128, 256), (32,))
+    """
+    n_stages = max(1, min(5, floor(log2(min(spatial_shape)))))
+    return tuple(min(_MAX_WIDTH, _FIRST_WIDTH * 2**i) for i in range(n_stages))
+
+
+def _blocks(blocks_per_stage: Size | None, n_stages: int) -> tuple[int, ...]:
+    if blocks_per_stage is None or isinstance(blocks_per_stage, int):
+        return (blocks_per_stage or 1,) * n_stages
+    if len(blocks_per_stage) != n_stages:
+        raise ValueError(
+            f"blocks_per_stage={blocks_per_stage!r} must have one entry for each of "
+            f"the {n_stages} stages in filters, or be an int."
+        )
+    return tuple(blocks_per_stage)
+
+
+def _check_shape(
+    image: tuple[int, ...],
+    shape: tuple[int, ...],
+    convolved: tuple[int, ...],
+    pooled: bool,
+    stage: int,
+    kernel: tuple[int, ...],
+    padding: str,
+) -> None:
+    if min(convolved) >= (2 if pooled else 1):
+        return
+    where, problem = shape, f"is smaller than the {_times(kernel)} kernel"
+    remedy = "padding='same', a smaller kernel_size, "
+    if min(convolved) >= 1:
+        where, problem, remedy = convolved, "cannot be pooled by 2", ""
+    raise ValueError(
+        f"Images of {_times(image)} are too small for the stages in filters: at stage "
+        f"{stage + 1} the feature map of {_times(where)} {problem} "
+        f"(padding={padding!r}). Use {remedy}fewer stages in filters, pooling=None or "
+        "larger images."
+    )
+
+
+def _times(shape: tuple[int, ...]) -> str:
+    return "x".join(str(n) for n in shape)

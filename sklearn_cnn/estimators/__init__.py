@@ -1,0 +1,6 @@
+"""What users fit."""
+
+from sklearn_cnn.estimators.classifier import CNNClassifier
+from sklearn_cnn.estimators.regressor import CNNRegressor
+
+__all__ = ["CNNClassifier", "CNNRegressor"]

@@ -1,0 +1,570 @@
+"""What classifier and regressor share: parameters, and the story of a fit."""
+
+import copy
+from abc import ABCMeta, abstractmethod
+from contextlib import contextmanager
+from dataclasses import KW_ONLY, dataclass
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.callback import CallbackSupportMixin
+from sklearn.utils import check_consistent_length
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sklearn_cnn import architectures, images, training
+from sklearn_cnn.estimators._callbacks import EpochTasks
+from sklearn_cnn.estimators._recipe import default_batch_size, default_max_iter
+from sklearn_cnn.estimators._samples import Samples, Seeds
+from sklearn_cnn.estimators._sklearn import (
+    Interval,
+    Options,
+    StrOptions,
+    check_sample_weight,
+    fit_context,
+)
+
+#: Parameters that shape the network; each architecture obeys some of them.
+_NETWORK_PARAMETERS = (
+    "filters",
+    "blocks_per_stage",
+    "kernel_size",
+    "stride",
+    "padding",
+    "activation",
+    "normalization",
+    "pooling",
+    "global_pooling",
+    "hidden_layer_sizes",
+    "dropout",
+    "conv_dropout",
+)
+
+_POSITIVE = Interval(Integral, 1, None, closed="left")
+_PROBABILITY = Interval(Real, 0, 1, closed="left")
+
+
+@dataclass(eq=False, repr=False)
+class BaseCNN(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
+    """Parameters and training of a convolutional network; subclasses know targets."""
+
+    architecture: Any = "simple"
+    _: KW_ONLY
+    filters: Any = None
+    blocks_per_stage: Any = None
+    kernel_size: Any = 3
+    stride: Any = 1
+    padding: str = "same"
+    activation: str = "relu"
+    normalization: str | None = "batch"
+    pooling: str | None = "max"
+    global_pooling: str = "avg"
+    hidden_layer_sizes: Any = ()
+    dropout: float = 0.0
+    conv_dropout: float = 0.0
+    input_shape: Any = None
+    spatial_dims: Any = "auto"
+    data_format: str = "channels_last"
+    input_scaling: str | None = "standardize"
+    weight_decay: Any = 0.01
+    optimizer: str = "adamw"
+    learning_rate: float = 0.01
+    momentum: float = 0.9
+    lr_schedule: str = "one_cycle"
+    batch_size: Any = "auto"
+    max_iter: Any = "auto"
+    early_stopping: bool = False
+    validation_fraction: float = 0.1
+    n_iter_no_change: int = 10
+    tol: float = 1e-4
+    warm_start: bool = False
+    device: str = "auto"
+    precision: str = "auto"
+    compile: bool = False
+    callbacks: list | None = None
+    random_state: Any = None
+    verbose: int = 0
+
+    _parameter_constraints: ClassVar[dict] = {
+        "architecture": [str, callable],
+        "filters": ["array-like", None],
+        "blocks_per_stage": [_POSITIVE, "array-like", None],
+        "kernel_size": [_POSITIVE, "array-like"],
+        "stride": [_POSITIVE, "array-like"],
+        "padding": [StrOptions({"same", "valid"})],
+        "activation": [StrOptions(set(architectures.ACTIVATIONS))],
+        "normalization": [StrOptions({"batch", "layer"}), None],
+        "pooling": [StrOptions({"max", "avg", "stride"}), None],
+        "global_pooling": [StrOptions({"avg", "max", "flatten"})],
+        "hidden_layer_sizes": ["array-like"],
+        "dropout": [_PROBABILITY],
+        "conv_dropout": [_PROBABILITY],
+        "input_shape": ["array-like", None],
+        "spatial_dims": [StrOptions({"auto"}), Options(Integral, {1, 2, 3})],
+        "data_format": [StrOptions({"channels_last", "channels_first"})],
+        "input_scaling": [StrOptions({"standardize"}), None],
+        "weight_decay": [Interval(Real, 0, None, closed="left"), "array-like"],
+        "optimizer": [StrOptions(set(training.OPTIMIZERS))],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "momentum": [_PROBABILITY],
+        "lr_schedule": [StrOptions(set(training.SCHEDULES))],
+        "batch_size": [StrOptions({"auto"}), _POSITIVE],
+        "max_iter": [StrOptions({"auto"}), _POSITIVE],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [_POSITIVE],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "warm_start": ["boolean"],
+        "device": [str],
+        "precision": [StrOptions({"auto", "float32", "bfloat16", "float64"})],
+        "compile": ["boolean"],
+        "callbacks": [list, None],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    # --- fitting ----------------------------------------------------------------
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        X,
+        y,
+        sample_weight=None,
+        X_val=None,
+        y_val=None,
+        sample_weight_val=None,
+    ):
+        """Train the network.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Signals (n, length), images (n, height, width[, channels]), volumes
+            (n, depth, height, width, channels), or flat rows with ``input_shape``. Of
+            any real dtype, which is kept in memory; also a DataFrame, a list of arrays,
+            a :class:`numpy.memmap` or a torch tensor. Never changed or copied whole.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How much each sample counts in the loss, in the statistics of
+            ``input_scaling`` and in validation. A weight of 0 removes the sample.
+        X_val : array-like of shape (n_validation_samples, ...), default=None
+            Images to validate on after every epoch. None validates only with
+            ``early_stopping=True``, on a part of ``X``.
+        y_val : array-like of shape (n_validation_samples, ...), default=None
+            Their targets.
+        sample_weight_val : array-like of shape (n_validation_samples,), default=None
+            Their weights.
+
+        Returns
+        -------
+        self : estimator instance
+            Fitted.
+
+        Raises
+        ------
+        ValueError
+            If data or parameters do not fit; the estimator is then left as it was.
+
+        Warns
+        -----
+        sklearn.exceptions.ConvergenceWarning
+            If the loss becomes NaN or infinite. Training then ends, and the last
+            weights with a finite loss stay.
+        UserWarning
+            If flat rows that look like images are read as signals.
+        """
+        validation = (X_val, y_val, sample_weight_val)
+        with self._unchanged_on_error():
+            return self._fit(X, y, sample_weight, validation, resume=self.warm_start)
+
+    def _fit(
+        self, X, y, sample_weight, validation, *, resume, partial=False, classes=None
+    ):
+        resume = resume and hasattr(self, "net_")
+        samples = self._check_samples(
+            X, y, sample_weight, reset=not resume, classes=classes
+        )
+        seeds = Seeds.draw(self.random_state, self.n_iter_ if resume else 0)
+        held_out = self._check_validation(validation)
+        if held_out is None and self.early_stopping and not partial:
+            samples, held_out = samples.hold_out(self, seeds.split)
+        epochs = 1 if partial else self._n_epochs(samples)
+        net = self.net_ if resume else self._build_net(samples, seeds)
+        self._configure(net, keep_optimizer=resume and partial, constant=partial)
+        context, data = self._begin_task(X, y, sample_weight, epochs)
+        held_out = held_out and self._held_out(net, held_out)
+        with training.reproducible(seeds.torch, net.device, net.step_cost):
+            net.train(
+                self._batches(net, samples, shuffle=np.random.default_rng(seeds.order)),
+                held_out,
+                epochs=epochs,
+                monitors=self._monitors(epochs, held_out, context, data),
+            )
+        self.net_ = net
+        context.call_on_fit_task_end(
+            estimator=self, reconstruction_attributes={}, **data
+        )
+        return self
+
+    def _partial_fit(self, X, y, sample_weight, classes=None):
+        no_validation = (None, None, None)
+        with self._unchanged_on_error():
+            return self._fit(
+                X,
+                y,
+                sample_weight,
+                no_validation,
+                resume=True,
+                partial=True,
+                classes=classes,
+            )
+
+    @contextmanager
+    def _unchanged_on_error(self):
+        def learned():
+            return {k: v for k, v in vars(self).items() if _is_learned(k)}
+
+        before = learned()
+        try:
+            yield
+        except BaseException:
+            for name in learned():
+                delattr(self, name)
+            vars(self).update(before)
+            raise
+
+    # --- checking data ----------------------------------------------------------
+
+    def _check_samples(self, X, y, sample_weight, *, reset, classes=None):
+        array, layout = self._check_images(X, reset=reset, min_samples=2)
+        if reset:
+            self.input_shape_ = layout.shape
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is "
+                "None."
+            )
+        weights = None
+        if sample_weight is not None:
+            weights = check_sample_weight(
+                sample_weight, array, dtype=np.float64, ensure_non_negative=True
+            )
+        rows = np.arange(len(array)) if weights is None else np.flatnonzero(weights)
+        if len(rows) < 2:
+            raise ValueError(
+                f"sample_weight leaves n_samples={len(rows)} with a positive weight, "
+                "while a minimum of 2 is required."
+            )
+        targets = self._encode_targets(y, array, rows, reset=reset, classes=classes)
+        return Samples(array, layout, rows, targets, weights)
+
+    def _check_images(self, X, *, reset, min_samples=1):
+        X = images.as_array(X)
+        if not hasattr(X, "ndim"):
+            X = _nested_lists(X)
+        if X.ndim > 2:
+            array = images.check_image_array(X, estimator=self)
+        else:
+            array = validate_data(
+                self, X, dtype="numeric", reset=reset, ensure_min_samples=min_samples
+            )
+        if len(array) < min_samples:
+            raise ValueError(
+                f"Found array with {len(array)} sample(s) (shape={array.shape}) while "
+                f"a minimum of {min_samples} is required by {type(self).__name__}."
+            )
+        layout = images.read_layout(
+            array.shape,
+            input_shape=self.input_shape,
+            spatial_dims=self.spatial_dims,
+            data_format=self.data_format,
+        )
+        if not reset:
+            self._require_fitted_layout(layout)
+            return array, layout
+        if array.ndim > 2:
+            self.n_features_in_ = layout.n_features
+            vars(self).pop("feature_names_in_", None)
+        elif self.input_shape is None and self.spatial_dims == "auto":
+            images.warn_if_flat_images(array.shape[1])
+        return array, layout
+
+    def _require_fitted_layout(self, layout):
+        if layout.shape != self.input_shape_:
+            raise ValueError(
+                f"X has {layout.kind} of shape {layout.shape}, but "
+                f"{type(self).__name__} was fitted on shape {self.input_shape_}. Bring "
+                "them to that shape (resize, or convert the channels) or fit again."
+            )
+
+    def _check_validation(self, validation):
+        X, y, sample_weight = validation
+        if X is None and y is None and sample_weight is None:
+            return None
+        if X is None or y is None:
+            missing = "X_val" if X is None else "y_val"
+            raise ValueError(
+                f"{missing} is None: validation needs both X_val and y_val."
+            )
+        try:
+            return self._check_samples(X, y, sample_weight, reset=False)
+        except ValueError as error:
+            raise ValueError(f"X_val, y_val or sample_weight_val: {error}") from error
+
+    @abstractmethod
+    def _encode_targets(self, y, array, rows, *, reset, classes=None):
+        """Check y and turn it into numbers, one row per row of ``array``."""
+
+    # --- building and training --------------------------------------------------
+
+    def _build_net(self, samples, seeds):
+        layout = samples.layout
+        device = training.resolve_device(self.device)
+        parameters = {name: _plain(getattr(self, name)) for name in _NETWORK_PARAMETERS}
+        _check_sizes(parameters)
+        with training.reproducible(seeds.torch, device):
+            module = architectures.build(
+                self.architecture,
+                layout.n_channels,
+                layout.spatial_shape,
+                self.n_outputs_,
+                parameters,
+                {name: getattr(type(self), name) for name in _NETWORK_PARAMETERS},
+            )
+            cost = architectures.probe(
+                module, layout.n_channels, layout.spatial_shape, self.n_outputs_
+            )
+        batch_size = self._batch_size(samples)
+        step_cost = cost * min(batch_size, len(samples.rows))
+        precision = training.resolve_precision(self.precision, device, step_cost)
+        mean = scale = None
+        if self.input_scaling == "standardize":
+            mean, scale = samples.channel_statistics()
+        self._fit_target_scaling(samples)
+        net = training.CNNNet(
+            module,
+            self._make_loss(),
+            training.Preparation(
+                layout, mean, scale, training.dtype_of(precision), device
+            ),
+            precision=precision,
+            prediction_precision=(
+                "float32" if self.precision == "auto" else self.precision
+            ),
+            batch_size=batch_size,
+            step_cost=step_cost,
+            device=device,
+            callbacks=copy.deepcopy(self.callbacks),
+            compile=self.compile,
+        )
+        self._configure(net)
+        return net.initialize()
+
+    def _configure(self, net, *, keep_optimizer=False, constant=False):
+        net.lr = self.learning_rate
+        net.schedule = "constant" if constant else self.lr_schedule
+        net.weight_decay = _plain(self.weight_decay)
+        net.optimizer = training.optimizer_factory(self.optimizer, self.momentum)
+        if net.initialized_ and not keep_optimizer:
+            net.initialize_optimizer()
+
+    def _batch_size(self, samples):
+        if self.batch_size == "auto":
+            return default_batch_size(len(samples.rows))
+        return self.batch_size
+
+    def _n_epochs(self, samples):
+        if self.max_iter == "auto":
+            return default_max_iter(len(samples.rows))
+        return self.max_iter
+
+    def _batches(self, net, samples, shuffle=None):
+        weights = self._loss_weights(samples)
+        if weights is not None:
+            # a mean of 1 over the training samples: the loss keeps its scale
+            weights = weights / weights[samples.rows].mean()
+        return training.Batches(
+            samples.images,
+            samples.rows,
+            net.prepare,
+            self._scale_targets(samples.targets),
+            weights,
+            batch_size=net.batch_size,
+            shuffle=shuffle,
+        )
+
+    def _held_out(self, net, samples):
+        def score(predictions):
+            weights = None if samples.weights is None else samples.weights[samples.rows]
+            return self._score_predictions(
+                samples.targets[samples.rows], predictions, weights
+            )
+
+        return training.HeldOut(self._batches(net, samples), score)
+
+    def _begin_task(self, X, y, sample_weight, epochs):
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        data = {"X": X, "y": y, "metadata": metadata}
+        context = self._init_callback_context(max_subtasks=epochs)
+        return context.call_on_fit_task_begin(estimator=self, **data), data
+
+    def _monitors(self, epochs, held_out, context, data):
+        monitors = [EpochTasks(self, context, **data)]
+        if self.early_stopping and held_out is not None:
+            monitors.append(training.EarlyStopping(self.n_iter_no_change, self.tol))
+        if self.verbose:
+            monitors.append(training.ProgressBar(epochs, type(self).__name__))
+        return monitors
+
+    def _loss_weights(self, samples):
+        return samples.weights
+
+    def _fit_target_scaling(self, samples):
+        """Learn how to scale targets; classes need none."""
+
+    def _scale_targets(self, targets):
+        return targets
+
+    @abstractmethod
+    def _make_loss(self):
+        """Make the loss that is minimised."""
+
+    @abstractmethod
+    def _score_predictions(self, targets, predictions, weights):
+        """Compute what ``score`` would give, from encoded targets."""
+
+    # --- prediction -------------------------------------------------------------
+
+    def _outputs(self, X):
+        check_is_fitted(self)
+        array, _ = self._check_images(X, reset=False)
+        outputs = self.net_.outputs(array)
+        if not np.isfinite(outputs).all():
+            bad = np.flatnonzero(~np.isfinite(outputs).all(axis=1))
+            raise ValueError(
+                f"The network gives NaN or infinity for {len(bad)} of {len(outputs)} "
+                f"samples, the first of them sample {bad[0]}. Its weights have "
+                "diverged, or X is far outside the range it was fitted on: fit with a "
+                "smaller learning_rate, or check the scale of X."
+            )
+        return outputs
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
+    # --- what training left -----------------------------------------------------
+
+    @property
+    def module_(self):
+        """The trained :class:`torch.nn.Module`."""
+        return self.net_.module_
+
+    @property
+    def history_(self):
+        """DataFrame of losses, score, learning rate and seconds of every epoch."""
+        import pandas as pd
+
+        names = {
+            "train_loss": "train_loss",
+            "valid_loss": "valid_loss",
+            "valid_score": "valid_score",
+            "learning_rate": "learning_rate",
+            "dur": "seconds",
+        }
+        rows = list(self.net_.history)
+        frame = pd.DataFrame(
+            {new: [row.get(old, np.nan) for row in rows] for old, new in names.items()},
+            dtype=float,
+        )
+        frame.index = pd.RangeIndex(1, len(rows) + 1, name="epoch")
+        return frame
+
+    @property
+    def loss_curve_(self):
+        """Training loss of every epoch."""
+        return [row["train_loss"] for row in self.net_.history]
+
+    @property
+    def validation_scores_(self):
+        """Validation score of every epoch; None where there was no validation."""
+        scores = [row.get("valid_score", np.nan) for row in self.net_.history]
+        return None if np.isnan(scores).all() else scores
+
+    @property
+    def n_iter_(self):
+        """Number of epochs trained."""
+        return len(self.net_.history)
+
+    @property
+    def _monitored_losses(self):
+        history = self.net_.history
+        name = "valid_loss" if any("valid_loss" in row for row in history) else None
+        losses = [row.get(name or "train_loss", np.inf) for row in history]
+        return np.nan_to_num(losses, nan=np.inf)
+
+    @property
+    def best_iter_(self):
+        """Epoch (from 1) of the smallest validation loss, or training loss."""
+        return int(np.argmin(self._monitored_losses)) + 1
+
+    @property
+    def best_loss_(self):
+        """Smallest validation loss; the training loss if there was no validation."""
+        return float(np.min(self._monitored_losses))
+
+    @property
+    def n_parameters_(self):
+        """Number of weights of the network."""
+        return sum(parameter.numel() for parameter in self.module_.parameters())
+
+    @property
+    def device_(self):
+        """Where the network was trained."""
+        return self.net_.device
+
+    @property
+    def precision_(self):
+        """In which precision the network was trained."""
+        return self.net_.precision
+
+
+def _is_learned(name):
+    return name.endswith("_") and not name.startswith("_")
+
+
+def _plain(value):
+    """Give sequences one type, so that they compare and store alike."""
+    if isinstance(value, np.ndarray | list | tuple):
+        return tuple(np.asarray(value).tolist())
+    return value
+
+
+def _check_sizes(parameters):
+    for name in ("filters", "hidden_layer_sizes", "blocks_per_stage"):
+        sizes = parameters[name]
+        if not isinstance(sizes, tuple):
+            continue
+        if any(not isinstance(size, int) or size < 1 for size in sizes) or (
+            name == "filters" and not sizes
+        ):
+            raise ValueError(
+                f"{name}={sizes!r} must be a sequence of positive integers, such as "
+                "(32, 64)."
+            )
+
+
+def _nested_lists(X):
+    if hasattr(X, "toarray"):  # sparse: scikit-learn's own message
+        return X
+    try:
+        return np.asarray(X)
+    except ValueError as error:
+        raise ValueError(
+            "X is a list whose items differ in shape. Bring all images to one shape "
+            "(resize, crop or pad them) first."
+        ) from error

@@ -1,0 +1,177 @@
+"""What the docstrings of classifier and regressor share."""
+
+from textwrap import indent
+
+_PARAMETERS = """\
+architecture : str or callable, default="simple"
+    The network. "simple" has stages of convolutions with pooling between them; see
+    :func:`~sklearn_cnn.available_architectures`. A callable ``(n_channels,
+    spatial_shape, n_outputs)`` returns a :class:`torch.nn.Module` that maps
+    (n_samples, n_channels, \\*spatial_shape) to (n_samples, n_outputs); those of the
+    parameters below that it names as keywords are passed on, so that they can be
+    searched over.
+filters : sequence of int or None, default=None
+    Number of filters of each stage. None doubles from 32 up to 256, with as many stages
+    (at most 5) as the smallest axis of the images can be halved down to 2.
+blocks_per_stage : int, sequence of int or None, default=None
+    Number of convolutions in each stage. None leaves it to the architecture: 1 for
+    "simple".
+kernel_size : int or sequence of int, default=3
+    Size of the filters along each spatial axis, in pixels. Two small filters in a row
+    see as far as a large one and cost less.
+stride : int or sequence of int, default=1
+    Step of the first convolution of each stage, in pixels.
+padding : {"same", "valid"}, default="same"
+    "same" surrounds images by zeros, so that a convolution of stride 1 keeps their
+    size; "valid" lets them shrink by ``kernel_size - 1``.
+activation : {"relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid", \
+"identity"}, default="relu"
+    Function after each convolution and hidden dense layer.
+normalization : {"batch", "layer"} or None, default="batch"
+    Between convolution and activation. "batch" [1]_ speeds up training most; "layer"
+    [2]_ looks at each sample by itself, for very small batches.
+pooling : {"max", "avg", "stride"} or None, default="max"
+    How the resolution is halved between stages: by the maximum or the average of 2x2
+    pixels, by a convolution of stride 2, or not at all.
+global_pooling : {"avg", "max", "flatten"}, default="avg"
+    How the last feature maps become a vector: one number per map, or "flatten", which
+    keeps every position apart and costs many weights.
+hidden_layer_sizes : sequence of int, default=()
+    Widths of hidden dense layers before the output. None by default: global pooling
+    leaves little to do for them.
+dropout : float, default=0.0
+    Probability of dropping each input of each dense layer while training [3]_, in
+    [0, 1). None by default, as batch normalisation regularises already.
+conv_dropout : float, default=0.0
+    Probability of dropping a whole feature map at the end of each stage, in [0, 1).
+input_shape : sequence of int or None, default=None
+    What a flat row holds, for example (28, 28) or (32, 32, 3); one entry may be -1, as
+    in :func:`numpy.reshape`. None reads a 2-D ``X`` as 1-D signals.
+spatial_dims : {"auto", 1, 2, 3}, default="auto"
+    Number of spatial axes. "auto" takes a 2-D ``X`` (without ``input_shape``) for
+    signals, 3-D for grey images, 4-D for images with channels and 5-D for volumes with
+    channels.
+data_format : {"channels_last", "channels_first"}, default="channels_last"
+    Where the channel axis of ``X`` is. The default is that of matplotlib, PIL and
+    scikit-image.
+input_scaling : {"standardize"} or None, default="standardize"
+    "standardize" subtracts the mean of each channel over the training samples and
+    divides by its standard deviation, so that images of any range train alike.
+weight_decay : float or sequence of float, default=0.01
+    L2 penalty: ``weight_decay * weight`` is added to the gradient of each weight (for
+    "adamw", subtracted from the weight at the learning rate [4]_). Biases and
+    normalisation are left out. A sequence has one value for each stage, in order, and
+    for the head; parts beyond its end have none, so ``(1e-4,)`` is the first stage
+    alone. The default is that of :class:`torch.optim.AdamW`.
+optimizer : {"adamw", "adam", "sgd", "rmsprop"}, default="adamw"
+    "adamw" [4]_ needs the least tuning.
+learning_rate : float, default=0.01
+    Peak of the schedule. The default is high, as suits a one-cycle schedule with batch
+    normalisation; take about 0.001 without either.
+momentum : float, default=0.9
+    Nesterov momentum of ``optimizer="sgd"``, in [0, 1); no other optimizer uses it.
+lr_schedule : {"one_cycle", "cosine", "step", "constant"}, default="one_cycle"
+    How the learning rate moves over the epochs: "one_cycle" rises for 30 % of the
+    training and falls to zero [5]_, which reaches a good score in few epochs; "cosine"
+    falls from the start; "step" falls to a tenth after each third.
+batch_size : int or "auto", default="auto"
+    Largest number of samples in a training step. "auto" is 32 for up to 1,000 samples,
+    64 for up to 10,000, and 128 beyond.
+max_iter : int or "auto", default="auto"
+    Number of epochs. "auto" makes about 800 steps, in 5 to 60 epochs.
+early_stopping : bool, default=False
+    Whether to stop when the validation loss stalls, and to restore the weights of its
+    minimum. Without ``X_val`` a stratified part of the samples is held out for it.
+validation_fraction : float, default=0.1
+    Share of the samples that ``early_stopping`` holds out, in (0, 1).
+n_iter_no_change : int, default=10
+    Number of epochs without improvement after which ``early_stopping`` stops.
+tol : float, default=1e-4
+    Smallest decrease of the validation loss that counts as an improvement.
+warm_start : bool, default=False
+    Whether :meth:`fit` goes on from the weights and input statistics of the last fit,
+    with a new schedule.
+device : str, default="auto"
+    Where to compute: "cpu", "cuda", "cuda:1", "mps". "auto" takes a GPU if there is one.
+precision : {"auto", "float32", "bfloat16", "float64"}, default="auto"
+    Number format of the training. "auto" multiplies in bfloat16 where the hardware does
+    so natively and the network is large enough to gain, and otherwise in float32;
+    predictions are then made in float32. Naming one fixes it for both.
+compile : bool, default=False
+    Whether to run the network through :func:`torch.compile`, which takes up to a minute
+    and pays in long trainings on a GPU only.
+callbacks : list of skorch callbacks or None, default=None
+    Told of epochs and batches; copied before they are used (see
+    ``net_.callbacks_``).
+random_state : int, RandomState instance or None, default=None
+    Seeds initial weights, order of samples, dropout and hold-out. The same integer
+    gives the same bits on one machine; global random state is never touched.
+verbose : int, default=0
+    Whether to show a bar over the epochs."""
+
+_ATTRIBUTES = """\
+n_features_in_ : int
+    Number of values in a sample.
+feature_names_in_ : ndarray of shape (n_features_in_,)
+    Names of the columns, if ``X`` was a DataFrame with string column names.
+input_shape_ : tuple of int
+    Shape of a sample, channel axis included.
+n_outputs_ : int
+    Number of outputs of the network.
+module_ : torch.nn.Module
+    The trained network.
+net_ : skorch.NeuralNet
+    What trained it.
+history_ : pandas.DataFrame
+    One row per epoch: train_loss, valid_loss, valid_score, learning_rate (of the last
+    step) and seconds. NaN where there was no validation.
+loss_curve_ : list of float
+    Training loss of every epoch.
+validation_scores_ : list of float or None
+    Validation score of every epoch.
+n_iter_ : int
+    Number of epochs trained.
+best_iter_ : int
+    Epoch, from 1, of the smallest validation loss (training loss without validation).
+best_loss_ : float
+    That loss.
+n_parameters_ : int
+    Number of weights of the network.
+device_ : str
+    Where it was trained.
+precision_ : str
+    In which precision it was trained."""
+
+_REFERENCES = """\
+.. [1] S. Ioffe and C. Szegedy, "Batch normalization: accelerating deep network training
+   by reducing internal covariate shift", ICML 2015.
+.. [2] J. Ba, J. Kiros and G. Hinton, "Layer normalization", 2016.
+.. [3] N. Srivastava et al., "Dropout: a simple way to prevent neural networks from
+   overfitting", JMLR 15, 2014.
+.. [4] I. Loshchilov and F. Hutter, "Decoupled weight decay regularization", ICLR 2019.
+.. [5] L. Smith and N. Topin, "Super-convergence: very fast training of neural networks
+   using large learning rates", 2018."""
+
+
+def documented(cls):
+    """Fill the shared parts into the docstring of an estimator.
+
+    Parameters
+    ----------
+    cls : type
+        Its docstring holds ``{parameters}``, ``{attributes}`` and ``{references}``.
+
+    Returns
+    -------
+    cls : type
+    """
+    shared = {
+        "parameters": _PARAMETERS,
+        "attributes": _ATTRIBUTES,
+        "references": _REFERENCES,
+    }
+    for name, text in shared.items():
+        cls.__doc__ = cls.__doc__.replace(
+            f"    {{{name}}}", indent(text, "    ")
+        )
+    return cls

@@ -1,0 +1,285 @@
+"""CNNClassifier."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import scipy.sparse
+from sklearn.base import ClassifierMixin
+from sklearn.metrics import accuracy_score
+from sklearn.utils import check_array, check_consistent_length, column_or_1d
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.multiclass import (
+    check_classification_targets,
+    type_of_target,
+    unique_labels,
+)
+
+from sklearn_cnn import training
+from sklearn_cnn.estimators._base import BaseCNN
+from sklearn_cnn.estimators._documentation import documented
+from sklearn_cnn.estimators._sklearn import StrOptions, fit_context
+
+
+@documented
+@dataclass(eq=False, repr=False)
+class CNNClassifier(ClassifierMixin, BaseCNN):
+    """Convolutional neural network for classification.
+
+    Binary, multi-class and multi-label problems, with labels of any type, on 1-D
+    signals, 2-D images and 3-D volumes. It minimises the cross-entropy.
+
+    Parameters
+    ----------
+    {parameters}
+    label_smoothing : float, default=0.0
+        Share of every target that is spread over all classes, in [0, 1) [6]_. A little
+        (0.1) keeps probabilities from becoming extreme. None by default, so that the
+        loss is the log loss.
+    class_weight : dict, "balanced", list of dict or None, default=None
+        Weights of the classes in the loss, multiplied with ``sample_weight``; "balanced"
+        takes them inversely proportional to the class frequencies. A list has one dict
+        for each label of a multi-label problem. None weighs all alike.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted; 0, ..., n_labels - 1 for a multi-label problem.
+    multilabel_ : bool
+        Whether it was fitted on a multi-label problem.
+    {attributes}
+
+    See Also
+    --------
+    CNNRegressor : The same for numbers.
+    sklearn.neural_network.MLPClassifier : Dense layers only.
+
+    Notes
+    -----
+    Training data with a single class are refused, as by
+    :class:`~sklearn.linear_model.LogisticRegression` and :class:`~sklearn.svm.SVC`.
+
+    References
+    ----------
+    {references}
+    .. [6] C. Szegedy et al., "Rethinking the Inception architecture for computer
+       vision", CVPR 2016.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.model_selection import train_test_split
+    >>> from sklearn_cnn import CNNClassifier
+    >>> digits = load_digits()
+    >>> X_train, X_test, y_train, y_test = train_test_split(
+    ...     digits.images, digits.target, random_state=0)
+    >>> cnn = CNNClassifier(filters=(16, 32), max_iter=10, random_state=0)
+    >>> cnn.fit(X_train, y_train)
+    CNNClassifier(filters=(16, 32), max_iter=10, random_state=0)
+    >>> cnn.input_shape_, cnn.n_parameters_
+    ((8, 8, 1), 5178)
+    >>> bool(cnn.score(X_test, y_test) > 0.95)
+    True
+    """
+
+    label_smoothing: float = 0.0
+    class_weight: Any = None
+
+    _parameter_constraints: ClassVar[dict] = {
+        **BaseCNN._parameter_constraints,
+        "label_smoothing": BaseCNN._parameter_constraints["dropout"],
+        "class_weight": [StrOptions({"balanced"}), dict, list, None],
+    }
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Train for one epoch on some samples, going on where training stopped.
+
+        The learning rate is ``learning_rate``, without a schedule. Statistics of the
+        input come from the first call.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Images, as in :meth:`fit`.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Labels.
+        classes : array-like of shape (n_classes,), default=None
+            All labels that will ever occur; needed in the first call, unless the
+            problem is multi-label.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How much each sample counts.
+
+        Returns
+        -------
+        self : CNNClassifier
+            The estimator.
+
+        Raises
+        ------
+        ValueError
+            If ``classes`` is missing or differs from the first call, or data do not
+            fit; the estimator is then left as it was.
+        """
+        if isinstance(self.class_weight, str):
+            raise ValueError(
+                "class_weight='balanced' cannot be computed from the samples of one "
+                "partial_fit. Compute the weights of all samples with "
+                "sklearn.utils.class_weight.compute_class_weight and pass them as a dict."
+            )
+        first = not hasattr(self, "net_")
+        if first and classes is None and not _is_multilabel(y):
+            raise ValueError("classes must be passed on the first call to partial_fit.")
+        if not first and classes is not None:
+            if not np.array_equal(unique_labels(classes), self.classes_):
+                raise ValueError(
+                    f"classes={classes!r} is not the same as on last call to "
+                    f"partial_fit, was: {self.classes_!r}."
+                )
+        return self._partial_fit(X, y, sample_weight, classes)
+
+    def predict(self, X):
+        """Predict labels.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Images of the shape that was fitted on.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_labels)
+            The most probable class, or all labels of probability above 0.5.
+        """
+        outputs = self._outputs(X)
+        if self.multilabel_:
+            return (outputs > 0).astype(int)
+        return self.classes_[outputs.argmax(axis=1)]
+
+    def predict_proba(self, X):
+        """Predict probabilities.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Images of the shape that was fitted on.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes), float64
+            Of the classes in the order of ``classes_``, or of every label.
+        """
+        outputs = self._outputs(X)
+        if self.multilabel_:
+            return scipy.special.expit(outputs)
+        return scipy.special.softmax(outputs, axis=1)
+
+    def predict_log_proba(self, X):
+        """Predict logarithms of probabilities, without rounding them to zero first.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Images of the shape that was fitted on.
+
+        Returns
+        -------
+        log_probabilities : ndarray of shape (n_samples, n_classes), float64
+        """
+        outputs = self._outputs(X)
+        if self.multilabel_:
+            return scipy.special.log_expit(outputs)
+        return scipy.special.log_softmax(outputs, axis=1)
+
+    def decision_function(self, X):
+        """Compute the outputs of the network, before they become probabilities.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Images of the shape that was fitted on.
+
+        Returns
+        -------
+        decision : ndarray of shape (n_samples,) or (n_samples, n_classes), float64
+            Log-odds of the second class for a binary problem, otherwise one value per
+            class or label.
+        """
+        outputs = self._outputs(X)
+        if not self.multilabel_ and len(self.classes_) == 2:
+            return outputs[:, 1] - outputs[:, 0]
+        return outputs
+
+    def _encode_targets(self, y, array, rows, *, reset, classes=None):
+        multilabel = _is_multilabel(y)
+        if not reset and multilabel != self.multilabel_:
+            raise ValueError(
+                f"y is {'' if multilabel else 'not '}multi-label, unlike the y that "
+                f"{type(self).__name__} was fitted on."
+            )
+        if multilabel:
+            return self._encode_multilabel(y, array, rows, reset=reset)
+        y = column_or_1d(y, warn=True)
+        check_consistent_length(array, y)
+        check_classification_targets(y)
+        found = np.unique(y[rows])
+        if reset:
+            self.multilabel_ = False
+            self.classes_ = found if classes is None else unique_labels(classes)
+            self.n_outputs_ = len(self.classes_)
+        if len(self.classes_) < 2:
+            raise ValueError(
+                f"{type(self).__name__} needs samples of at least 2 classes in the data, "
+                f"but the data contains only one class: {self.classes_[0]!r}."
+            )
+        unknown = np.setdiff1d(found, self.classes_)
+        if len(unknown):
+            raise ValueError(
+                f"y holds the labels {unknown.tolist()}, which are not in classes_ "
+                f"{self.classes_.tolist()}. Fit again (without warm_start) on all classes."
+            )
+        codes = np.zeros(len(y), np.int64)
+        codes[rows] = np.searchsorted(self.classes_, y[rows])
+        return codes
+
+    def _encode_multilabel(self, y, array, rows, *, reset):
+        y = check_array(y, accept_sparse="csr", input_name="y")
+        y = y.toarray() if scipy.sparse.issparse(y) else y
+        check_consistent_length(array, y)
+        if reset:
+            self.multilabel_ = True
+            self.classes_ = np.arange(y.shape[1])
+            self.n_outputs_ = y.shape[1]
+        if y.shape[1] != self.n_outputs_:
+            raise ValueError(
+                f"y has {y.shape[1]} labels, but {type(self).__name__} was fitted on "
+                f"{self.n_outputs_}."
+            )
+        return y.astype(np.float32)
+
+    def _make_loss(self):
+        if self.multilabel_:
+            return training.BinaryCrossEntropy(self.label_smoothing)
+        return training.CrossEntropy(self.label_smoothing)
+
+    def _loss_weights(self, samples):
+        if self.class_weight is None:
+            return samples.weights
+        targets = samples.targets[samples.rows]
+        labels = targets.astype(int) if self.multilabel_ else self.classes_[targets]
+        weights = np.zeros(len(samples.images))
+        weights[samples.rows] = compute_sample_weight(self.class_weight, labels)
+        return weights if samples.weights is None else weights * samples.weights
+
+    def _score_predictions(self, targets, predictions, weights):
+        decided = self._make_loss().decide(predictions)
+        return float(accuracy_score(targets, decided, sample_weight=weights))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+
+def _is_multilabel(y):
+    return type_of_target(y, input_name="y") == "multilabel-indicator"

@@ -1,0 +1,166 @@
+"""CNNRegressor."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from sklearn.base import RegressorMixin
+from sklearn.metrics import r2_score
+from sklearn.utils import check_array, check_consistent_length
+
+from sklearn_cnn import training
+from sklearn_cnn.estimators._base import BaseCNN
+from sklearn_cnn.estimators._documentation import documented
+from sklearn_cnn.estimators._sklearn import StrOptions, fit_context
+
+
+@documented
+@dataclass(eq=False, repr=False)
+class CNNRegressor(RegressorMixin, BaseCNN):
+    """Convolutional neural network for regression.
+
+    One or many targets, on 1-D signals, 2-D images and 3-D volumes. Targets are
+    standardised for training and restored at prediction.
+
+    Parameters
+    ----------
+    {parameters}
+    loss : {"squared_error", "absolute_error", "huber"}, default="squared_error"
+        What is minimised, on standardised targets: the squared error leads to the mean,
+        the absolute error to the median, and "huber" (quadratic up to one standard
+        deviation of the target, linear beyond [6]_) is robust against outliers. The
+        squared error by default, as :meth:`score` measures it.
+
+    Attributes
+    ----------
+    target_mean_ : ndarray of shape () or (n_outputs,)
+        Mean of every target over the training samples.
+    target_scale_ : ndarray of shape () or (n_outputs,)
+        Standard deviation of every target; 1 where a target is constant.
+    {attributes}
+
+    See Also
+    --------
+    CNNClassifier : The same for classes.
+    sklearn.neural_network.MLPRegressor : Dense layers only.
+
+    Notes
+    -----
+    Losses in ``history_`` are those of standardised targets.
+
+    References
+    ----------
+    {references}
+    .. [6] P. Huber, "Robust estimation of a location parameter", Annals of
+       Mathematical Statistics 35, 1964.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_cnn import CNNRegressor
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(300, 12, 12))
+    >>> y = 3 * X[:, 4:8, 4:8].mean(axis=(1, 2)) + 100
+    >>> cnn = CNNRegressor(
+    ...     filters=(16,), global_pooling="flatten", max_iter=30, random_state=0)
+    >>> bool(cnn.fit(X, y).score(X, y) > 0.9)
+    True
+    """
+
+    loss: str = "squared_error"
+
+    _parameter_constraints: ClassVar[dict] = {
+        **BaseCNN._parameter_constraints,
+        "loss": [StrOptions(set(training.REGRESSION_LOSSES))],
+    }
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, sample_weight=None):
+        """Train for one epoch on some samples, going on where training stopped.
+
+        The learning rate is ``learning_rate``, without a schedule. Statistics of input
+        and targets come from the first call.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Images, as in :meth:`fit`.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How much each sample counts.
+
+        Returns
+        -------
+        self : CNNRegressor
+            The estimator.
+
+        Raises
+        ------
+        ValueError
+            If data do not fit; the estimator is then left as it was.
+        """
+        return self._partial_fit(X, y, sample_weight)
+
+    def predict(self, X):
+        """Predict targets.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Images of the shape that was fitted on.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs), float64
+            In the units of the targets that were fitted on.
+        """
+        outputs = self._outputs(X).reshape(-1, *self.target_mean_.shape)
+        return outputs * self.target_scale_ + self.target_mean_
+
+    def _encode_targets(self, y, array, rows, *, reset, classes=None):
+        y = check_array(
+            y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=self
+        )
+        check_consistent_length(array, y)
+        if y.ndim > 2:
+            raise ValueError(
+                f"y has shape {y.shape}, but it must be (n_samples,) or (n_samples, "
+                "n_outputs)."
+            )
+        if reset:
+            # their shape says what predict returns; their values come with training
+            self.target_mean_ = np.zeros(y.shape[1:])
+            self.n_outputs_ = 1 if y.ndim == 1 else y.shape[1]
+        if y.shape[1:] != self.target_mean_.shape:
+            raise ValueError(
+                f"y has shape {y.shape}, but {type(self).__name__} was fitted on "
+                f"targets of shape (n_samples, {self.n_outputs_})."
+            )
+        return y
+
+    def _fit_target_scaling(self, samples):
+        y = samples.targets[samples.rows]
+        weights = None if samples.weights is None else samples.weights[samples.rows]
+        self.target_mean_ = np.asarray(np.average(y, axis=0, weights=weights))
+        variance = np.average((y - self.target_mean_) ** 2, axis=0, weights=weights)
+        constant = variance <= (10 * np.finfo(float).eps * self.target_mean_) ** 2
+        self.target_scale_ = np.where(constant, 1.0, np.sqrt(variance))
+
+    def _scale_targets(self, targets):
+        scaled = (targets - self.target_mean_) / self.target_scale_
+        return scaled.reshape(-1, self.n_outputs_)
+
+    def _make_loss(self):
+        return training.RegressionLoss(self.loss)
+
+    def _score_predictions(self, targets, predictions, weights):
+        if len(targets) < 2:
+            return np.nan
+        scaled = self._scale_targets(targets)
+        return float(r2_score(scaled, predictions, sample_weight=weights))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags

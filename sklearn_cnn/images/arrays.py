@@ -1,0 +1,117 @@
+"""Turning what users hold (lists, tensors, arrays) into one numpy array."""
+
+import sys
+
+import numpy as np
+from sklearn.utils import check_array
+
+
+def as_array(X):
+    """Unpack torch tensors and lists of arrays; leave anything else as it is.
+
+    Parameters
+    ----------
+    X : array-like, torch.Tensor or list of arrays
+        Images of one common shape.
+
+    Returns
+    -------
+    X : object
+        An ndarray for tensors and lists of arrays, otherwise ``X`` itself.
+
+    Raises
+    ------
+    ValueError
+        If the arrays of a list differ in shape.
+    """
+    if _is_tensor(X):
+        return _from_tensor(X)
+    if isinstance(X, list | tuple) and len(X) and hasattr(X[0], "shape"):
+        rows = [_from_tensor(x) if _is_tensor(x) else np.asarray(x) for x in X]
+        shapes = {row.shape for row in rows}
+        if len(shapes) > 1:
+            raise ValueError(
+                f"X is a list of arrays of different shapes: {sorted(shapes)[:5]}. "
+                "Bring all images to one shape (resize, crop or pad them) first."
+            )
+        return np.stack(rows)
+    return X
+
+
+def _is_tensor(X):
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(X, torch.Tensor)
+
+
+def _from_tensor(tensor):
+    tensor = tensor.detach().cpu()
+    # numpy has no bfloat16; float32 holds every bfloat16 value exactly
+    return (tensor.float() if tensor.dtype == _bfloat16() else tensor).numpy()
+
+
+def _bfloat16():
+    return sys.modules["torch"].bfloat16
+
+
+def check_image_array(X, *, estimator):
+    """Check an array of three or more axes, one row per sample.
+
+    Parameters
+    ----------
+    X : array-like
+        Images.
+    estimator : object
+        Named in error messages.
+
+    Returns
+    -------
+    X : ndarray
+        The same memory wherever that is possible, of a real numeric dtype.
+
+    Raises
+    ------
+    ValueError
+        If ``X`` is empty, complex, of objects, or holds NaN or infinity.
+    """
+    array = np.asarray(X) if not isinstance(X, np.ndarray) else X
+    if array.dtype.kind not in "biuf":
+        raise ValueError(
+            f"X has dtype {array.dtype}, but images must be boolean, integer or real "
+            "numbers. Complex data not supported; decode files and convert objects to "
+            "one numeric array first."
+        )
+    if array.size == 0:
+        raise ValueError(
+            f"Found array with shape={array.shape}: it holds no pixels, while at least "
+            "one sample of at least one pixel is required."
+        )
+    return check_array(
+        array,
+        dtype=None,
+        allow_nd=True,
+        ensure_2d=False,
+        input_name="X",
+        estimator=estimator,
+    )
+
+
+def take_rows(images, rows):
+    """Copy some rows of an array.
+
+    Parameters
+    ----------
+    images : array-like of shape (n_samples, ...)
+        Anything with numpy's indexing.
+    rows : ndarray of int or slice
+        Which ones.
+
+    Returns
+    -------
+    rows : ndarray
+        New memory, C-contiguous, in the byte order of this machine.
+    """
+    if isinstance(rows, slice):
+        taken = np.array(images[rows], order="C")
+    else:
+        taken = np.ascontiguousarray(np.take(images, rows, axis=0))
+    return taken.astype(taken.dtype.newbyteorder("="), copy=False)

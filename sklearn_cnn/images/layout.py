@@ -1,0 +1,212 @@
+"""What an image array is: which axes are space, which one is the channels."""
+
+import warnings
+from dataclasses import dataclass
+from math import isqrt, prod
+
+import numpy as np
+
+from sklearn_cnn.images.arrays import take_rows
+
+#: Number of spatial axes, by the number of axes that one sample has.
+_SPATIAL_DIMS_OF_NDIM = {1: 1, 2: 2, 3: 2, 4: 3}
+_AXES = {1: "length", 2: "height, width", 3: "depth, height, width"}
+_KIND = {1: "signals", 2: "images", 3: "volumes"}
+
+
+@dataclass(frozen=True)
+class ImageLayout:
+    """Where the channels and the spatial axes of one sample are.
+
+    Parameters
+    ----------
+    spatial_shape : tuple of int
+        Length of every spatial axis: ``(length,)``, ``(height, width)`` or
+        ``(depth, height, width)``.
+    n_channels : int
+        Number of channels.
+    channels_first : bool
+        Whether the channel axis of the user's array precedes the spatial ones.
+    """
+
+    spatial_shape: tuple[int, ...]
+    n_channels: int
+    channels_first: bool = False
+
+    @property
+    def shape(self):
+        """Shape of one sample, its channel axis included."""
+        if self.channels_first:
+            return (self.n_channels, *self.spatial_shape)
+        return (*self.spatial_shape, self.n_channels)
+
+    @property
+    def n_features(self):
+        """Number of values in one sample."""
+        return prod(self.shape)
+
+    @property
+    def kind(self):
+        """What one sample is called: signals, images or volumes."""
+        return _KIND[len(self.spatial_shape)]
+
+    def as_samples(self, rows):
+        """Give ``rows`` (flat, or without a channel axis) their full shape."""
+        return rows.reshape(len(rows), *self.shape)
+
+
+def read_layout(shape, *, input_shape, spatial_dims, data_format):
+    """Work out what the rows of an array of this shape are.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of the whole array, rows first.
+    input_shape : tuple of int or None
+        What one row holds; one entry may be -1, as in :func:`numpy.reshape`.
+    spatial_dims : {"auto", 1, 2, 3}
+        Number of spatial axes.
+    data_format : {"channels_last", "channels_first"}
+        Where the channel axis is, if there is one.
+
+    Returns
+    -------
+    layout : ImageLayout
+
+    Raises
+    ------
+    ValueError
+        If the shape does not fit the other arguments.
+    """
+    sample_shape = _sample_shape(shape, input_shape)
+    n_dims = _n_spatial_dims(shape, sample_shape, input_shape, spatial_dims)
+    channels_first = data_format == "channels_first"
+    if len(sample_shape) == n_dims:
+        return ImageLayout(sample_shape, 1, channels_first)
+    if channels_first:
+        return ImageLayout(sample_shape[1:], sample_shape[0], True)
+    return ImageLayout(sample_shape[:-1], sample_shape[-1], False)
+
+
+def _sample_shape(shape, input_shape):
+    if input_shape is None:
+        return tuple(shape[1:])
+    given = tuple(int(size) for size in input_shape)
+    n_features = prod(shape[1:])
+    known = prod(size for size in given if size != -1)
+    if given.count(-1) > 1 or any(size < 1 and size != -1 for size in given):
+        raise ValueError(
+            f"input_shape={given} must hold positive sizes, at most one of them -1."
+        )
+    resolved = tuple(n_features // known if size == -1 else size for size in given)
+    if prod(resolved) != n_features:
+        raise ValueError(
+            f"input_shape={given} asks for {known} values per row, but X has "
+            f"{n_features}. Give the shape of one sample, such as (height, width) "
+            "or (height, width, channels); one entry may be -1."
+        )
+    if len(shape) > 2 and resolved != tuple(shape[1:]):
+        raise ValueError(
+            f"X has samples of shape {tuple(shape[1:])}, but input_shape={given}. "
+            "Drop input_shape: it is only needed for flat rows."
+        )
+    return resolved
+
+
+def _n_spatial_dims(shape, sample_shape, input_shape, spatial_dims):
+    n_axes = len(sample_shape)
+    if spatial_dims == "auto":
+        if n_axes not in _SPATIAL_DIMS_OF_NDIM:
+            raise ValueError(
+                f"X has samples of shape {sample_shape}; a sample is a signal, an image "
+                "or a volume and has 1 to 4 axes, the channels included."
+            )
+        return _SPATIAL_DIMS_OF_NDIM[n_axes]
+    if n_axes not in (spatial_dims, spatial_dims + 1):
+        remedy = (
+            "Pass input_shape to say what a flat row holds"
+            if input_shape is None and len(shape) == 2
+            else "Change spatial_dims or the shape"
+        )
+        raise ValueError(
+            f"spatial_dims={spatial_dims} needs samples of shape "
+            f"({_AXES[spatial_dims]}) or ({_AXES[spatial_dims]}, channels), but X has "
+            f"samples of shape {sample_shape}. {remedy}."
+        )
+    return spatial_dims
+
+
+def warn_if_flat_images(width):
+    """Warn that flat rows are read as signals, if they look like images.
+
+    Parameters
+    ----------
+    width : int
+        Number of values in a row.
+    """
+    for n_channels in (1, 3):
+        side = isqrt(width // n_channels)
+        if side >= 8 and n_channels * side * side == width:
+            shape = (side, side) if n_channels == 1 else (side, side, 3)
+            warnings.warn(
+                f"The rows of X have {width} values and are read as 1-D signals. If "
+                f"they are flattened images, pass input_shape={shape} (or reshape X); "
+                "if they are signals, pass spatial_dims=1 to silence this warning.",
+                UserWarning,
+                stacklevel=2,
+            )
+            return
+
+
+def channel_statistics(images, layout, rows, weights=None, *, chunk_size=1 << 20):
+    """Mean and standard deviation of every channel, in float64.
+
+    The array is read in pieces and merged by the pairwise update of Chan, Golub and
+    LeVeque [1]_, so that no whole copy of it is ever made.
+
+    Parameters
+    ----------
+    images : array-like of shape (n_samples, ...)
+        The images; rows may be flat or lack the channel axis.
+    layout : ImageLayout
+        What a row holds.
+    rows : ndarray of int
+        Which samples count.
+    weights : ndarray of shape (n_samples,) or None
+        How much each sample counts.
+    chunk_size : int
+        How many values are converted to float64 at a time.
+
+    Returns
+    -------
+    mean : ndarray of shape (n_channels,)
+    std : ndarray of shape (n_channels,)
+        1 where a channel is constant.
+
+    References
+    ----------
+    .. [1] T. F. Chan, G. H. Golub and R. J. LeVeque, "Algorithms for computing the
+       sample variance: analysis and recommendations", The American Statistician 37,
+       1983.
+    """
+    n_rows = max(1, chunk_size // layout.n_features)
+    total, mean, squares = 0.0, np.zeros(layout.n_channels), np.zeros(layout.n_channels)
+    axes = tuple(range(1, 1 + len(layout.spatial_shape)))
+    for start in range(0, len(rows), n_rows):
+        chosen = rows[start : start + n_rows]
+        pixels = layout.as_samples(take_rows(images, chosen).astype(np.float64))
+        if layout.channels_first:
+            pixels = np.moveaxis(pixels, 1, -1)
+        counts = np.ones(len(chosen)) if weights is None else weights[chosen]
+        count = counts.sum()
+        # weigh the sums within a sample, not its pixels: there are fewer of them
+        here = counts @ pixels.mean(axis=axes) / count
+        spread = counts @ ((pixels - here) ** 2).mean(axis=axes)
+        shift = here - mean
+        total += count
+        mean = mean + shift * count / total
+        squares = squares + spread + shift**2 * count * (total - count) / total
+    std = np.sqrt(squares / total)
+    # Rounding leaves a constant channel with a tiny spread of its own.
+    constant = std <= 10 * np.finfo(np.float64).eps * np.abs(mean)
+    return mean, np.where(constant, 1.0, std)

@@ -1,0 +1,168 @@
+"""From image arrays to batches on the device, whole batches at a time."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from sklearn_cnn.images import take_rows
+
+#: Integer and float types whose every value float32 holds exactly.
+_EXACT_IN_FLOAT32 = {"bool", "int8", "uint8", "int16", "float16", "float32"}
+
+_MEMORY_FORMATS = {2: torch.channels_last, 3: torch.channels_last_3d}
+
+
+class Preparation:
+    """Turn rows of a numpy array into a tensor that a network takes.
+
+    Rows are moved to the device as they are, and only there become floats, are
+    standardised and get their channels first. Integers and floats wider than float32
+    are standardised in float64, so that nothing is lost before the mean is subtracted.
+
+    Parameters
+    ----------
+    layout : sklearn_cnn.images.ImageLayout
+        What a row holds.
+    mean, scale : ndarray of shape (n_channels,) or None
+        Subtracted from, and then divided into, every pixel; None leaves pixels alone.
+    dtype : torch.dtype
+        Of the result.
+    device : str
+        Where the result is.
+    """
+
+    def __init__(self, layout, mean, scale, dtype, device):
+        self.layout = layout
+        self.mean = mean
+        self.scale = scale
+        self.dtype = dtype
+        self.device = device
+        self._statistics = {}
+
+    def __getstate__(self):
+        return {**vars(self), "_statistics": {}}
+
+    def __call__(self, rows):
+        """Prepare some rows.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n_samples, ...)
+            Freshly allocated: it may be overwritten.
+
+        Returns
+        -------
+        batch : torch.Tensor of shape (n_samples, n_channels, *spatial_shape)
+        """
+        wide = rows.dtype.name not in _EXACT_IN_FLOAT32
+        if wide:
+            rows = rows.astype(np.float64, copy=False)
+        batch = torch.from_numpy(self.layout.as_samples(rows))
+        # float64 stays on the CPU until it is scaled: not every device has it
+        batch = batch if wide else batch.to(self.device, non_blocking=True)
+        batch = batch.to(torch.float64 if wide else self.dtype)
+        if not self.layout.channels_first:
+            batch = batch.movedim(-1, 1)
+        if self.mean is not None:
+            mean, factor = self._statistics_like(batch)
+            batch = batch.sub_(mean).mul_(factor)
+        memory_format = _MEMORY_FORMATS.get(batch.ndim - 2, torch.contiguous_format)
+        return batch.to(self.device, self.dtype).contiguous(memory_format=memory_format)
+
+    def _statistics_like(self, batch):
+        key = (batch.dtype, batch.device)
+        if key not in self._statistics:
+            shape = (1, -1, *[1] * (batch.ndim - 2))
+            self._statistics[key] = tuple(
+                torch.as_tensor(values).to(batch).reshape(shape)
+                for values in (self.mean, 1 / self.scale)
+            )
+        return self._statistics[key]
+
+
+def memory_format_of(n_dims):
+    """Memory format in which convolutions of this many dimensions are fastest.
+
+    Parameters
+    ----------
+    n_dims : {1, 2, 3}
+        Number of spatial axes.
+
+    Returns
+    -------
+    memory_format : torch.memory_format
+    """
+    return _MEMORY_FORMATS.get(n_dims, torch.contiguous_format)
+
+
+class Batch(NamedTuple):
+    """Some rows, ready for a training step."""
+
+    images: torch.Tensor
+    targets: torch.Tensor
+    weights: torch.Tensor | None
+
+
+class Batches:
+    """Iterate over rows of an array in batches, once per epoch.
+
+    An epoch has ``ceil(n_rows / batch_size)`` batches of as equal size as possible, so
+    that no small rest distorts a step or leaves batch normalisation a single sample.
+
+    Parameters
+    ----------
+    images : array-like of shape (n_samples, ...)
+        Never copied as a whole.
+    rows : ndarray of int
+        Which samples belong to this set.
+    prepare : Preparation
+        Makes tensors of the samples.
+    targets : ndarray of shape (n_samples, ...)
+        What to predict.
+    weights : ndarray of shape (n_samples,) or None
+        How much each sample counts in the loss.
+    batch_size : int
+        Largest number of samples in a batch.
+    shuffle : numpy.random.Generator or None
+        Draws a new order for every epoch; None keeps the order of ``rows``.
+    """
+
+    def __init__(
+        self, images, rows, prepare, targets, weights, *, batch_size, shuffle=None
+    ):
+        self.images = images
+        self.rows = rows
+        self.prepare = prepare
+        self.targets = self._tensor(targets)
+        self.weights = None if weights is None else self._tensor(weights)
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+
+    def __len__(self):
+        """Count the rows."""
+        return len(self.rows)
+
+    @property
+    def n_batches(self):
+        """Number of batches in an epoch."""
+        return -(-len(self.rows) // self.batch_size)
+
+    def __iter__(self):
+        """Give the batches of one epoch."""
+        rows = self.rows if self.shuffle is None else self.shuffle.permutation(self.rows)
+        for chosen in np.array_split(rows, self.n_batches):
+            yield self._batch(chosen)
+
+    def _tensor(self, values):
+        tensor = torch.from_numpy(values)
+        return tensor.to(self.prepare.dtype) if tensor.is_floating_point() else tensor
+
+    def _batch(self, chosen):
+        images = self.prepare(take_rows(self.images, chosen))
+        index = torch.from_numpy(chosen)
+        targets = self.targets[index].to(images.device, non_blocking=True)
+        if self.weights is None:
+            return Batch(images, targets, None)
+        weights = self.weights[index].to(images.device, non_blocking=True)
+        return Batch(images, targets, weights)

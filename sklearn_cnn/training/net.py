@@ -1,0 +1,383 @@
+"""The skorch net: how one step, one epoch and one training go."""
+
+import copy
+import warnings
+from math import isfinite
+from time import perf_counter
+
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from skorch import NeuralNet
+from skorch.callbacks import Callback
+from torch.optim.lr_scheduler import LambdaLR
+
+from sklearn_cnn.images import take_rows
+from sklearn_cnn.training.batches import Batches, memory_format_of
+from sklearn_cnn.training.losses import as_float32_or_wider
+from sklearn_cnn.training.optimizers import parameter_groups
+from sklearn_cnn.training.precision import autocast, dtype_of
+from sklearn_cnn.training.schedules import Schedule
+from sklearn_cnn.training.stopping import Weights, raised_by_callback
+
+#: Most values that one batch of a prediction reads; its feature maps then fit a cache.
+_PREDICTION_VALUES = 1 << 16
+
+
+class CNNNet(NeuralNet):
+    """A network, its loss and its optimizer, trained on whole batches.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The network.
+    criterion : sklearn_cnn.training.losses.Loss
+        What it minimises.
+    prepare : sklearn_cnn.training.batches.Preparation
+        Turns rows of an array into its input.
+    precision : {"float32", "bfloat16", "float64"}
+        Of the training.
+    prediction_precision : {"float32", "bfloat16", "float64"}
+        Of predictions.
+    batch_size : int
+        Largest number of samples in a training batch.
+    step_cost : int
+        Multiply-adds of one forward pass over a training batch.
+    device : str
+        Where it is computed.
+    callbacks : list or None
+        skorch callbacks. Those that look at batches cost time; without them a batch
+        leaves no row in the history.
+    compile : bool
+        Whether to run the network through :func:`torch.compile`.
+
+    Attributes
+    ----------
+    optimizer : callable
+        Takes parameter groups and ``lr`` and returns a torch optimizer.
+    weight_decay : float or tuple of float
+        L2 penalty of all weights, or of those of each stage.
+    lr : float
+        Peak learning rate.
+    schedule : str
+        A key of :data:`sklearn_cnn.training.schedules.SCHEDULES`.
+    """
+
+    def __init__(
+        self,
+        module,
+        criterion,
+        prepare,
+        *,
+        precision,
+        prediction_precision,
+        batch_size,
+        step_cost,
+        device,
+        callbacks=None,
+        compile=False,
+    ):
+        super().__init__(
+            module,
+            criterion,
+            batch_size=batch_size,
+            train_split=None,
+            callbacks=callbacks,
+            predict_nonlinearity=criterion.link,
+            verbose=0,
+            device=device,
+        )
+        self.prepare = prepare
+        self.precision = precision
+        self.prediction_precision = prediction_precision
+        self.step_cost = step_cost
+        self.compiled = compile
+
+    def __getstate__(self):
+        state = super().__getstate__()
+        state.pop("_compiled_module", None)
+        return state
+
+    def get_default_callbacks(self):
+        """Give none: the loop below records what they would."""
+        return []
+
+    def initialize_module(self):
+        """Take the module as it is, in the memory format that is fastest."""
+        module = self.module.to(dtype_of(self.precision))
+        n_dims = len(self.prepare.layout.spatial_shape)
+        self.module_ = module.to(memory_format=memory_format_of(n_dims))
+        return self
+
+    def initialize_optimizer(self, triggered_directly=None):
+        """Make the optimizer; ``warm_start`` calls this anew."""
+        groups = parameter_groups(self.module_, self.weight_decay)
+        self.optimizer_ = self.optimizer(groups, lr=self.lr)
+        return self
+
+    # --- training ---------------------------------------------------------------
+
+    def train(self, batches, held_out=None, *, epochs, monitors=()):
+        """Train for some epochs.
+
+        Parameters
+        ----------
+        batches : Batches
+            Training samples.
+        held_out : HeldOut or None
+            Validation samples.
+        epochs : int
+            How many times to go through ``batches``.
+        monitors : sequence of Monitor
+            Told of every epoch; they are not kept.
+
+        Returns
+        -------
+        self : CNNNet
+        """
+        datasets = {
+            "dataset_train": batches,
+            "dataset_valid": held_out and held_out.batches,
+        }
+        self._schedule_steps(epochs * batches.n_batches)
+        finite = Weights(self.module_)
+        self.notify("on_train_begin", X=batches, y=batches.targets)
+        try:
+            for _ in range(epochs):
+                for monitor in monitors:
+                    monitor.epoch_begin(self)
+                if not self._run_epoch(batches, held_out, datasets, finite):
+                    break
+                # every monitor hears of every epoch
+                if any([monitor.epoch_end(self) for monitor in monitors]):
+                    break
+        except KeyboardInterrupt as interrupt:
+            # skorch's way for a callback to end training; a person's Ctrl-C goes on
+            if not raised_by_callback(interrupt):
+                raise
+        finally:
+            for monitor in monitors:
+                monitor.train_end(self)
+        self.notify("on_train_end", X=batches, y=batches.targets)
+        self.module_.eval()
+        return self
+
+    def _schedule_steps(self, n_steps):
+        for group in self.optimizer_.param_groups:
+            group["lr"] = group["initial_lr"] = self.lr
+        self._scheduler = LambdaLR(self.optimizer_, Schedule(self.schedule, n_steps))
+
+    def _run_epoch(self, batches, held_out, datasets, finite):
+        start = perf_counter()
+        self.notify("on_epoch_begin", **datasets)
+        self.module_.train()
+        loss = self._train_on(batches, finite)
+        self._record("train_loss", loss)
+        self.history.record("learning_rate", self._last_lr)
+        if not isfinite(loss):
+            self._recover(finite, loss)
+            self.history.record("dur", perf_counter() - start)
+            return False
+        if held_out is not None:
+            loss, score = self._validate(held_out)
+            self._record("valid_loss", loss)
+            self.history.record("valid_score", score)
+        self.history.record("dur", perf_counter() - start)
+        self.notify("on_epoch_end", **datasets)
+        return True
+
+    def _train_on(self, batches, finite):
+        total, observed = 0.0, self._listens("on_batch_begin", "on_batch_end")
+        candidate = finite.read()
+        for i, batch in enumerate(batches):
+            if observed:
+                self.notify("on_batch_begin", batch=batch[:2], training=True)
+            step = self.train_step(batch)
+            if i == 0 and isfinite(step["loss"].item()):
+                finite.keep(candidate)
+            total = total + step["loss"] * len(batch.targets)
+            if observed:
+                self._record_batch("train", batch, step)
+        return float(total) / len(batches)
+
+    def train_step(self, batch, **fit_params):
+        """Take one step of the optimizer.
+
+        Parameters
+        ----------
+        batch : Batch
+            Training samples.
+        **fit_params : dict
+            Unused; part of skorch's signature.
+
+        Returns
+        -------
+        step : dict
+            "loss", detached, and "y_pred", the outputs.
+        """
+        self.optimizer_.zero_grad(set_to_none=True)
+        outputs = self.infer(batch.images)
+        loss = self.criterion_(outputs, batch.targets, batch.weights)
+        loss.backward()
+        if self._listens("on_grad_computed"):
+            self.notify(
+                "on_grad_computed",
+                named_parameters=list(self.get_all_learnable_params()),
+                batch=batch[:2],
+                training=True,
+            )
+        self._last_lr = self.optimizer_.param_groups[-1]["lr"]
+        self.optimizer_.step()
+        self._scheduler.step()
+        return {"loss": loss.detach(), "y_pred": outputs.detach()}
+
+    def _validate(self, held_out):
+        observed, outputs = self._listens("on_batch_begin", "on_batch_end"), []
+        loss_sum = 0.0
+        with self._predicting():
+            for batch in held_out.batches:
+                if observed:
+                    self.notify("on_batch_begin", batch=batch[:2], training=False)
+                out = self.infer(batch.images)
+                loss = self.criterion_(out, batch.targets.to(out), batch.weights)
+                step = {"loss": loss, "y_pred": out}
+                loss_sum += loss.item() * len(batch.targets)
+                outputs.append(out.double().cpu())
+                if observed:
+                    self._record_batch("valid", batch, step)
+        predictions = self.criterion_.link(torch.cat(outputs)).numpy()
+        return loss_sum / held_out.total_weight, held_out.score(predictions)
+
+    def _recover(self, finite, loss):
+        finite.restore()
+        warnings.warn(
+            f"The training loss became {loss} in epoch {len(self.history)}, so training "
+            "stopped and the last weights with a finite loss were restored. Decrease "
+            f"learning_rate (it is {self.lr:g}) or check the scale of X and y.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+
+    # --- history and callbacks --------------------------------------------------
+
+    def _record(self, name, value):
+        earlier = [row[name] for row in self.history[:-1] if name in row]
+        self.history.record(name, value)
+        # skorch's Checkpoint and PrintLog look for this column
+        self.history.record(f"{name}_best", not earlier or value < min(earlier))
+
+    def _record_batch(self, prefix, batch, step):
+        self.history.record_batch(f"{prefix}_loss", step["loss"].item())
+        self.history.record_batch(f"{prefix}_batch_size", len(batch.targets))
+        self.notify(
+            "on_batch_end", batch=batch[:2], training=prefix == "train", **step
+        )
+
+    def _listens(self, *hooks):
+        return any(
+            getattr(type(callback), hook) is not getattr(Callback, hook)
+            for _, callback in self.callbacks_
+            for hook in hooks
+        )
+
+    # --- prediction -------------------------------------------------------------
+
+    def infer(self, x, **fit_params):
+        """Run the network on a prepared batch.
+
+        Parameters
+        ----------
+        x : torch.Tensor of shape (n_samples, n_channels, *spatial_shape)
+            Given by ``prepare``.
+        **fit_params : dict
+            Unused; part of skorch's signature.
+
+        Returns
+        -------
+        outputs : torch.Tensor of shape (n_samples, n_outputs)
+        """
+        training = self.module_.training
+        precision = self.precision if training else self.prediction_precision
+        with autocast(precision, self.device):
+            return as_float32_or_wider(self._network(x))
+
+    @property
+    def _network(self):
+        if not self.compiled:
+            return self.module_
+        if "_compiled_module" not in vars(self):
+            # past __setattr__, which would register it as a second module
+            vars(self)["_compiled_module"] = torch.compile(self.module_)
+        return self._compiled_module
+
+    def _predicting(self):
+        self.module_.eval()
+        return torch.inference_mode()
+
+    def forward_iter(self, X, training=False, device="cpu"):
+        """Give the outputs of one batch after the other, in float64.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...) or Batches
+            Images with the layout of the training images.
+        training : bool
+            Whether dropout and batch normalisation behave as in training.
+        device : str
+            Where to put the outputs.
+
+        Yields
+        ------
+        outputs : torch.Tensor of shape (n_batch, n_outputs)
+        """
+        with self._predicting():
+            self.module_.train(training)
+            images, rows = (X.images, X.rows) if isinstance(X, Batches) else (X, None)
+            n_rows = len(images if rows is None else rows)
+            size = max(1, _PREDICTION_VALUES // self.prepare.layout.n_features)
+            for start in range(0, n_rows, size):
+                chosen = slice(start, start + size)
+                chosen = chosen if rows is None else rows[chosen]
+                out = self.infer(self.prepare(take_rows(images, chosen)))
+                yield out.to(device).double()
+
+    def outputs(self, images):
+        """Compute the outputs of the network for all images.
+
+        Parameters
+        ----------
+        images : array-like of shape (n_samples, ...)
+            Images with the layout of the training images.
+
+        Returns
+        -------
+        outputs : ndarray of shape (n_samples, n_outputs), float64
+        """
+        return np.concatenate([out.numpy() for out in self.forward_iter(images)])
+
+    def predict(self, X):
+        """Decide on a class number, on labels, or predict values.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Images with the layout of the training images.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        """
+        return self.criterion_.decide(self.predict_proba(X))
+
+    def frozen(self):
+        """Copy the net as far as predictions need it.
+
+        Returns
+        -------
+        net : CNNNet
+        """
+        net = copy.copy(self)
+        vars(net)["module_"] = copy.deepcopy(self.module_).eval()
+        vars(net)["history_"] = copy.copy(self.history_)
+        vars(net).pop("_compiled_module", None)
+        return net

@@ -1,0 +1,121 @@
+"""Learning rate schedules: the factor on the learning rate, over the training."""
+
+from math import cos, pi
+
+#: Share of the training in which the one-cycle schedule warms up.
+_WARM_UP = 0.3
+#: Where it starts, as a share of the peak.
+_START = 1 / 25
+
+
+def one_cycle(progress):
+    """Rise from 1/25 to the peak in the first 30 %, then fall to zero [1]_.
+
+    Parameters
+    ----------
+    progress : float
+        How much of the training is over, in [0, 1].
+
+    Returns
+    -------
+    factor : float
+        In [0, 1].
+
+    References
+    ----------
+    .. [1] L. Smith and N. Topin, "Super-convergence: very fast training of neural
+       networks using large learning rates", 2018, https://arxiv.org/abs/1708.07120
+    """
+    if progress < _WARM_UP:
+        return _START + (1 - _START) * (1 - cos(pi * progress / _WARM_UP)) / 2
+    return cosine((progress - _WARM_UP) / (1 - _WARM_UP))
+
+
+def cosine(progress):
+    """Fall from 1 to 0 along half a cosine [1]_.
+
+    Parameters
+    ----------
+    progress : float
+        How much of the training is over, in [0, 1].
+
+    Returns
+    -------
+    factor : float
+        In [0, 1].
+
+    References
+    ----------
+    .. [1] I. Loshchilov and F. Hutter, "SGDR: stochastic gradient descent with warm
+       restarts", ICLR 2017.
+    """
+    return (1 + cos(pi * progress)) / 2
+
+
+def step(progress):
+    """Fall to a tenth after each third of the training.
+
+    Parameters
+    ----------
+    progress : float
+        How much of the training is over, in [0, 1].
+
+    Returns
+    -------
+    factor : {1.0, 0.1, 0.01}
+    """
+    return 0.1 ** min(2, int(3 * progress))
+
+
+def constant(progress):
+    """Stay at 1.
+
+    Parameters
+    ----------
+    progress : float
+        Ignored.
+
+    Returns
+    -------
+    factor : float
+    """
+    return 1.0
+
+
+SCHEDULES = {
+    "one_cycle": one_cycle,
+    "cosine": cosine,
+    "step": step,
+    "constant": constant,
+}
+
+
+class Schedule:
+    """The factor at every step of a training of known length.
+
+    Parameters
+    ----------
+    name : str
+        A key of ``SCHEDULES``.
+    n_steps : int
+        Number of steps in the training.
+    """
+
+    def __init__(self, name, n_steps):
+        self.name = name
+        self.n_steps = n_steps
+
+    def __call__(self, step):
+        """Give the factor of one step.
+
+        Parameters
+        ----------
+        step : int
+            Counted from 0.
+
+        Returns
+        -------
+        factor : float
+        """
+        # the middle of the step: even a training of one step then learns
+        return SCHEDULES[self.name](min(1.0, (step + 0.5) / self.n_steps))
