@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from math import prod
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -26,14 +27,14 @@ _MONOTONE = {"relu", "leaky_relu", "elu", "tanh", "sigmoid", "identity"}
 #: Number of weights above which a dense layer keeps to float32 at prediction.
 _MAX_EXACT_WEIGHTS = 1 << 18
 
-_CONVOLUTIONS = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
+_CONVOLUTIONS: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 _BATCH_NORMS = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 _DROPOUTS = {1: nn.Dropout1d, 2: nn.Dropout2d, 3: nn.Dropout3d}
-_POOLS = {
+_POOLS: dict[str, dict[int, Any]] = {
     "max": {1: nn.MaxPool1d, 2: nn.MaxPool2d, 3: nn.MaxPool3d},
     "avg": {1: nn.AvgPool1d, 2: nn.AvgPool2d, 3: nn.AvgPool3d},
 }
-_GLOBAL_POOLS = {
+_GLOBAL_POOLS: dict[str, dict[int, Any]] = {
     "max": {1: nn.AdaptiveMaxPool1d, 2: nn.AdaptiveMaxPool2d, 3: nn.AdaptiveMaxPool3d},
     "avg": {1: nn.AdaptiveAvgPool1d, 2: nn.AdaptiveAvgPool2d, 3: nn.AdaptiveAvgPool3d},
 }
@@ -242,8 +243,8 @@ class ConvBlock(nn.Sequential):
 
     Parameters
     ----------
-    n_dims : {1, 2, 3}
-        Number of spatial axes.
+    spatial_shape : tuple of int
+        Of the input.
     in_channels, out_channels : int
         Number of input channels and of filters.
     kernel_size, stride : tuple of int
@@ -255,14 +256,21 @@ class ConvBlock(nn.Sequential):
     norm : {"batch", "layer"} or None
         Normalisation between convolution and activation.
     pooling : {"max", "avg"} or None
-        Whether the block ends at half the resolution.
+        Whether the block ends at half the resolution. An axis of length 1 is left
+        alone as long as another one can be halved.
     conv_dropout : float
         Probability of dropping a whole feature map in training.
+
+    Attributes
+    ----------
+    output_shape : tuple of int
+        Spatial shape of the output; with an entry of 0 or less if the input is too
+        small.
     """
 
     def __init__(
         self,
-        n_dims: int,
+        spatial_shape: tuple[int, ...],
         in_channels: int,
         out_channels: int,
         *,
@@ -275,11 +283,25 @@ class ConvBlock(nn.Sequential):
         conv_dropout: float = 0.0,
     ) -> None:
         super().__init__()
+        n_dims = len(spatial_shape)
+        self.output_shape = convolved_shape(spatial_shape, kernel_size, stride, padding)
         # normalisation subtracts the mean: a bias before it would have no effect
         self.conv = Convolution(
-            n_dims, in_channels, out_channels, kernel_size, stride, padding, norm is None
+            n_dims,
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride,
+            padding,
+            norm is None,
         )
-        pool = [("pool", _POOLS[pooling][n_dims](2))] if pooling else []
+        pool: list[tuple[str, nn.Module]] = []
+        if pooling:
+            size = _pool_size(self.output_shape)
+            pool = [("pool", _POOLS[pooling][n_dims](size))]
+            self.output_shape = tuple(
+                n // k for n, k in zip(self.output_shape, size, strict=True)
+            )
         rest: list[tuple[str, nn.Module]] = [
             *(("norm", layer) for layer in normalization(norm, n_dims, out_channels)),
             ("activation", activation_layer(activation)),
@@ -291,6 +313,11 @@ class ConvBlock(nn.Sequential):
             self.add_module(name, layer)
         if conv_dropout:
             self.dropout = _DROPOUTS[n_dims](conv_dropout)
+
+
+def _pool_size(shape: tuple[int, ...]) -> tuple[int, ...]:
+    can_shrink = max(shape) > 1
+    return tuple(1 if n == 1 and can_shrink else 2 for n in shape)
 
 
 class Head(nn.Sequential):

@@ -9,7 +9,6 @@ from sklearn_cnn.architectures.blocks import (
     ConvBlock,
     Head,
     Size,
-    convolved_shape,
     per_axis,
 )
 from sklearn_cnn.architectures.registry import register
@@ -85,33 +84,32 @@ class SimpleCNN(nn.Module):
         self.stages = nn.Sequential()
         shape = spatial_shape
         for i, (width, n_blocks) in enumerate(zip(filters, blocks, strict=True)):
-            last_stage = i == len(filters) - 1
             stage = nn.Sequential()
             for j in range(n_blocks):
-                step = first_stride if j == 0 else (1,) * n_dims
-                if pooling == "stride" and j == 0 and i > 0:
+                first, last = j == 0, j == n_blocks - 1
+                step = first_stride if first else (1,) * n_dims
+                if first and i > 0 and pooling == "stride":
                     step = tuple(2 * s for s in step)
-                # global pooling takes over after the last stage
-                pools = j == n_blocks - 1 and not last_stage and pooling != "stride"
-                stage.append(
-                    ConvBlock(
-                        n_dims,
-                        n_channels,
-                        width,
-                        kernel_size=kernel,
-                        stride=step,
-                        padding=padding,
-                        activation=activation,
-                        norm=normalization,
-                        pooling=pooling if pools else None,
-                        conv_dropout=conv_dropout if j == n_blocks - 1 else 0.0,
-                    )
+                # after the last stage, global pooling takes over
+                pools = last and i < len(filters) - 1 and pooling != "stride"
+                block = ConvBlock(
+                    shape,
+                    n_channels,
+                    width,
+                    kernel_size=kernel,
+                    stride=step,
+                    padding=padding,
+                    activation=activation,
+                    norm=normalization,
+                    pooling=pooling if pools else None,
+                    conv_dropout=conv_dropout if last else 0.0,
                 )
-                convolved = convolved_shape(shape, kernel, step, padding)
-                pooled = bool(pools and pooling)
-                _check_shape(spatial_shape, shape, convolved, pooled, i, kernel, padding)
-                shape = tuple(n // 2 for n in convolved) if pooled else convolved
-                n_channels = width
+                if min(block.output_shape) < 1:
+                    raise ValueError(
+                        _too_small(spatial_shape, shape, i, kernel, padding)
+                    )
+                stage.append(block)
+                shape, n_channels = block.output_shape, width
             self.stages.append(stage)
         self.head = Head(
             n_channels,
@@ -143,7 +141,7 @@ def default_filters(spatial_shape: tuple[int, ...]) -> tuple[int, ...]:
     """Choose the number of filters of every stage from the size of the input.
 
     Stages are added, each with twice the filters of the one before (32, 64, 128, then
-    256), as long as the smallest axis of the last feature map keeps 2 positions.
+    256), as long as the longest axis of the last feature map keeps 2 positions.
 
     Parameters
     ----------
@@ -160,7 +158,7 @@ def default_filters(spatial_shape: tuple[int, ...]) -> tuple[int, ...]:
     >>> default_filters((8, 8)), default_filters((28, 28)), default_filters((1, 1))
     ((32, 64, 128), (32, 64, 128, 256), (32,))
     """
-    n_stages = max(1, min(5, floor(log2(min(spatial_shape)))))
+    n_stages = max(1, min(5, floor(log2(max(spatial_shape)))))
     return tuple(min(_MAX_WIDTH, _FIRST_WIDTH * 2**i) for i in range(n_stages))
 
 
@@ -175,26 +173,23 @@ def _blocks(blocks_per_stage: Size | None, n_stages: int) -> tuple[int, ...]:
     return tuple(blocks_per_stage)
 
 
-def _check_shape(
+def _too_small(
     image: tuple[int, ...],
     shape: tuple[int, ...],
-    convolved: tuple[int, ...],
-    pooled: bool,
     stage: int,
     kernel: tuple[int, ...],
     padding: str,
-) -> None:
-    if min(convolved) >= (2 if pooled else 1):
-        return
-    where, problem = shape, f"is smaller than the {_times(kernel)} kernel"
-    remedy = "padding='same', a smaller kernel_size, "
-    if min(convolved) >= 1:
-        where, problem, remedy = convolved, "cannot be pooled by 2", ""
-    raise ValueError(
+) -> str:
+    padded = padding == "same" or all(
+        n >= k for n, k in zip(shape, kernel, strict=True)
+    )
+    problem = "leaves nothing to pool" if padded else "is smaller than the kernel"
+    remedy = "" if padding == "same" else "padding='same', a smaller kernel_size, "
+    return (
         f"Images of {_times(image)} are too small for the stages in filters: at stage "
-        f"{stage + 1} the feature map of {_times(where)} {problem} "
-        f"(padding={padding!r}). Use {remedy}fewer stages in filters, pooling=None or "
-        "larger images."
+        f"{stage + 1} the feature map of {_times(shape)} {problem} "
+        f"(kernel_size={_times(kernel)}, padding={padding!r}). Use {remedy}"
+        "fewer stages in filters, pooling=None or larger images."
     )
 
 

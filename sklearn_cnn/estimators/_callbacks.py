@@ -22,11 +22,11 @@ class EpochTasks(Monitor):
         self.data = data
         self.task = None
 
-    def epoch_begin(self, net):  # noqa: D102
+    def epoch_begin(self, net):
         self.task = self.context.subcontext(task_name="epoch")
         self.task.call_on_fit_task_begin(estimator=self.estimator, **self.data)
 
-    def epoch_end(self, net):  # noqa: D102
+    def epoch_end(self, net):
         return self.task.call_on_fit_task_end(
             estimator=self.estimator,
             **self.data,

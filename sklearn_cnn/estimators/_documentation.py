@@ -92,7 +92,8 @@ warm_start : bool, default=False
     Whether :meth:`fit` goes on from the weights and input statistics of the last fit,
     with a new schedule.
 device : str, default="auto"
-    Where to compute: "cpu", "cuda", "cuda:1", "mps". "auto" takes a GPU if there is one.
+    Where to compute: "cpu", "cuda", "cuda:1", "mps". "auto" takes a GPU if there is
+    one.
 precision : {"auto", "float32", "bfloat16", "float64"}, default="auto"
     Number format of the training. "auto" multiplies in bfloat16 where the hardware does
     so natively and the network is large enough to gain, and otherwise in float32;
@@ -171,7 +172,5 @@ def documented(cls):
         "references": _REFERENCES,
     }
     for name, text in shared.items():
-        cls.__doc__ = cls.__doc__.replace(
-            f"    {{{name}}}", indent(text, "    ")
-        )
+        cls.__doc__ = cls.__doc__.replace(f"    {{{name}}}", indent(text, "    "))
     return cls

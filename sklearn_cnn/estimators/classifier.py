@@ -37,9 +37,9 @@ class CNNClassifier(ClassifierMixin, BaseCNN):
         (0.1) keeps probabilities from becoming extreme. None by default, so that the
         loss is the log loss.
     class_weight : dict, "balanced", list of dict or None, default=None
-        Weights of the classes in the loss, multiplied with ``sample_weight``; "balanced"
-        takes them inversely proportional to the class frequencies. A list has one dict
-        for each label of a multi-label problem. None weighs all alike.
+        Weights of the classes in the loss, multiplied with ``sample_weight``;
+        "balanced" takes them inversely proportional to the class frequencies. A list
+        has one dict for each label of a multi-label problem. None weighs all alike.
 
     Attributes
     ----------
@@ -124,8 +124,8 @@ class CNNClassifier(ClassifierMixin, BaseCNN):
         if isinstance(self.class_weight, str):
             raise ValueError(
                 "class_weight='balanced' cannot be computed from the samples of one "
-                "partial_fit. Compute the weights of all samples with "
-                "sklearn.utils.class_weight.compute_class_weight and pass them as a dict."
+                "partial_fit. Compute them for all samples with "
+                "sklearn.utils.class_weight.compute_class_weight and pass a dict."
             )
         first = not hasattr(self, "net_")
         if first and classes is None and not _is_multilabel(y):
@@ -229,14 +229,15 @@ class CNNClassifier(ClassifierMixin, BaseCNN):
             self.n_outputs_ = len(self.classes_)
         if len(self.classes_) < 2:
             raise ValueError(
-                f"{type(self).__name__} needs samples of at least 2 classes in the data, "
-                f"but the data contains only one class: {self.classes_[0]!r}."
+                f"{type(self).__name__} needs samples of at least 2 classes in the "
+                f"data, but the data contains only one class: {self.classes_[0]!r}."
             )
         unknown = np.setdiff1d(found, self.classes_)
         if len(unknown):
             raise ValueError(
                 f"y holds the labels {unknown.tolist()}, which are not in classes_ "
-                f"{self.classes_.tolist()}. Fit again (without warm_start) on all classes."
+                f"{self.classes_.tolist()}. Fit again, without warm_start, on all of "
+                "them."
             )
         codes = np.zeros(len(y), np.int64)
         codes[rows] = np.searchsorted(self.classes_, y[rows])

@@ -118,8 +118,8 @@ def _n_spatial_dims(shape, sample_shape, input_shape, spatial_dims):
     if spatial_dims == "auto":
         if n_axes not in _SPATIAL_DIMS_OF_NDIM:
             raise ValueError(
-                f"X has samples of shape {sample_shape}; a sample is a signal, an image "
-                "or a volume and has 1 to 4 axes, the channels included."
+                f"X has samples of shape {sample_shape}; a sample is a signal, an "
+                "image or a volume and has 1 to 4 axes, the channels included."
             )
         return _SPATIAL_DIMS_OF_NDIM[n_axes]
     if n_axes not in (spatial_dims, spatial_dims + 1):

@@ -150,7 +150,9 @@ class Batches:
 
     def __iter__(self):
         """Give the batches of one epoch."""
-        rows = self.rows if self.shuffle is None else self.shuffle.permutation(self.rows)
+        rows = (
+            self.rows if self.shuffle is None else self.shuffle.permutation(self.rows)
+        )
         for chosen in np.array_split(rows, self.n_batches):
             yield self._batch(chosen)
 

@@ -171,4 +171,6 @@ def as_float32_or_wider(outputs):
     -------
     outputs : Tensor
     """
-    return outputs.float() if outputs.dtype in (torch.bfloat16, torch.float16) else outputs
+    return (
+        outputs.float() if outputs.dtype in (torch.bfloat16, torch.float16) else outputs
+    )

@@ -148,8 +148,8 @@ class CNNNet(NeuralNet):
                     monitor.epoch_begin(self)
                 if not self._run_epoch(batches, held_out, datasets, finite):
                     break
-                # every monitor hears of every epoch
-                if any([monitor.epoch_end(self) for monitor in monitors]):
+                verdicts = [monitor.epoch_end(self) for monitor in monitors]
+                if any(verdicts):
                     break
         except KeyboardInterrupt as interrupt:
             # skorch's way for a callback to end training; a person's Ctrl-C goes on
@@ -251,8 +251,9 @@ class CNNNet(NeuralNet):
     def _recover(self, finite, loss):
         finite.restore()
         warnings.warn(
-            f"The training loss became {loss} in epoch {len(self.history)}, so training "
-            "stopped and the last weights with a finite loss were restored. Decrease "
+            f"The training loss became {loss} in epoch {len(self.history)}, so "
+            "training stopped and the last weights with a finite loss were restored. "
+            "Decrease "
             f"learning_rate (it is {self.lr:g}) or check the scale of X and y.",
             ConvergenceWarning,
             stacklevel=2,
@@ -269,9 +270,7 @@ class CNNNet(NeuralNet):
     def _record_batch(self, prefix, batch, step):
         self.history.record_batch(f"{prefix}_loss", step["loss"].item())
         self.history.record_batch(f"{prefix}_batch_size", len(batch.targets))
-        self.notify(
-            "on_batch_end", batch=batch[:2], training=prefix == "train", **step
-        )
+        self.notify("on_batch_end", batch=batch[:2], training=prefix == "train", **step)
 
     def _listens(self, *hooks):
         return any(
