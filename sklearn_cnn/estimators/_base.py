@@ -195,7 +195,7 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         self._configure(net, keep_optimizer=resume and partial, constant=partial)
         context, data = self._begin_task(X, y, sample_weight, epochs)
         held_out = held_out and self._held_out(net, held_out)
-        with training.reproducible(seeds.torch, net.device, net.step_cost):
+        with training.seeded(seeds.torch, net.device):
             net.train(
                 self._batches(net, samples, shuffle=np.random.default_rng(seeds.order)),
                 held_out,
@@ -324,7 +324,7 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         device = training.resolve_device(self.device)
         parameters = {name: _plain(getattr(self, name)) for name in _NETWORK_PARAMETERS}
         _check_sizes(parameters)
-        with training.reproducible(seeds.torch, device):
+        with training.seeded(seeds.torch, device):
             module = architectures.build(
                 self.architecture,
                 layout.n_channels,
@@ -337,8 +337,9 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
                 module, layout.n_channels, layout.spatial_shape, self.n_outputs_
             )
         batch_size = self._batch_size(samples)
-        step_cost = cost * min(batch_size, len(samples.rows))
-        precision = training.resolve_precision(self.precision, device, step_cost)
+        precision = training.resolve_precision(
+            self.precision, device, cost * min(batch_size, len(samples.rows))
+        )
         mean = scale = None
         if self.input_scaling == "standardize":
             mean, scale = samples.channel_statistics()
@@ -354,7 +355,7 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
                 "float32" if self.precision == "auto" else self.precision
             ),
             batch_size=batch_size,
-            step_cost=step_cost,
+            sample_cost=cost,
             device=device,
             callbacks=copy.deepcopy(self.callbacks),
             compile=self.compile,

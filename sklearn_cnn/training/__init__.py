@@ -11,10 +11,10 @@ from sklearn_cnn.training.net import CNNNet
 from sklearn_cnn.training.optimizers import OPTIMIZERS, optimizer_factory
 from sklearn_cnn.training.precision import (
     dtype_of,
-    reproducible,
     resolve_device,
     resolve_precision,
 )
+from sklearn_cnn.training.reproducibility import seeded
 from sklearn_cnn.training.schedules import SCHEDULES
 from sklearn_cnn.training.stopping import EarlyStopping, HeldOut, Monitor, ProgressBar
 
@@ -34,7 +34,7 @@ __all__ = [
     "RegressionLoss",
     "dtype_of",
     "optimizer_factory",
-    "reproducible",
     "resolve_device",
     "resolve_precision",
+    "seeded",
 ]

@@ -17,6 +17,7 @@ from sklearn_cnn.training.batches import Batches, memory_format_of
 from sklearn_cnn.training.losses import as_float32_or_wider
 from sklearn_cnn.training.optimizers import parameter_groups
 from sklearn_cnn.training.precision import autocast, dtype_of
+from sklearn_cnn.training.reproducibility import threads_for
 from sklearn_cnn.training.schedules import Schedule
 from sklearn_cnn.training.stopping import Weights, raised_by_callback
 
@@ -41,8 +42,8 @@ class CNNNet(NeuralNet):
         Of predictions.
     batch_size : int
         Largest number of samples in a training batch.
-    step_cost : int
-        Multiply-adds of one forward pass over a training batch.
+    sample_cost : int
+        Multiply-adds of one forward pass of one sample.
     device : str
         Where it is computed.
     callbacks : list or None
@@ -72,7 +73,7 @@ class CNNNet(NeuralNet):
         precision,
         prediction_precision,
         batch_size,
-        step_cost,
+        sample_cost,
         device,
         callbacks=None,
         compile=False,
@@ -90,7 +91,7 @@ class CNNNet(NeuralNet):
         self.prepare = prepare
         self.precision = precision
         self.prediction_precision = prediction_precision
-        self.step_cost = step_cost
+        self.sample_cost = sample_cost
         self.compiled = compile
 
     def __getstate__(self):
@@ -142,15 +143,17 @@ class CNNNet(NeuralNet):
         self._schedule_steps(epochs * batches.n_batches)
         finite = Weights(self.module_)
         self.notify("on_train_begin", X=batches, y=batches.targets)
+        cost = self.sample_cost * -(-len(batches) // batches.n_batches)
         try:
-            for _ in range(epochs):
-                for monitor in monitors:
-                    monitor.epoch_begin(self)
-                if not self._run_epoch(batches, held_out, datasets, finite):
-                    break
-                verdicts = [monitor.epoch_end(self) for monitor in monitors]
-                if any(verdicts):
-                    break
+            with threads_for(cost, self.device):
+                for _ in range(epochs):
+                    for monitor in monitors:
+                        monitor.epoch_begin(self)
+                    if not self._run_epoch(batches, held_out, datasets, finite):
+                        break
+                    verdicts = [monitor.epoch_end(self) for monitor in monitors]
+                    if any(verdicts):
+                        break
         except KeyboardInterrupt as interrupt:
             # skorch's way for a callback to end training; a person's Ctrl-C goes on
             if not raised_by_callback(interrupt):
@@ -329,16 +332,17 @@ class CNNNet(NeuralNet):
         ------
         outputs : torch.Tensor of shape (n_batch, n_outputs)
         """
-        with self._predicting():
-            self.module_.train(training)
-            images, rows = (X.images, X.rows) if isinstance(X, Batches) else (X, None)
-            n_rows = len(images if rows is None else rows)
-            size = max(1, _PREDICTION_VALUES // self.prepare.layout.n_features)
-            for start in range(0, n_rows, size):
-                chosen = slice(start, start + size)
-                chosen = chosen if rows is None else rows[chosen]
+        images, rows = (X.images, X.rows) if isinstance(X, Batches) else (X, None)
+        n_rows = len(images if rows is None else rows)
+        size = max(1, _PREDICTION_VALUES // self.prepare.layout.n_features)
+        cost = self.sample_cost * min(size, n_rows)
+        for start in range(0, n_rows, size):
+            chosen = slice(start, start + size)
+            chosen = chosen if rows is None else rows[chosen]
+            with self._predicting(), threads_for(cost, self.device):
+                self.module_.train(training)
                 out = self.infer(self.prepare(take_rows(images, chosen)))
-                yield out.to(device).double()
+            yield out.to(device).double()
 
     def outputs(self, images):
         """Compute the outputs of the network for all images.

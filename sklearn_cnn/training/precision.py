@@ -1,11 +1,9 @@
-"""Where and in what number format a network is computed, and with how many threads."""
-
-from contextlib import contextmanager
+"""Where, and in what number format, a network is computed."""
 
 import torch
 
-#: Multiply-adds of a training step below which bfloat16 and threads do not pay.
-_SMALL_STEP = 1 << 28
+#: Multiply-adds of a step below which neither bfloat16 nor a second thread pays much.
+SMALL_STEP = 1 << 28
 
 
 def resolve_device(device):
@@ -68,7 +66,7 @@ def resolve_precision(precision, device, step_cost):
         )
     if precision != "auto":
         return precision
-    pays = step_cost >= _SMALL_STEP and _multiplies_bfloat16(torch.device(device))
+    pays = step_cost >= SMALL_STEP and _multiplies_bfloat16(torch.device(device))
     return "bfloat16" if pays else "float32"
 
 
@@ -115,41 +113,3 @@ def autocast(precision, device):
     return torch.autocast(
         torch.device(device).type, torch.bfloat16, enabled=precision == "bfloat16"
     )
-
-
-@contextmanager
-def reproducible(seed, device, step_cost=0):
-    """Seed torch's generators and restore them, and the threads, on exit.
-
-    On a CPU a small step runs on one thread: splitting it gains little, and sums that
-    are split over threads round differently, so that a search with ``n_jobs=2`` (whose
-    workers have one thread each) would not reproduce one with ``n_jobs=1``.
-
-    Parameters
-    ----------
-    seed : int
-        For torch's global generators, which dropout and initialisation draw from.
-    device : str
-        Where the network is computed.
-    step_cost : int
-        Multiply-adds of one forward pass over a batch.
-    """
-    kind = torch.device(device).type
-    module = torch.get_device_module(kind) if kind != "cpu" else None
-    states = torch.get_rng_state(), module and module.get_rng_state()
-    n_threads = torch.get_num_threads()
-    try:
-        torch.random.default_generator.manual_seed(seed)
-        if module:
-            module.manual_seed(seed)
-        if step_cost < _SMALL_STEP and kind == "cpu":
-            torch.set_num_threads(1)
-        with torch.backends.cudnn.flags(
-            enabled=True, deterministic=True, benchmark=False
-        ):
-            yield
-    finally:
-        torch.set_num_threads(n_threads)
-        torch.set_rng_state(states[0])
-        if module:
-            module.set_rng_state(states[1])

@@ -1,0 +1,62 @@
+"""What makes two trainings agree bit for bit, and leaves no trace behind."""
+
+from contextlib import contextmanager
+
+import torch
+
+from sklearn_cnn.training.precision import SMALL_STEP
+
+
+@contextmanager
+def seeded(seed, device):
+    """Seed torch's global generators, and restore them on exit.
+
+    Parameters
+    ----------
+    seed : int
+        For everything that draws from them: initialisation, dropout, user code.
+    device : str
+        Where the network is computed.
+    """
+    kind = torch.device(device).type
+    accelerator = torch.get_device_module(kind) if kind != "cpu" else None
+    cpu_state = torch.get_rng_state()
+    accelerator_state = accelerator and accelerator.get_rng_state()
+    try:
+        torch.default_generator.manual_seed(seed)
+        if accelerator:
+            accelerator.manual_seed(seed)
+        with torch.backends.cudnn.flags(
+            enabled=True, deterministic=True, benchmark=False
+        ):
+            yield
+    finally:
+        torch.set_rng_state(cpu_state)
+        if accelerator:
+            accelerator.set_rng_state(accelerator_state)
+
+
+@contextmanager
+def threads_for(cost, device):
+    """Run a small step on one thread of the CPU; restore the threads on exit.
+
+    A second thread gains little there. Sums that are split over threads round
+    differently, so that without this a search with ``n_jobs=2``, whose workers have
+    one thread each, would not reproduce the one with ``n_jobs=1``.
+
+    Parameters
+    ----------
+    cost : int
+        Multiply-adds of one forward pass.
+    device : str
+        Where the network is computed.
+    """
+    n_threads = torch.get_num_threads()
+    if cost >= SMALL_STEP or n_threads == 1 or torch.device(device).type != "cpu":
+        yield
+        return
+    try:
+        torch.set_num_threads(1)
+        yield
+    finally:
+        torch.set_num_threads(n_threads)
