@@ -7,7 +7,12 @@ import numpy as np
 import scipy.sparse
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
-from sklearn.utils import check_array, check_consistent_length, column_or_1d
+from sklearn.utils import (
+    assert_all_finite,
+    check_array,
+    check_consistent_length,
+    column_or_1d,
+)
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import (
     check_classification_targets,
@@ -283,4 +288,7 @@ class CNNClassifier(ClassifierMixin, BaseCNN):
 
 
 def _is_multilabel(y):
+    if not scipy.sparse.issparse(y):
+        # type_of_target would stumble over NaN and infinity
+        assert_all_finite(np.asarray(y), input_name="y")
     return type_of_target(y, input_name="y") == "multilabel-indicator"

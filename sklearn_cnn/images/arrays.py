@@ -110,8 +110,7 @@ def take_rows(images, rows):
     rows : ndarray
         New memory, C-contiguous, in the byte order of this machine.
     """
-    if isinstance(rows, slice):
-        taken = np.array(images[rows], order="C")
-    else:
-        taken = np.ascontiguousarray(np.take(images, rows, axis=0))
+    # indexing by an array copies already; numpy.take would be ten times slower
+    copy = True if isinstance(rows, slice) else None
+    taken = np.array(images[rows], order="C", copy=copy, subok=False)
     return taken.astype(taken.dtype.newbyteorder("="), copy=False)

@@ -7,6 +7,7 @@ scikit-learn's conventions.
 
 import pickle
 import random
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -155,6 +156,13 @@ def estimator_checks(estimator, *, sample_shape=(8, 8, 1)) -> Iterator[Callable]
 
 def _name(check):
     return check.func.__name__ if isinstance(check, partial) else check.__name__
+
+
+def _global_random_state():
+    name, key, *position = check_random_state(None).get_state()
+    torch = sys.modules.get("torch")
+    torch_state = torch.get_rng_state().tolist() if torch else None
+    return random.getstate(), key.tolist(), position, torch_state
 
 
 # --- data and responses -------------------------------------------------------------
@@ -432,16 +440,16 @@ def check_determinism(estimator, *, sample_shape):
 
 
 def check_global_random_state(estimator, *, sample_shape):
-    """Global random state of Python and numpy is neither used nor changed."""
+    """Global random state of Python, numpy and torch is neither used nor changed."""
     X, y = _data(estimator, sample_shape)
     for random_state in (0, None):
         estimator = clone(estimator)
         if "random_state" in estimator.get_params():
             estimator.set_params(random_state=random_state)
-        before = random.getstate(), check_random_state(None).get_state()[1].tolist()
+        before = _global_random_state()
         _responses(estimator.fit(X, y), X)
-        after = random.getstate(), check_random_state(None).get_state()[1].tolist()
-        assert before == after, f"random_state={random_state} moves a global generator"
+        message = f"random_state={random_state} moves a global generator"
+        assert _global_random_state() == before, message
 
 
 def check_sample_order_invariance(estimator, *, sample_shape):

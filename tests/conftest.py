@@ -1,0 +1,43 @@
+import os
+
+# before scipy is imported: scikit-learn's array API check is skipped without it
+os.environ.setdefault("SCIPY_ARRAY_API", "1")
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+
+@pytest.fixture(scope="session")
+def digits():
+    """300 of the digits: images of shape (300, 8, 8, 1) and labels."""
+    X, y = load_digits(return_X_y=True)
+    return X[:300].reshape(-1, 8, 8, 1), y[:300]
+
+
+@pytest.fixture(scope="session")
+def zeros_and_ones(digits):
+    """The zeros and ones among them."""
+    X, y = digits
+    return X[y < 2], y[y < 2]
+
+
+@pytest.fixture(scope="session")
+def volumes():
+    """Bright corners in noisy volumes of shape (60, 4, 6, 6)."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 4, 6, 6)).astype(np.float32)
+    y = np.arange(60) % 2
+    X[y == 1, :2, :3, :3] += 2
+    return X, y
+
+
+@pytest.fixture(scope="session")
+def signals():
+    """Sine waves of two frequencies, of shape (80, 32)."""
+    rng = np.random.default_rng(0)
+    y = np.arange(80) % 2
+    phase = rng.uniform(0, 2 * np.pi, size=(80, 1))
+    time = np.linspace(0, 1, 32)
+    X = np.sin(2 * np.pi * (2 + 3 * y[:, None]) * time + phase)
+    return X + 0.1 * rng.normal(size=X.shape), y
