@@ -242,7 +242,7 @@ class CNNNet(NeuralNet):
                 if observed:
                     self.notify("on_batch_begin", batch=batch[:2], training=False)
                 out = self.infer(batch.images)
-                loss = self.criterion_(out, batch.targets.to(out), batch.weights)
+                loss = self.criterion_(out, batch.targets, batch.weights)
                 step = {"loss": loss, "y_pred": out}
                 loss_sum += loss.item() * len(batch.targets)
                 outputs.append(out.double().cpu())

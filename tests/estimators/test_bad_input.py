@@ -1,0 +1,245 @@
+"""Bad input gets an error before training, and changes nothing."""
+
+import numpy as np
+import pytest
+import scipy.sparse
+import torch
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from torch import nn
+
+from sklearn_cnn import CNNClassifier, CNNRegressor
+
+SMALL = {"filters": (4, 8), "max_iter": 2, "random_state": 0}
+
+
+@pytest.fixture
+def data():
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(24, 8, 8, 3)), np.arange(24) % 2
+
+
+def with_value(X, value):
+    X = X.copy()
+    X[3, 2, 1, 0] = value
+    return X
+
+
+@pytest.mark.parametrize(
+    "spoil, message",
+    [
+        (lambda X: with_value(X, np.nan), "NaN"),
+        (lambda X: with_value(X, np.inf), "infinity"),
+        (lambda X: X.astype(complex), "Complex data not supported"),
+        (lambda X: X.astype(object), "dtype object"),
+        (lambda X: scipy.sparse.csr_array(X.reshape(24, -1)), "[Ss]parse"),
+        (lambda X: X[:0], r"shape=\(0, 8, 8, 3\)"),
+        (lambda X: X[:, :0], r"shape=\(24, 0, 8, 3\)"),
+        (lambda X: [*X[:23], X[0, :4]], "different shapes"),
+        (lambda X: [x.tolist() for x in X[:23]] + [X[0, :4].tolist()], "differ in shape"),
+        (lambda X: X[..., None, None], "1 to 4 axes"),
+        (lambda X: X[0, 0, 0], "Expected 2D array|1D array"),
+    ],
+)
+def test_bad_X(data, spoil, message):
+    X, y = data
+    cnn = CNNClassifier(**SMALL)
+    with pytest.raises((ValueError, TypeError), match=message):
+        cnn.fit(spoil(X), y)
+    assert not [name for name in vars(cnn) if name.endswith("_")]
+
+
+@pytest.mark.parametrize(
+    "shape, message",
+    [
+        ((5, 8, 8, 1), r"\(8, 8, 1\), but CNNClassifier was fitted on shape \(8, 8, 3\)"),
+        ((5, 8, 8), r"\(8, 8, 1\)"),
+        ((5, 16, 4, 3), r"\(16, 4, 3\)"),
+        ((5, 8, 24), r"\(8, 24, 1\)"),
+        ((5, 192), r"signals of shape \(192, 1\)"),
+        ((5, 8, 8, 3, 1), r"volumes of shape \(8, 8, 3, 1\)"),
+        ((0, 8, 8, 3), "at least one sample"),
+    ],
+)
+def test_other_shapes_at_predict(data, shape, message):
+    cnn = CNNClassifier(**SMALL).fit(*data)
+    with pytest.raises(ValueError, match=message):
+        cnn.predict(np.zeros(shape))
+
+
+@pytest.mark.parametrize(
+    "parameters, message",
+    [
+        ({"input_shape": (8, 9)}, r"input_shape=\(8, 9\) asks for 72 values.*192"),
+        ({"input_shape": (-1, -1)}, "at most one of them -1"),
+        ({"input_shape": (0, 5)}, "must hold positive sizes"),
+        ({"input_shape": (-1, 7)}, "192"),
+        ({"spatial_dims": 2}, "spatial_dims=2 needs .*height, width.*Pass input_shape"),
+        ({"input_shape": (8, 24), "spatial_dims": 3}, "spatial_dims=3 needs"),
+    ],
+)
+def test_bad_shapes_of_flat_rows(data, parameters, message):
+    X, y = data
+    with pytest.raises(ValueError, match=message):
+        CNNClassifier(**SMALL, **parameters).fit(X.reshape(24, -1), y)
+
+
+def test_input_shape_that_contradicts_the_images(data):
+    with pytest.raises(ValueError, match="Drop input_shape"):
+        CNNClassifier(**SMALL, input_shape=(8, 24)).fit(*data)
+
+
+@pytest.mark.parametrize(
+    "weights, message",
+    [
+        (np.r_[-1.0, np.ones(23)], "Negative values"),
+        (np.zeros(24), "zero"),
+        (np.ones(23), "sample_weight"),
+        (np.ones((24, 2)), "1D"),
+        (np.full(24, np.nan), "NaN"),
+        (np.r_[1.0, np.zeros(23)], "minimum of 2"),
+        (np.arange(24) % 2, "one class"),
+    ],
+)
+def test_bad_weights(data, weights, message):
+    with pytest.raises(ValueError, match=message):
+        CNNClassifier(**SMALL).fit(*data, sample_weight=weights)
+
+
+@pytest.mark.parametrize(
+    "parameters, message",
+    [
+        ({"architecture": "simpel"}, "Did you mean 'simple'"),
+        ({"architecture": "resnet"}, r"Available: \['simple'\]"),
+        ({"optimizer": "adamax"}, "'optimizer'.*'adam', 'adamw', 'rmsprop', 'sgd'|adamw"),
+        ({"lr_schedule": "linear"}, "'lr_schedule'.*'one_cycle'"),
+        ({"activation": "swish"}, "'activation'.*'silu'"),
+        ({"pooling": "min"}, "'pooling'"),
+        ({"filters": ()}, r"filters=\(\) must be a sequence of positive integers"),
+        ({"filters": (8, 0)}, r"filters=\(8, 0\)"),
+        ({"filters": (8.5,)}, r"filters=\(8.5,\)"),
+        ({"hidden_layer_sizes": (-3,)}, "hidden_layer_sizes"),
+        ({"kernel_size": (3, 3, 3)}, r"kernel_size=\(3, 3, 3\).*sequence of 2"),
+        ({"filters": (4,) * 5}, "at stage 4 .*fewer stages"),
+        ({"weight_decay": (0.1,) * 4}, "weight_decay=.*3 parts"),
+        ({"device": "quantum"}, "device='quantum' cannot be used here"),
+        ({"learning_rate": 0}, "'learning_rate'"),
+        ({"dropout": 1.0}, "'dropout'"),
+    ],
+)
+def test_bad_parameters(data, parameters, message):
+    cnn = CNNClassifier(**{**SMALL, **parameters})
+    with pytest.raises(ValueError, match=message):
+        cnn.fit(*data)
+    assert not [name for name in vars(cnn) if name.endswith("_")]
+
+
+def wrong_width(n_channels, spatial_shape, n_outputs):
+    return nn.Sequential(nn.Flatten(), nn.Linear(n_channels * 64, n_outputs + 1))
+
+
+def test_a_callable_with_the_wrong_number_of_outputs(data):
+    with pytest.raises(ValueError, match=r"n_outputs=2 .*returns \(1, 3\)"):
+        CNNClassifier(wrong_width).fit(*data)
+
+
+def test_a_parameter_that_a_callable_does_not_obey(data):
+    with pytest.raises(ValueError, match=r"filters=\(4,\) has no effect on"):
+        CNNClassifier(wrong_width, filters=(4,)).fit(*data)
+
+
+@pytest.mark.parametrize("y", [np.zeros(24, int), ["one"] * 24])
+def test_a_single_class_is_refused_as_by_SVC(data, y):
+    with pytest.raises(ValueError, match="at least 2 classes.*only one class"):
+        CNNClassifier(**SMALL).fit(data[0], y)
+
+
+def test_continuous_labels(data):
+    with pytest.raises(ValueError, match="Unknown label type"):
+        CNNClassifier(**SMALL).fit(data[0], np.linspace(0, 1, 24))
+
+
+def test_early_stopping_with_too_few_rows_of_a_class(data):
+    X, _ = data
+    y = np.r_[np.zeros(23, int), 1]
+    with pytest.raises(ValueError, match=r"early_stopping=True.*validation_fraction"):
+        CNNClassifier(**SMALL, early_stopping=True).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    "validation, message",
+    [
+        ({"X_val": np.zeros((4, 8, 8, 3))}, "y_val is None"),
+        ({"y_val": [0, 1]}, "X_val is None"),
+        ({"X_val": np.zeros((4, 8, 8, 1)), "y_val": [0, 1] * 2}, r"X_val.*\(8, 8, 1\)"),
+        ({"X_val": np.zeros((4, 8, 8, 3)), "y_val": [0, 7] * 2}, r"X_val.*\[7\]"),
+        ({"X_val": np.zeros((4, 8, 8, 3)), "y_val": [0, 1]}, "X_val.*inconsistent"),
+    ],
+)
+def test_bad_validation_data(data, validation, message):
+    with pytest.raises(ValueError, match=message):
+        CNNClassifier(**SMALL).fit(*data, **validation)
+
+
+@pytest.mark.parametrize("Estimator", [CNNClassifier, CNNRegressor])
+def test_unfitted(Estimator):
+    with pytest.raises(NotFittedError):
+        Estimator().predict(np.zeros((2, 8, 8)))
+    for name in ("history_", "module_", "n_iter_", "loss_curve_"):
+        assert not hasattr(Estimator(), name)
+
+
+def test_a_failed_fit_leaves_the_fitted_estimator_as_it_was(data):
+    X, y = data
+    cnn = CNNClassifier(**SMALL).fit(X, y)
+    expected, before = cnn.predict_proba(X), dict(vars(cnn))
+    for bad in (
+        lambda: cnn.fit(with_value(X, np.nan), y),
+        lambda: cnn.fit(X[:, :4], np.zeros(24)),
+        lambda: cnn.set_params(filters=(1,) * 9).fit(X[:, :4], y * 3),
+        lambda: cnn.partial_fit(X, y + 1),
+    ):
+        with pytest.raises(ValueError):
+            bad()
+        cnn.set_params(filters=SMALL["filters"])
+        assert vars(cnn) == {**before, "filters": SMALL["filters"]}
+    np.testing.assert_array_equal(cnn.predict_proba(X), expected)
+
+
+@pytest.mark.parametrize("Estimator", [CNNClassifier, CNNRegressor])
+def test_divergence_stops_with_a_warning_and_finite_weights(data, Estimator):
+    X, y = data
+    cnn = Estimator(
+        **{**SMALL, "max_iter": 8},
+        learning_rate=1e25,
+        normalization=None,
+        optimizer="sgd",
+        lr_schedule="constant",
+    )
+    with pytest.warns(ConvergenceWarning, match=r"learning_rate \(it is 1e\+25\)"):
+        cnn.fit(X, y)
+    assert cnn.n_iter_ < 8
+    assert all(torch.isfinite(p).all() for p in cnn.module_.parameters())
+    assert np.isfinite(cnn.predict(X)).all()
+
+
+def test_predictions_are_never_silently_nan(data):
+    X, y = data
+    cnn = CNNClassifier(**SMALL).fit(X, y)
+    with torch.no_grad():
+        cnn.module_.head.output.bias[0] = np.nan
+    with pytest.raises(ValueError, match="NaN or infinity for 24 of 24"):
+        cnn.predict_proba(X)
+
+
+def test_partial_fit_needs_classes_and_keeps_them(data):
+    X, y = data
+    cnn = CNNClassifier(**SMALL)
+    with pytest.raises(ValueError, match="classes must be passed"):
+        cnn.partial_fit(X, y)
+    cnn.partial_fit(X, y, classes=[0, 1, 2])
+    with pytest.raises(ValueError, match="not the same as on last call"):
+        cnn.partial_fit(X, y, classes=[0, 1])
+    with pytest.raises(ValueError, match="labels.*not in classes_"):
+        cnn.partial_fit(X, y + 5)
+    with pytest.raises(ValueError, match="class_weight='balanced'"):
+        cnn.set_params(class_weight="balanced").partial_fit(X, y)
