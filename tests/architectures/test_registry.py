@@ -29,7 +29,9 @@ def test_a_callable_gets_the_parameters_that_it_names():
 
 
 def test_a_parameter_without_effect_is_refused():
-    with pytest.raises(ValueError, match=r"filters=\(8,\) has no effect.*\['dropout'\]"):
+    with pytest.raises(
+        ValueError, match=r"filters=\(8,\) has no effect.*\['dropout'\]"
+    ):
         build(tiny, 1, (4, 4), 3, {**DEFAULTS, "filters": (8,)}, DEFAULTS)
 
 

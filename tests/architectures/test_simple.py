@@ -40,7 +40,9 @@ def test_reference_cnn_has_the_shapes_and_parameters_of_the_arithmetic():
     assert shapes == [(32, 14, 14), (64, 7, 7), (128, 7, 7)]
     dropouts = [m.p for m in reference.module_.modules() if "Dropout" in str(type(m))]
     assert dropouts == [0.5]
-    decays = {g["weight_decay"]: g["params"] for g in reference.net_.optimizer_.param_groups}
+    decays = {
+        g["weight_decay"]: g["params"] for g in reference.net_.optimizer_.param_groups
+    }
     first = reference.module_.stages[0][0].conv.conv.weight
     assert [p is first for p in decays[1e-4]] == [True]
 
@@ -69,7 +71,11 @@ def test_every_combination_runs_in_every_dimension(shape, pooling, normalization
     )
     assert net(torch.zeros(2, 3, *shape)).shape == (2, 4)
     last = net.stages(torch.zeros(2, 3, *shape)).shape[2:]
-    expected = shape if pooling is None else tuple((n + (pooling == "stride")) // 2 for n in shape)
+    expected = (
+        shape
+        if pooling is None
+        else tuple((n + (pooling == "stride")) // 2 for n in shape)
+    )
     assert tuple(last) == expected
 
 
@@ -81,7 +87,7 @@ def test_flatten_keeps_positions_apart():
 def test_blocks_per_stage_may_differ():
     net = SimpleCNN(1, (8, 8), 2, filters=(4, 4), blocks_per_stage=(1, 3))
     assert [len(stage) for stage in net.stages] == [1, 3]
-    with pytest.raises(ValueError, match="blocks_per_stage=.*2 stages"):
+    with pytest.raises(ValueError, match=r"blocks_per_stage=.*2 stages"):
         SimpleCNN(1, (8, 8), 2, filters=(4, 4), blocks_per_stage=(1,))
 
 
@@ -89,11 +95,20 @@ def test_blocks_per_stage_may_differ():
     "shape, parameters, stage, problem",
     [
         ((8, 8), {"filters": (4,) * 6}, 4, "leaves nothing to pool"),
-        ((8, 8), {"filters": (4,) * 4, "padding": "valid"}, 2, "leaves nothing to pool"),
+        (
+            (8, 8),
+            {"filters": (4,) * 4, "padding": "valid"},
+            2,
+            "leaves nothing to pool",
+        ),
         ((4, 4), {"filters": (4,), "padding": "valid", "kernel_size": 5}, 1, "kernel"),
         ((6,), {"filters": (4,) * 3, "padding": "valid"}, 2, "kernel"),
     ],
 )
-def test_an_image_that_shrinks_to_nothing_is_an_error(shape, parameters, stage, problem):
-    with pytest.raises(ValueError, match=rf"at stage {stage} .*{problem}.*fewer stages"):
+def test_an_image_that_shrinks_to_nothing_is_an_error(
+    shape, parameters, stage, problem
+):
+    with pytest.raises(
+        ValueError, match=rf"at stage {stage} .*{problem}.*fewer stages"
+    ):
         SimpleCNN(1, shape, 2, **parameters)

@@ -35,7 +35,10 @@ def with_value(X, value):
         (lambda X: X[:0], r"shape=\(0, 8, 8, 3\)"),
         (lambda X: X[:, :0], r"shape=\(24, 0, 8, 3\)"),
         (lambda X: [*X[:23], X[0, :4]], "different shapes"),
-        (lambda X: [x.tolist() for x in X[:23]] + [X[0, :4].tolist()], "differ in shape"),
+        (
+            lambda X: [x.tolist() for x in X[:23]] + [X[0, :4].tolist()],
+            "differ in shape",
+        ),
         (lambda X: X[..., None, None], "1 to 4 axes"),
         (lambda X: X[0, 0, 0], "Expected 2D array|1D array"),
     ],
@@ -51,7 +54,10 @@ def test_bad_X(data, spoil, message):
 @pytest.mark.parametrize(
     "shape, message",
     [
-        ((5, 8, 8, 1), r"\(8, 8, 1\), but CNNClassifier was fitted on shape \(8, 8, 3\)"),
+        (
+            (5, 8, 8, 1),
+            r"\(8, 8, 1\), but CNNClassifier was fitted on shape \(8, 8, 3\)",
+        ),
         ((5, 8, 8), r"\(8, 8, 1\)"),
         ((5, 16, 4, 3), r"\(16, 4, 3\)"),
         ((5, 8, 24), r"\(8, 24, 1\)"),
@@ -110,7 +116,10 @@ def test_bad_weights(data, weights, message):
     [
         ({"architecture": "simpel"}, "Did you mean 'simple'"),
         ({"architecture": "resnet"}, r"Available: \['simple'\]"),
-        ({"optimizer": "adamax"}, "'optimizer'.*'adam', 'adamw', 'rmsprop', 'sgd'|adamw"),
+        (
+            {"optimizer": "adamax"},
+            "'optimizer'.*'adam', 'adamw', 'rmsprop', 'sgd'|adamw",
+        ),
         ({"lr_schedule": "linear"}, "'lr_schedule'.*'one_cycle'"),
         ({"activation": "swish"}, "'activation'.*'silu'"),
         ({"pooling": "min"}, "'pooling'"),
@@ -149,7 +158,7 @@ def test_a_parameter_that_a_callable_does_not_obey(data):
 
 @pytest.mark.parametrize("y", [np.zeros(24, int), ["one"] * 24])
 def test_a_single_class_is_refused_as_by_SVC(data, y):
-    with pytest.raises(ValueError, match="at least 2 classes.*only one class"):
+    with pytest.raises(ValueError, match=r"at least 2 classes.*only one class"):
         CNNClassifier(**SMALL).fit(data[0], y)
 
 
@@ -239,7 +248,7 @@ def test_partial_fit_needs_classes_and_keeps_them(data):
     cnn.partial_fit(X, y, classes=[0, 1, 2])
     with pytest.raises(ValueError, match="not the same as on last call"):
         cnn.partial_fit(X, y, classes=[0, 1])
-    with pytest.raises(ValueError, match="labels.*not in classes_"):
+    with pytest.raises(ValueError, match=r"labels.*not in classes_"):
         cnn.partial_fit(X, y + 5)
     with pytest.raises(ValueError, match="class_weight='balanced'"):
         cnn.set_params(class_weight="balanced").partial_fit(X, y)

@@ -71,7 +71,9 @@ def test_channels_first_and_last_agree_for_several_channels():
     y = np.arange(30) % 3
     first = np.ascontiguousarray(np.moveaxis(X, -1, 1))
     last, other = fitted(X, y), fitted(first, y, data_format="channels_first")
-    np.testing.assert_allclose(last.predict_proba(X), other.predict_proba(first), rtol=1e-5)
+    np.testing.assert_allclose(
+        last.predict_proba(X), other.predict_proba(first), rtol=1e-5
+    )
 
 
 def test_an_image_without_channel_axis_is_one_with_one_channel(digits):
@@ -150,7 +152,9 @@ def test_no_input_scaling():
 def test_flat_images_warn(width, shape):
     X = np.random.default_rng(0).normal(size=(20, width))
     y = np.arange(20) % 2
-    with pytest.warns(UserWarning, match=f"1-D signals.*input_shape={re.escape(shape)}"):
+    with pytest.warns(
+        UserWarning, match=f"1-D signals.*input_shape={re.escape(shape)}"
+    ):
         cnn = fitted(X, y)
     assert cnn.input_shape_ == (width, 1)
     with warnings.catch_warnings():

@@ -86,7 +86,12 @@ def test_parallel_search_gives_the_same_bits(digits, two_threads):
     folds = {}
     for n_jobs in (1, 2):
         result = cross_validate(
-            CNNClassifier(**PARAMETERS), X, y, cv=2, n_jobs=n_jobs, return_estimator=True
+            CNNClassifier(**PARAMETERS),
+            X,
+            y,
+            cv=2,
+            n_jobs=n_jobs,
+            return_estimator=True,
         )
         folds[n_jobs] = [weights(cnn) for cnn in result["estimator"]]
     assert folds[1] == folds[2]

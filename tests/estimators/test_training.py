@@ -28,9 +28,7 @@ def test_weights_repeat_samples(digits, Estimator):
         np.repeat(X, weights, axis=0), np.repeat(y, weights)
     )
     np.testing.assert_allclose(weighted.predict(X), repeated.predict(X), rtol=1e-9)
-    np.testing.assert_allclose(
-        weighted.loss_curve_, repeated.loss_curve_, rtol=1e-9
-    )
+    np.testing.assert_allclose(weighted.loss_curve_, repeated.loss_curve_, rtol=1e-9)
 
 
 def test_class_weights_are_sample_weights(digits):
@@ -110,7 +108,11 @@ def test_early_stopping_restores_the_best_weights(digits):
     X, y = digits
     noisy = np.random.default_rng(0).permutation(y)  # nothing to learn: it overfits
     cnn = CNNClassifier(
-        **SMALL, max_iter=60, early_stopping=True, n_iter_no_change=3, lr_schedule="constant"
+        **SMALL,
+        max_iter=60,
+        early_stopping=True,
+        n_iter_no_change=3,
+        lr_schedule="constant",
     )
     cnn.fit(X[:200], noisy[:200], X_val=X[200:], y_val=noisy[200:])
     losses = cnn.history_["valid_loss"]
@@ -137,11 +139,18 @@ def test_early_stopping_holds_out_a_stratified_part(digits):
 
     X = X + np.arange(len(X))[:, None, None, None] * 1e-6  # no two images are equal
     cnn = CNNClassifier(
-        Spy, max_iter=1, early_stopping=True, validation_fraction=0.2,
-        random_state=0, input_scaling=None, precision="float64",
+        Spy,
+        max_iter=1,
+        early_stopping=True,
+        validation_fraction=0.2,
+        random_state=0,
+        input_scaling=None,
+        precision="float64",
     ).fit(X, y)
     trained = torch.cat(batches).numpy()
-    rows = np.array([np.flatnonzero((X[..., 0] == x).all(axis=(1, 2)))[0] for x in trained])
+    rows = np.array(
+        [np.flatnonzero((X[..., 0] == x).all(axis=(1, 2)))[0] for x in trained]
+    )
     assert len(rows) == len(set(rows)) == 240
     counts = np.bincount(y) - np.bincount(y[rows])
     assert (np.abs(counts - np.bincount(y) * 0.2) <= 1).all()
@@ -273,7 +282,9 @@ def test_binary_decision_function_is_the_log_odds(zeros_and_ones):
 @pytest.mark.parametrize("precision", ["float32", "bfloat16", "float64"])
 def test_every_precision_learns(digits, precision):
     X, y = digits
-    cnn = CNNClassifier(filters=(8, 16), max_iter=10, precision=precision, random_state=0)
+    cnn = CNNClassifier(
+        filters=(8, 16), max_iter=10, precision=precision, random_state=0
+    )
     assert cnn.fit(X, y).score(X, y) > 0.85
     assert cnn.precision_ == precision
     expected = torch.float64 if precision == "float64" else torch.float32

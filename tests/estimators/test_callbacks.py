@@ -1,0 +1,258 @@
+"""Callbacks of skorch and of scikit-learn, progress bars, and Ctrl-C."""
+
+import os
+import signal
+
+import numpy as np
+import pytest
+import skorch.callbacks
+import torch
+from sklearn.callback import ProgressBar, ScoringMonitor
+from sklearn.model_selection import GridSearchCV
+from skorch.callbacks import Callback, EarlyStopping, EpochScoring, GradientNormClipping
+
+from sklearn_cnn import CNNClassifier, CNNRegressor
+
+SMALL = {"filters": (4, 8), "random_state": 0}
+
+
+class Recorder(Callback):
+    def __init__(self):
+        self.heard = []
+
+    def on_train_begin(self, net, **kwargs):
+        self.heard.append("train_begin")
+
+    def on_epoch_begin(self, net, dataset_train, dataset_valid, **kwargs):
+        self.heard.append(f"epoch_begin {len(dataset_train)}")
+
+    def on_batch_end(self, net, batch, training, loss, y_pred, **kwargs):
+        X, y = batch
+        assert len(X) == len(y) == len(y_pred)
+        self.heard.append("batch" if training else "valid_batch")
+
+    def on_epoch_end(self, net, **kwargs):
+        self.heard.append("epoch_end")
+
+    def on_train_end(self, net, **kwargs):
+        self.heard.append("train_end")
+
+
+def test_skorch_callbacks_hear_everything(digits):
+    X, y = digits
+    given = Recorder()
+    cnn = CNNClassifier(**SMALL, max_iter=1, batch_size=100, callbacks=[given])
+    cnn.fit(X[:200], y[:200], X_val=X[200:], y_val=y[200:])
+    ((_, used),) = cnn.net_.callbacks_
+    assert given.heard == []  # parameters are left as they were
+    assert used.heard[:4] == ["train_begin", "epoch_begin 200", "batch", "batch"]
+    assert used.heard[4:-2] == ["valid_batch"]
+    assert used.heard[-2:] == ["epoch_end", "train_end"]
+
+
+def test_batches_leave_rows_in_the_history_only_for_those_who_listen(digits):
+    X, y = digits
+    silent = CNNClassifier(**SMALL, max_iter=1).fit(X, y)
+    assert silent.net_.history[0]["batches"] == []
+    heard = CNNClassifier(**SMALL, max_iter=1, callbacks=[Recorder()], batch_size=100)
+    losses = heard.fit(X, y).net_.history[0, "batches", :, "train_loss"]
+    assert np.mean(losses) == pytest.approx(heard.loss_curve_[0])
+
+
+def test_listening_does_not_change_the_training(digits):
+    X, y = digits
+    silent = CNNClassifier(**SMALL, max_iter=2).fit(X, y)
+    heard = CNNClassifier(**SMALL, max_iter=2, callbacks=[Recorder()]).fit(X, y)
+    np.testing.assert_array_equal(silent.predict_proba(X), heard.predict_proba(X))
+
+
+@pytest.mark.parametrize("use_caching", [True, False])
+def test_epoch_scoring(digits, use_caching):
+    X, y = digits
+
+    def accuracy(net, dataset, y_true):
+        y_true = dataset.targets[dataset.rows] if y_true is None else y_true
+        return (net.predict(dataset) == np.asarray(y_true)).mean()
+
+    scoring = EpochScoring(
+        accuracy, name="acc", lower_is_better=False, use_caching=use_caching
+    )
+    cnn = CNNClassifier(**SMALL, max_iter=2, callbacks=[scoring])
+    cnn.fit(X[:200], y[:200], X_val=X[200:], y_val=y[200:])
+    assert cnn.net_.history[:, "acc"] == pytest.approx(cnn.validation_scores_)
+
+
+def test_gradient_clipping_and_named_callbacks(digits):
+    clip = GradientNormClipping(1e-9)
+    cnn = CNNClassifier(
+        **SMALL, max_iter=2, optimizer="sgd", weight_decay=0, callbacks=[("clip", clip)]
+    ).fit(*digits)
+    moved = CNNClassifier(**SMALL, max_iter=2, optimizer="sgd", weight_decay=0)
+    assert cnn.loss_curve_[1] == pytest.approx(cnn.loss_curve_[0], rel=1e-2)
+    assert moved.fit(*digits).loss_curve_[1] < cnn.loss_curve_[1]
+
+
+def test_early_stopping_of_skorch_ends_training_quietly(digits):
+    stop = EarlyStopping(
+        monitor="train_loss", patience=2, threshold=10, sink=lambda _: 0
+    )
+    cnn = CNNClassifier(**SMALL, max_iter=20, callbacks=[stop]).fit(*digits)
+    assert cnn.n_iter_ == 3
+    assert cnn.score(*digits) > 0
+
+
+class PressCtrlC(Callback):
+    """A person who interrupts the second epoch of the second fit."""
+
+    n_fits = 0
+
+    def on_train_begin(self, net, **kwargs):
+        PressCtrlC.n_fits += 1
+
+    def on_epoch_begin(self, net, **kwargs):
+        if PressCtrlC.n_fits == 2 and len(net.history) == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_ctrl_c_ends_the_search(digits):
+    PressCtrlC.n_fits = 0
+    cnn = CNNClassifier(**SMALL, max_iter=4, callbacks=[PressCtrlC()])
+    search = GridSearchCV(cnn, {"dropout": [0.0, 0.1, 0.2]}, cv=2)
+    with pytest.raises(KeyboardInterrupt):
+        search.fit(*digits)
+    assert PressCtrlC.n_fits == 2
+    assert not hasattr(search, "best_estimator_")
+
+
+def test_ctrl_c_leaves_the_estimator_as_it_was(digits):
+    X, y = digits
+    PressCtrlC.n_fits = 0
+    cnn = CNNClassifier(**SMALL, max_iter=4, callbacks=[PressCtrlC()]).fit(X, y)
+    expected = cnn.predict_proba(X)
+    with pytest.raises(KeyboardInterrupt):
+        cnn.fit(X[::-1], y[::-1])
+    np.testing.assert_array_equal(cnn.predict_proba(X), expected)
+
+
+# --- scikit-learn's callbacks ---------------------------------------------------------
+
+
+class Tasks:
+    """Follows scikit-learn's callback protocol."""
+
+    def __init__(self, stop_after=None):
+        self.stop_after = stop_after
+        self.log = []
+
+    def setup(self, estimator, context):
+        self.log.append(("setup", context.max_subtasks))
+
+    def teardown(self, estimator, context):
+        self.log.append(("teardown",))
+
+    def on_fit_task_begin(self, estimator, context):
+        self.log.append(("begin", context.task_name, context.task_id))
+
+    def on_fit_task_end(
+        self,
+        estimator,
+        context,
+        *,
+        X=None,
+        y=None,
+        metadata=None,
+        fitted_estimator=None,
+    ):
+        score = fitted_estimator.score(X, y)
+        self.log.append(("end", context.task_name, context.task_id, score))
+        return context.task_name == "epoch" and context.task_id == self.stop_after
+
+
+@pytest.mark.parametrize("Estimator", [CNNClassifier, CNNRegressor])
+def test_epochs_are_tasks(digits, Estimator):
+    tasks = Tasks()
+    cnn = Estimator(**SMALL, max_iter=3).set_callbacks(tasks).fit(*digits)
+    assert tasks.log[0] == ("setup", 3)
+    assert [entry[:3] for entry in tasks.log[1:4]] == [
+        ("begin", "fit", 0),
+        ("begin", "epoch", 0),
+        ("end", "epoch", 0),
+    ]
+    assert tasks.log[-1] == ("teardown",)
+    ends = [entry for entry in tasks.log if entry[0] == "end"]
+    # the estimator of the last epoch is the fitted one
+    assert ends[-1][3] == ends[-2][3] == cnn.score(*digits)
+
+
+def test_a_task_may_stop_the_training(digits):
+    tasks = Tasks(stop_after=1)
+    cnn = CNNClassifier(**SMALL, max_iter=10).set_callbacks(tasks).fit(*digits)
+    assert cnn.n_iter_ == 2
+
+
+def test_estimators_given_to_callbacks_stay_as_they_were(digits):
+    X, y = digits
+    kept = []
+
+    class Keep(Tasks):
+        def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+            kept.append((fitted_estimator, fitted_estimator.predict_proba(X)))
+
+    CNNClassifier(**SMALL, max_iter=3).set_callbacks(Keep()).fit(X, y)
+    for fitted, expected in kept:
+        np.testing.assert_array_equal(fitted.predict_proba(X), expected)
+    assert [len(fitted.loss_curve_) for fitted, _ in kept] == [1, 2, 3, 3]
+
+
+def test_callbacks_are_torn_down_after_a_failure(digits):
+    X, y = digits
+    tasks = Tasks()
+    cnn = CNNClassifier(Stumbling, max_iter=1).set_callbacks(tasks)
+    with pytest.raises(RuntimeError, match="out of luck"):
+        cnn.fit(X, y)
+    assert tasks.log[-1] == ("teardown",)
+
+
+class Stumbling(torch.nn.Module):
+    def __init__(self, n_channels, spatial_shape, n_outputs):
+        super().__init__()
+        self.layer = torch.nn.Linear(64, n_outputs)
+
+    def forward(self, x):
+        if self.training:
+            raise RuntimeError("out of luck")
+        return self.layer(x.flatten(1))
+
+
+def test_scoring_monitor(digits):
+    monitor = ScoringMonitor(scoring="accuracy")
+    cnn = CNNClassifier(**SMALL, max_iter=3).set_callbacks(monitor).fit(*digits)
+    log = monitor.get_logs().data_as_pandas
+    epochs = log[log["task_name"] == "epoch"]
+    assert len(epochs) == 3
+    assert epochs["accuracy"].iloc[-1] == cnn.score(*digits)
+
+
+def test_epochs_nest_inside_the_progress_of_a_search(digits, capsys):
+    X, y = digits
+    cnn = CNNClassifier(**SMALL, max_iter=2)
+    search = GridSearchCV(cnn, {"dropout": [0.0, 0.2]}, cv=2)
+    search.set_callbacks(ProgressBar()).fit(X, y)
+    shown = capsys.readouterr().out
+    assert "GridSearchCV - fit" in shown
+    assert "CNNClassifier - fit" in shown  # only a task with subtasks has a bar
+
+
+def test_verbose_shows_a_bar_over_the_epochs(digits, capsys):
+    CNNClassifier(**SMALL, max_iter=3).fit(*digits)
+    quiet = capsys.readouterr()
+    assert quiet.out == quiet.err == ""
+    CNNClassifier(**SMALL, max_iter=3, verbose=1).fit(*digits)
+    shown = capsys.readouterr().err
+    assert "CNNClassifier" in shown and "3/3" in shown and "train_loss" in shown
+
+
+def test_progress_bar_of_skorch_works(digits, capsys):
+    bar = skorch.callbacks.ProgressBar(detect_notebook=False, batches_per_epoch=3)
+    CNNClassifier(**SMALL, max_iter=1, batch_size=100, callbacks=[bar]).fit(*digits)
+    assert "0/3" in capsys.readouterr().err

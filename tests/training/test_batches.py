@@ -1,0 +1,90 @@
+"""From arrays to batches."""
+
+import numpy as np
+import pytest
+import torch
+
+from sklearn_cnn.images import ImageLayout, take_rows
+from sklearn_cnn.training import Batches, Preparation
+
+
+def preparation(layout, mean=None, scale=None, dtype=torch.float32):
+    return Preparation(layout, mean, scale, dtype, "cpu")
+
+
+@pytest.mark.parametrize(
+    "n, batch_size", [(10, 3), (33, 32), (64, 32), (5, 100), (7, 1)]
+)
+def test_an_epoch_has_every_row_once_in_batches_of_equal_size(n, batch_size):
+    X = np.arange(n, dtype=np.float32).reshape(n, 1, 1)
+    batches = Batches(
+        X,
+        np.arange(n),
+        preparation(ImageLayout((1, 1), 1)),
+        np.arange(n),
+        None,
+        batch_size=batch_size,
+        shuffle=np.random.default_rng(0),
+    )
+    epochs = [list(batches) for _ in range(2)]
+    for epoch in epochs:
+        sizes = [len(batch.images) for batch in epoch]
+        assert len(sizes) == batches.n_batches == -(-n // batch_size)
+        assert max(sizes) <= batch_size and max(sizes) - min(sizes) <= 1
+        rows = torch.cat([batch.images.flatten() for batch in epoch])
+        assert sorted(rows.tolist()) == list(range(n))
+        for batch in epoch:
+            assert batch.images.flatten().tolist() == batch.targets.tolist()
+    if n > 7:
+        orders = [torch.cat([b.targets for b in epoch]).tolist() for epoch in epochs]
+        assert orders[0] != orders[1]
+
+
+def test_only_chosen_rows_with_their_targets_and_weights():
+    X = np.arange(6, dtype=np.uint8).reshape(6, 1, 1)
+    batches = Batches(
+        X,
+        np.array([4, 1]),
+        preparation(ImageLayout((1, 1), 1)),
+        np.arange(6) * 10,
+        np.arange(6) / 2,
+        batch_size=2,
+    )
+    (batch,) = batches
+    assert batch.images.flatten().tolist() == [4, 1]
+    assert batch.targets.tolist() == [40, 10]
+    assert batch.weights.tolist() == [2.0, 0.5]
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int8", "int16", "uint16", "int32"])
+@pytest.mark.parametrize("channels_first", [True, False])
+def test_preparation_scales_and_puts_channels_first(dtype, channels_first):
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 2, size=(3, 5, 4, 2)).astype(dtype)
+    mean, scale = np.array([0.5, 1.0]), np.array([2.0, 0.25])
+    expected = np.moveaxis((images.astype(float) - mean) / scale, -1, 1)
+    given = np.moveaxis(images, -1, 1) if channels_first else images
+    layout = ImageLayout((5, 4), 2, channels_first)
+    found = preparation(layout, mean, scale)(take_rows(given, slice(0, 3)))
+    assert found.dtype == torch.float32 and found.shape == (3, 2, 5, 4)
+    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-6)
+    assert found.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_wide_values_are_scaled_in_float64():
+    rows = np.array([[2**40 + 1, 2**40 + 3]])
+    layout = ImageLayout((2,), 1)
+    found = preparation(layout, np.array([2.0**40 + 2]), np.ones(1))(rows.copy())
+    assert found.flatten().tolist() == [-1, 1]
+
+
+def test_taken_rows_are_new_contiguous_memory():
+    X = np.asfortranarray(np.arange(24.0).reshape(6, 4))
+    X.flags.writeable = False
+    for rows in (slice(1, 3), np.array([1, 2])):
+        taken = take_rows(X, rows)
+        assert taken.flags.c_contiguous and taken.flags.writeable
+        assert not np.shares_memory(taken, X)
+        np.testing.assert_array_equal(taken, X[1:3])
+    swapped = take_rows(X.astype(">f4"), slice(0, 2))
+    assert swapped.dtype.isnative

@@ -1,0 +1,120 @@
+"""Pieces of the training: weight decay, snapshots, interruptions, devices."""
+
+import pytest
+import torch
+from torch import nn
+
+from sklearn_cnn.architectures.simple import SimpleCNN
+from sklearn_cnn.training import resolve_device, resolve_precision
+from sklearn_cnn.training.losses import CrossEntropy, RegressionLoss
+from sklearn_cnn.training.optimizers import optimizer_factory, parameter_groups
+from sklearn_cnn.training.stopping import Weights, raised_by_callback
+
+
+def decay_by_name(module, weight_decay):
+    groups = parameter_groups(module, weight_decay)
+    by_parameter = {id(p): g["weight_decay"] for g in groups for p in g["params"]}
+    assert len(by_parameter) == len(list(module.parameters()))
+    return {name: by_parameter[id(p)] for name, p in module.named_parameters()}
+
+
+def test_biases_and_normalisation_are_not_decayed():
+    decays = decay_by_name(SimpleCNN(1, (8, 8), 2, filters=(4, 4)), 0.1)
+    for name, decay in decays.items():
+        assert decay == (
+            0.1 if name.endswith("conv.weight") or "output.w" in name else 0
+        )
+
+
+def test_a_sequence_decays_stage_by_stage_and_then_the_head():
+    module = SimpleCNN(1, (8, 8), 2, filters=(4, 4), normalization=None)
+    decays = decay_by_name(module, (0.3, 0.2, 0.1))
+    weights = {n: d for n, d in decays.items() if n.endswith("weight")}
+    assert list(weights.values()) == [0.3, 0.2, 0.1]
+    first_only = decay_by_name(module, (0.3,))
+    assert [n for n, d in first_only.items() if d] == ["stages.0.0.conv.conv.weight"]
+
+
+def test_a_sequence_needs_stages():
+    with pytest.raises(ValueError, match="2 entries, but the network has 0 parts"):
+        parameter_groups(nn.Linear(2, 2), (0.1, 0.2))
+
+
+def test_momentum_is_that_of_sgd():
+    parameters = [nn.Parameter(torch.ones(2))]
+    sgd = optimizer_factory("sgd", 0.7)(parameters, lr=0.1)
+    assert sgd.param_groups[0]["momentum"] == 0.7 and sgd.param_groups[0]["nesterov"]
+    plain = optimizer_factory("sgd", 0)(parameters, lr=0.1)
+    assert not plain.param_groups[0]["nesterov"]
+
+
+def test_weights_go_back_with_their_buffers():
+    module = nn.BatchNorm1d(3)
+    kept = Weights(module)
+    module(torch.randn(4, 3))
+    with torch.no_grad():
+        module.weight += 1
+    kept.restore()
+    assert module.num_batches_tracked == 0
+    assert module.weight.tolist() == [1, 1, 1]
+    assert module.running_mean.tolist() == [0, 0, 0]
+
+
+def test_a_raise_statement_is_told_from_a_signal():
+    def callback():
+        raise KeyboardInterrupt
+
+    def interrupted():
+        signal.raise_signal(signal.SIGINT)
+
+    import signal
+
+    for function, deliberate in ((callback, True), (interrupted, False)):
+        with pytest.raises(KeyboardInterrupt) as caught:
+            function()
+        assert raised_by_callback(caught.value) is deliberate
+
+
+def test_losses_are_weighted_means():
+    loss = CrossEntropy()
+    outputs, targets = torch.randn(4, 3), torch.tensor([0, 1, 2, 0])
+    weights = torch.tensor([1.0, 0.0, 2.0, 1.0])
+    expected = nn.functional.cross_entropy(outputs, targets, reduction="none") * weights
+    torch.testing.assert_close(loss(outputs, targets, weights), expected.mean())
+    squared = RegressionLoss("squared_error")(
+        torch.zeros(2, 2), torch.tensor([[1.0, 3], [0, 0]])
+    )
+    assert squared.item() == 2.5
+
+
+def test_auto_precision_needs_hardware_and_a_large_step():
+    assert resolve_precision("auto", "cpu", 1000) == "float32"
+    assert resolve_precision("auto", "cpu", 1 << 40) in ("float32", "bfloat16")
+    assert resolve_precision("float64", "cpu", 1) == "float64"
+    with pytest.raises(ValueError, match="precision='float64' is not available on"):
+        resolve_precision("float64", "mps", 1)
+
+
+def test_auto_device_is_one_that_works():
+    torch.empty(1, device=resolve_device("auto"))
+    assert resolve_device("cpu") == "cpu"
+    if not torch.cuda.is_available():
+        with pytest.raises(ValueError, match="device='cuda' cannot be used here"):
+            resolve_device("cuda")
+
+
+needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+
+
+@needs_cuda
+def test_cuda_agrees_with_the_cpu(digits):
+    from sklearn_cnn import CNNClassifier
+
+    parameters = {"filters": (8, 16), "max_iter": 3, "random_state": 0}
+    on_cpu = CNNClassifier(**parameters, device="cpu", precision="float32").fit(*digits)
+    on_gpu = CNNClassifier(**parameters, device="cuda", precision="float32")
+    before = torch.cuda.get_rng_state()
+    on_gpu.fit(*digits)
+    assert torch.equal(torch.cuda.get_rng_state(), before)
+    difference = on_gpu.predict_proba(digits[0]) - on_cpu.predict_proba(digits[0])
+    assert abs(difference).max() < 1e-2
