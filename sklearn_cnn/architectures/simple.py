@@ -1,6 +1,7 @@
 """The default architecture: stages of convolutions, each followed by pooling."""
 
 from collections.abc import Sequence
+from functools import partial
 from math import floor, log2
 
 from torch import Tensor, nn
@@ -81,35 +82,37 @@ class SimpleCNN(nn.Module):
         kernel = per_axis(kernel_size, n_dims, "kernel_size")
         first_stride = per_axis(stride, n_dims, "stride")
 
+        block = partial(
+            ConvBlock,
+            kernel_size=kernel,
+            padding=padding,
+            activation=activation,
+            norm=normalization,
+        )
         self.stages = nn.Sequential()
         shape = spatial_shape
         for i, (width, n_blocks) in enumerate(zip(filters, blocks, strict=True)):
             stage = nn.Sequential()
             for j in range(n_blocks):
-                first, last = j == 0, j == n_blocks - 1
-                step = first_stride if first else (1,) * n_dims
-                if first and i > 0 and pooling == "stride":
+                last = j == n_blocks - 1
+                step = first_stride if j == 0 else (1,) * n_dims
+                if pooling == "stride" and i > 0 and j == 0:
                     step = tuple(2 * s for s in step)
                 # after the last stage, global pooling takes over
                 pools = last and i < len(filters) - 1 and pooling != "stride"
-                block = ConvBlock(
+                convolution = block(
                     shape,
                     n_channels,
                     width,
-                    kernel_size=kernel,
                     stride=step,
-                    padding=padding,
-                    activation=activation,
-                    norm=normalization,
                     pooling=pooling if pools else None,
                     conv_dropout=conv_dropout if last else 0.0,
                 )
-                if min(block.output_shape) < 1:
-                    raise ValueError(
-                        _too_small(spatial_shape, shape, i, kernel, padding)
-                    )
-                stage.append(block)
-                shape, n_channels = block.output_shape, width
+                stage.append(convolution)
+                if min(convolution.output_shape) < 1:
+                    message = _too_small(spatial_shape, shape, i, kernel, padding)
+                    raise ValueError(message)
+                shape, n_channels = convolution.output_shape, width
             self.stages.append(stage)
         self.head = Head(
             n_channels,

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_cnn import architectures, images, training
 from sklearn_cnn.estimators._callbacks import EpochTasks
+from sklearn_cnn.estimators._fitted import FittedAttributes
 from sklearn_cnn.estimators._recipe import default_batch_size, default_max_iter
 from sklearn_cnn.estimators._samples import Samples, Seeds
 from sklearn_cnn.estimators._sklearn import (
@@ -45,7 +46,7 @@ _PROBABILITY = Interval(Real, 0, 1, closed="left")
 
 
 @dataclass(eq=False, repr=False)
-class BaseCNN(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
+class BaseCNN(FittedAttributes, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
     """Parameters and training of a convolutional network; subclasses know targets."""
 
     architecture: Any = "simple"
@@ -456,81 +457,6 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
-
-    # --- what training left -----------------------------------------------------
-
-    @property
-    def module_(self):
-        """The trained :class:`torch.nn.Module`."""
-        return self.net_.module_
-
-    @property
-    def history_(self):
-        """DataFrame of losses, score, learning rate and seconds of every epoch."""
-        import pandas as pd
-
-        names = {
-            "train_loss": "train_loss",
-            "valid_loss": "valid_loss",
-            "valid_score": "valid_score",
-            "learning_rate": "learning_rate",
-            "dur": "seconds",
-        }
-        rows = list(self.net_.history)
-        frame = pd.DataFrame(
-            {new: [row.get(old, np.nan) for row in rows] for old, new in names.items()},
-            dtype=float,
-        )
-        frame.index = pd.RangeIndex(1, len(rows) + 1, name="epoch")
-        return frame
-
-    @property
-    def loss_curve_(self):
-        """Training loss of every epoch."""
-        return [row["train_loss"] for row in self.net_.history]
-
-    @property
-    def validation_scores_(self):
-        """Validation score of every epoch; None where there was no validation."""
-        scores = [row.get("valid_score", np.nan) for row in self.net_.history]
-        return None if np.isnan(scores).all() else scores
-
-    @property
-    def n_iter_(self):
-        """Number of epochs trained."""
-        return len(self.net_.history)
-
-    @property
-    def _monitored_losses(self):
-        history = self.net_.history
-        name = "valid_loss" if any("valid_loss" in row for row in history) else None
-        losses = [row.get(name or "train_loss", np.inf) for row in history]
-        return np.nan_to_num(losses, nan=np.inf)
-
-    @property
-    def best_iter_(self):
-        """Epoch (from 1) of the smallest validation loss, or training loss."""
-        return int(np.argmin(self._monitored_losses)) + 1
-
-    @property
-    def best_loss_(self):
-        """Smallest validation loss; the training loss if there was no validation."""
-        return float(np.min(self._monitored_losses))
-
-    @property
-    def n_parameters_(self):
-        """Number of weights of the network."""
-        return sum(parameter.numel() for parameter in self.module_.parameters())
-
-    @property
-    def device_(self):
-        """Where the network was trained."""
-        return self.net_.device
-
-    @property
-    def precision_(self):
-        """In which precision the network was trained."""
-        return self.net_.precision
 
 
 def _is_learned(name):

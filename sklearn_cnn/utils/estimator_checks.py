@@ -159,7 +159,7 @@ def _name(check):
 
 
 def _global_random_state():
-    name, key, *position = check_random_state(None).get_state()
+    _, key, *position = check_random_state(None).get_state()
     torch = sys.modules.get("torch")
     torch_state = torch.get_rng_state().tolist() if torch else None
     return random.getstate(), key.tolist(), position, torch_state

@@ -1,0 +1,71 @@
+"""How Sphinx builds the documentation."""
+
+import doctest
+from importlib.metadata import version as installed_version
+
+project = "sklearn_cnn"
+author = "the sklearn_cnn developers"
+copyright = f"2026, {author}"
+release = installed_version("sklearn_cnn")
+version = release
+
+extensions = [
+    "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.doctest",
+    "sphinx_gallery.gen_gallery",
+]
+exclude_patterns = ["_build", "_templates", "gallery/*.ipynb"]
+templates_path = ["_templates"]
+root_doc = "index"
+default_role = "literal"
+
+# --- API reference --------------------------------------------------------------
+
+autosummary_generate = True
+autodoc_typehints = "none"
+numpydoc_show_class_members = False
+numpydoc_validation_checks = {
+    "all",
+    # Sections stand where they say something, returned values have a name, and a
+    # docstring begins on its first line.
+    "ES01",
+    "EX01",
+    "GL01",
+    "RT02",
+    "SA01",
+}
+
+# --- doctests of the user guide ---------------------------------------------------
+
+doctest_default_flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+doctest_global_setup = """
+import warnings
+
+warnings.simplefilter("error")
+"""
+
+# --- gallery ------------------------------------------------------------------------
+
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "gallery",
+    "filename_pattern": r"/plot_",
+    "abort_on_example_error": True,
+    "download_all_examples": False,
+    "show_memory": False,
+    "show_signature": False,
+}
+
+# --- pages --------------------------------------------------------------------------
+
+html_theme = "pydata_sphinx_theme"
+html_title = f"sklearn_cnn {release}"
+html_show_sourcelink = False
+html_theme_options = {
+    "navigation_with_keys": False,
+    "secondary_sidebar_items": ["page-toc"],
+    "show_prev_next": True,
+}
