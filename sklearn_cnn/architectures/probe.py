@@ -1,5 +1,6 @@
 """Trying a freshly built network on an empty image."""
 
+import copy
 from typing import Any
 
 import torch
@@ -64,6 +65,39 @@ def probe(
             "width of the last layer."
         )
     return cost
+
+
+def probe_training_on_one(
+    module: nn.Module, n_channels: int, spatial_shape: tuple[int, ...], batch_size: int
+) -> None:
+    """Check that a network can train on a batch of a single sample.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The network, on the CPU.
+    n_channels : int
+        Channels of the input.
+    spatial_shape : tuple of int
+        Length of every spatial axis of the input.
+    batch_size : int
+        Named in the error message.
+
+    Raises
+    ------
+    ValueError
+        If a normalisation over the batch needs more values.
+    """
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            tried = copy.deepcopy(module).train()
+            tried(_empty_image(tried, n_channels, spatial_shape))
+    except ValueError as error:
+        raise ValueError(
+            f"batch_size={batch_size} leaves a batch of a single sample, which batch "
+            f"normalisation cannot scale ({error}). Use a larger batch_size or "
+            "normalization='layer'."
+        ) from error
 
 
 def _empty_image(

@@ -101,7 +101,12 @@ def build(
                 f"which obeys {sorted(obeyed & set(parameters)) or 'no parameters'}. "
                 f"Leave it at {defaults[name]!r}."
             )
-    keywords = {name: parameters[name] for name in obeyed & set(parameters)}
+    # where None is the default, it leaves the choice to the architecture
+    keywords = {
+        name: value
+        for name, value in parameters.items()
+        if name in obeyed and (value is not None or defaults[name] is not None)
+    }
     module = builder(n_channels, spatial_shape, n_outputs, **keywords)
     if not isinstance(module, nn.Module):
         raise TypeError(

@@ -192,7 +192,7 @@ class BaseCNN(FittedAttributes, CallbackSupportMixin, BaseEstimator, metaclass=A
         if held_out is None and self.early_stopping and not partial:
             samples, held_out = samples.hold_out(self, seeds.split)
         epochs = 1 if partial else self._n_epochs(samples)
-        net = self.net_ if resume else self._build_net(samples, seeds)
+        net = self._copied_net() if resume else self._build_net(samples, seeds)
         self._configure(net, keep_optimizer=resume and partial, constant=partial)
         context, data = self._begin_task(X, y, sample_weight, epochs)
         held_out = held_out and self._held_out(net, held_out)
@@ -265,6 +265,8 @@ class BaseCNN(FittedAttributes, CallbackSupportMixin, BaseEstimator, metaclass=A
         X = images.as_array(X)
         if not hasattr(X, "ndim"):
             X = _nested_lists(X)
+        if not reset:
+            self._require_several(X)
         if X.ndim > 2:
             array = images.check_image_array(X, estimator=self)
         else:
@@ -291,6 +293,15 @@ class BaseCNN(FittedAttributes, CallbackSupportMixin, BaseEstimator, metaclass=A
         elif self.input_shape is None and self.spatial_dims == "auto":
             images.warn_if_flat_images(array.shape[1])
         return array, layout
+
+    def _require_several(self, X):
+        first = self.data_format == "channels_first"
+        without_channels = self.input_shape_[1:] if first else self.input_shape_[:-1]
+        if X.shape in (self.input_shape_, without_channels) and X.ndim > 1:
+            raise ValueError(
+                f"X has the shape of one sample, {X.shape}, but it must hold several. "
+                "Use X[None] for an array of one sample."
+            )
 
     def _require_fitted_layout(self, layout):
         if layout.shape != self.input_shape_:
@@ -323,7 +334,7 @@ class BaseCNN(FittedAttributes, CallbackSupportMixin, BaseEstimator, metaclass=A
     def _build_net(self, samples, seeds):
         layout = samples.layout
         device = training.resolve_device(self.device)
-        parameters = {name: _plain(getattr(self, name)) for name in _NETWORK_PARAMETERS}
+        parameters = self._network_parameters()
         _check_sizes(parameters)
         with training.seeded(seeds.torch, device):
             module = architectures.build(
@@ -338,6 +349,10 @@ class BaseCNN(FittedAttributes, CallbackSupportMixin, BaseEstimator, metaclass=A
                 module, layout.n_channels, layout.spatial_shape, self.n_outputs_
             )
         batch_size = self._batch_size(samples)
+        if len(samples.rows) // -(-len(samples.rows) // batch_size) == 1:
+            architectures.probe_training_on_one(
+                module, layout.n_channels, layout.spatial_shape, batch_size
+            )
         precision = training.resolve_precision(
             self.precision, device, cost * min(batch_size, len(samples.rows))
         )
@@ -357,6 +372,7 @@ class BaseCNN(FittedAttributes, CallbackSupportMixin, BaseEstimator, metaclass=A
             ),
             batch_size=batch_size,
             sample_cost=cost,
+            network_parameters={**parameters, "architecture": self.architecture},
             device=device,
             callbacks=copy.deepcopy(self.callbacks),
             compile=self.compile,
@@ -364,8 +380,26 @@ class BaseCNN(FittedAttributes, CallbackSupportMixin, BaseEstimator, metaclass=A
         self._configure(net)
         return net.initialize()
 
+    def _network_parameters(self):
+        return {name: _plain(getattr(self, name)) for name in _NETWORK_PARAMETERS}
+
+    def _copied_net(self):
+        before, now = self.net_.network_parameters, self._network_parameters()
+        now["architecture"] = self.architecture
+        changed = [name for name in now if now[name] != before[name]]
+        if changed:
+            (name, *_) = changed
+            raise ValueError(
+                f"{name}={now[name]!r} cannot change while training goes on: the "
+                f"network was built with {name}={before[name]!r}. Set it back, or fit "
+                "anew with warm_start=False."
+            )
+        # a copy: an interrupted training must not change the fitted estimator
+        return copy.deepcopy(self.net_)
+
     def _configure(self, net, *, keep_optimizer=False, constant=False):
         net.lr = self.learning_rate
+        net.verbose = self.verbose
         net.schedule = "constant" if constant else self.lr_schedule
         net.weight_decay = _plain(self.weight_decay)
         net.optimizer = training.optimizer_factory(self.optimizer, self.momentum)

@@ -8,11 +8,11 @@ architecture : str or callable, default="simple"
     :func:`~sklearn_cnn.available_architectures`. A callable ``(n_channels,
     spatial_shape, n_outputs)`` returns a :class:`torch.nn.Module` that maps
     (n_samples, n_channels, \\*spatial_shape) to (n_samples, n_outputs); those of the
-    parameters below that it names as keywords are passed on, so that they can be
-    searched over.
+    parameters below that it names as keywords are passed on (``filters`` and
+    ``blocks_per_stage`` unless they are None), so that they can be searched over.
 filters : sequence of int or None, default=None
     Number of filters of each stage. None doubles from 32 up to 256, with as many stages
-    (at most 5) as the smallest axis of the images can be halved down to 2.
+    (at most 5) as the longest axis of the images can be halved down to 2.
 blocks_per_stage : int, sequence of int or None, default=None
     Number of convolutions in each stage. None leaves it to the architecture: 1 for
     "simple".
@@ -90,7 +90,7 @@ tol : float, default=1e-4
     Smallest decrease of the validation loss that counts as an improvement.
 warm_start : bool, default=False
     Whether :meth:`fit` goes on from the weights and input statistics of the last fit,
-    with a new schedule.
+    with a new schedule. Parameters of the network must then stay as they were.
 device : str, default="auto"
     Where to compute: "cpu", "cuda", "cuda:1", "mps". "auto" takes a GPU if there is
     one.
@@ -113,7 +113,7 @@ verbose : int, default=0
 _ATTRIBUTES = """\
 n_features_in_ : int
     Number of values in a sample.
-feature_names_in_ : ndarray of shape (n_features_in_,)
+feature_names_in_ : ndarray of shape (`n_features_in_`,)
     Names of the columns, if ``X`` was a DataFrame with string column names.
 input_shape_ : tuple of int
     Shape of a sample, channel axis included.

@@ -1,6 +1,6 @@
 """CNNClassifier."""
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -87,6 +87,7 @@ class CNNClassifier(ClassifierMixin, BaseCNN):
     True
     """
 
+    _: KW_ONLY
     label_smoothing: float = 0.0
     class_weight: Any = None
 
@@ -190,6 +191,7 @@ class CNNClassifier(ClassifierMixin, BaseCNN):
         Returns
         -------
         log_probabilities : ndarray of shape (n_samples, n_classes), float64
+            Of the classes in the order of ``classes_``, or of every label.
         """
         outputs = self._outputs(X)
         if self.multilabel_:
@@ -233,9 +235,10 @@ class CNNClassifier(ClassifierMixin, BaseCNN):
             self.classes_ = found if classes is None else unique_labels(classes)
             self.n_outputs_ = len(self.classes_)
         if len(self.classes_) < 2:
+            (only,) = self.classes_.tolist()
             raise ValueError(
                 f"{type(self).__name__} needs samples of at least 2 classes in the "
-                f"data, but the data contains only one class: {self.classes_[0]!r}."
+                f"data, but the data contains only one class: {only!r}."
             )
         unknown = np.setdiff1d(found, self.classes_)
         if len(unknown):

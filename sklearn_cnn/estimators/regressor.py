@@ -1,6 +1,6 @@
 """CNNRegressor."""
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -67,6 +67,7 @@ class CNNRegressor(RegressorMixin, BaseCNN):
     True
     """
 
+    _: KW_ONLY
     loss: str = "squared_error"
 
     _parameter_constraints: ClassVar[dict] = {

@@ -44,6 +44,8 @@ class CNNNet(NeuralNet):
         Largest number of samples in a training batch.
     sample_cost : int
         Multiply-adds of one forward pass of one sample.
+    network_parameters : dict
+        What the network was built with.
     device : str
         Where it is computed.
     callbacks : list or None
@@ -74,6 +76,7 @@ class CNNNet(NeuralNet):
         prediction_precision,
         batch_size,
         sample_cost,
+        network_parameters,
         device,
         callbacks=None,
         compile=False,
@@ -92,6 +95,7 @@ class CNNNet(NeuralNet):
         self.precision = precision
         self.prediction_precision = prediction_precision
         self.sample_cost = sample_cost
+        self.network_parameters = network_parameters
         self.compiled = compile
 
     def __getstate__(self):

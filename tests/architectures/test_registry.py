@@ -28,6 +28,13 @@ def test_a_callable_gets_the_parameters_that_it_names():
     assert module[1].p == 0.3
 
 
+def test_none_leaves_the_choice_to_the_callable():
+    def own_default(n_channels, spatial_shape, n_outputs, filters=(8,)):
+        return nn.Linear(filters[0], n_outputs)
+
+    assert build(own_default, 1, (4, 4), 3, DEFAULTS, DEFAULTS).in_features == 8
+
+
 def test_a_parameter_without_effect_is_refused():
     with pytest.raises(
         ValueError, match=r"filters=\(8,\) has no effect.*\['dropout'\]"

@@ -214,6 +214,29 @@ def test_a_failed_fit_leaves_the_fitted_estimator_as_it_was(data):
     np.testing.assert_array_equal(cnn.predict_proba(X), expected)
 
 
+def test_a_batch_of_one_sample_that_cannot_be_normalised(data):
+    parameters = {**SMALL, "batch_size": 1, "pooling": "stride"}
+    X, y = data
+    with pytest.raises(ValueError, match=r"batch_size=1 leaves a batch of a single"):
+        CNNClassifier(**{**parameters, "filters": (4,) * 4}).fit(X, y)
+    CNNClassifier(**{**parameters, "filters": (4,) * 3}).fit(X, y)
+
+
+def test_one_image_is_not_an_array_of_images(data):
+    X, y = data
+    cnn = CNNClassifier(**SMALL).fit(X[..., 0], y)
+    with pytest.raises(ValueError, match=r"shape of one sample, \(8, 8\).*X\[None\]"):
+        cnn.predict(X[0, ..., 0])
+    assert cnn.predict(X[:1, ..., 0]).shape == (1,)
+
+
+def test_keywords_only():
+    with pytest.raises(TypeError, match="positional"):
+        CNNClassifier("simple", 0.1)
+    with pytest.raises(TypeError, match="positional"):
+        CNNRegressor("simple", "huber")
+
+
 @pytest.mark.parametrize("Estimator", [CNNClassifier, CNNRegressor])
 def test_divergence_stops_with_a_warning_and_finite_weights(data, Estimator):
     X, y = data

@@ -105,12 +105,13 @@ class PressCtrlC(Callback):
     """A person who interrupts the second epoch of the second fit."""
 
     n_fits = 0
+    at_epoch = 2
 
     def on_train_begin(self, net, **kwargs):
         PressCtrlC.n_fits += 1
 
     def on_epoch_begin(self, net, **kwargs):
-        if PressCtrlC.n_fits == 2 and len(net.history) == 2:
+        if PressCtrlC.n_fits == 2 and len(net.history) == self.at_epoch:
             os.kill(os.getpid(), signal.SIGINT)
 
 
@@ -132,6 +133,31 @@ def test_ctrl_c_leaves_the_estimator_as_it_was(digits):
     with pytest.raises(KeyboardInterrupt):
         cnn.fit(X[::-1], y[::-1])
     np.testing.assert_array_equal(cnn.predict_proba(X), expected)
+
+
+def test_ctrl_c_undoes_a_training_that_went_on(digits):
+    X, y = digits
+    PressCtrlC.n_fits = 0
+    cnn = CNNClassifier(**SMALL, max_iter=4, callbacks=[PressCtrlC()], warm_start=True)
+    cnn.fit(X, y)
+    expected = cnn.predict_proba(X)
+    PressCtrlC.n_fits = 1
+    PressCtrlC.at_epoch = 6
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            cnn.fit(X, y)
+    finally:
+        PressCtrlC.at_epoch = 2
+    assert cnn.n_iter_ == 4
+    np.testing.assert_array_equal(cnn.predict_proba(X), expected)
+
+
+def test_print_log_of_skorch_obeys_verbose(digits, capsys):
+    log = skorch.callbacks.PrintLog()
+    CNNClassifier(**SMALL, max_iter=1, callbacks=[log]).fit(*digits)
+    assert capsys.readouterr().out == ""
+    CNNClassifier(**SMALL, max_iter=1, callbacks=[log], verbose=1).fit(*digits)
+    assert "train_loss" in capsys.readouterr().out
 
 
 # --- scikit-learn's callbacks ---------------------------------------------------------

@@ -161,14 +161,16 @@ def test_early_stopping_holds_out_a_stratified_part(digits):
 def test_warm_start_goes_on(digits):
     X, y = digits
     cnn = CNNClassifier(**SMALL, max_iter=2, warm_start=True).fit(X, y)
-    net, loss = cnn.net_, cnn.loss_curve_[-1]
+    before, loss = cnn.net_, cnn.loss_curve_[-1]
     cnn.fit(X, y)
-    assert cnn.net_ is net and cnn.n_iter_ == 4
+    assert cnn.n_iter_ == 4 and len(before.history) == 2
     assert cnn.loss_curve_[-1] < loss
     with pytest.raises(ValueError, match="fitted on shape"):
         cnn.fit(X[:, :4], y)
     with pytest.raises(ValueError, match="labels"):
         cnn.fit(X, y + 1)
+    with pytest.raises(ValueError, match=r"filters=\(5,\) cannot change .*warm_start"):
+        cnn.set_params(filters=(5,)).fit(X, y)
     cnn.set_params(warm_start=False).fit(X[:, :4], y)
     assert cnn.n_iter_ == 2
 
