@@ -360,7 +360,7 @@ class BaseCNN(FittedAttributes, CallbackSupportMixin, BaseEstimator, metaclass=A
         if self.input_scaling == "standardize":
             mean, scale = samples.channel_statistics()
         self._fit_target_scaling(samples)
-        net = training.CNNNet(
+        return training.CNNNet(
             module,
             self._make_loss(),
             training.Preparation(
@@ -377,8 +377,6 @@ class BaseCNN(FittedAttributes, CallbackSupportMixin, BaseEstimator, metaclass=A
             callbacks=copy.deepcopy(self.callbacks),
             compile=self.compile,
         )
-        self._configure(net)
-        return net.initialize()
 
     def _network_parameters(self):
         return {name: _plain(getattr(self, name)) for name in _NETWORK_PARAMETERS}
@@ -397,13 +395,15 @@ class BaseCNN(FittedAttributes, CallbackSupportMixin, BaseEstimator, metaclass=A
         # a copy: an interrupted training must not change the fitted estimator
         return copy.deepcopy(self.net_)
 
-    def _configure(self, net, *, keep_optimizer=False, constant=False):
+    def _configure(self, net, *, keep_optimizer, constant):
         net.lr = self.learning_rate
         net.verbose = self.verbose
         net.schedule = "constant" if constant else self.lr_schedule
         net.weight_decay = _plain(self.weight_decay)
         net.optimizer = training.optimizer_factory(self.optimizer, self.momentum)
-        if net.initialized_ and not keep_optimizer:
+        if not net.initialized_:
+            net.initialize()
+        elif not keep_optimizer:
             net.initialize_optimizer()
 
     def _batch_size(self, samples):
