@@ -9,6 +9,7 @@ from sklearn_cnn.architectures.blocks import (
     ConvBlock,
     Convolution,
     Dense,
+    Dropout,
     Head,
     convolved_shape,
     per_axis,
@@ -140,6 +141,18 @@ def test_head_summarises_space(global_pooling, n_features):
     assert head.dense0.weight.shape == (7, n_features)
     assert head(torch.zeros(2, 4, 2, 3)).shape == (2, 5)
     assert [type(m).__name__ for m in head].count("Dropout") == 2
+
+
+def test_dropout_keeps_the_mean_and_scales_what_is_left():
+    torch.manual_seed(0)
+    layer, x = Dropout(0.3), torch.ones(200, 500)
+    dropped = layer.train()(x)
+    assert dropped.unique().tolist() == [0, pytest.approx(1 / 0.7)]
+    assert (dropped == 0).float().mean().item() == pytest.approx(0.3, abs=0.01)
+    assert layer.eval()(x) is x
+    again = layer.train()(x)
+    assert not torch.equal(again, dropped)
+    assert layer(x.double()).max().item() == 1 / (1 - 0.3)
 
 
 def test_per_axis():
