@@ -17,7 +17,7 @@ def fitted(X, y, **parameters):
     return CNNClassifier(**{**SMALL, **parameters}).fit(X, y)
 
 
-def same(first, second, X, X_second):
+def assert_same_predictions(first, second, X, X_second):
     np.testing.assert_array_equal(
         first.predict_proba(X), second.predict_proba(X_second)
     )
@@ -57,13 +57,15 @@ def test_shapes(shape, parameters, input_shape):
 def test_one_image_is_the_same_in_every_form(digits):
     X, y = digits
     images = fitted(X, y)
-    same(images, fitted(X[..., 0], y), X, X[..., 0])
+    assert_same_predictions(images, fitted(X[..., 0], y), X, X[..., 0])
     flat = X.reshape(len(X), -1)
-    same(images, fitted(flat, y, input_shape=(8, 8)), X, flat)
+    assert_same_predictions(images, fitted(flat, y, input_shape=(8, 8)), X, flat)
     first = np.moveaxis(X, -1, 1)
-    same(images, fitted(first, y, data_format="channels_first"), X, first)
+    assert_same_predictions(
+        images, fitted(first, y, data_format="channels_first"), X, first
+    )
     tensor = torch.from_numpy(X)
-    same(images, fitted(tensor, y), X, tensor)
+    assert_same_predictions(images, fitted(tensor, y), X, tensor)
 
 
 def test_channels_first_and_last_agree_for_several_channels():
@@ -79,7 +81,7 @@ def test_channels_first_and_last_agree_for_several_channels():
 def test_an_image_without_channel_axis_is_one_with_one_channel(digits):
     X, y = digits
     cnn = fitted(X, y)
-    same(cnn, cnn, X, X[..., 0])
+    assert_same_predictions(cnn, cnn, X, X[..., 0])
 
 
 def test_data_frame_of_pixels(digits):
@@ -89,7 +91,7 @@ def test_data_frame_of_pixels(digits):
     frame = pd.DataFrame(flat).add_prefix("pixel")
     cnn = fitted(frame, pd.Series(y, name="digit"), input_shape=(8, 8))
     assert list(cnn.feature_names_in_[:2]) == ["pixel0", "pixel1"]
-    same(cnn, fitted(flat, y, input_shape=(8, 8)), frame, flat)
+    assert_same_predictions(cnn, fitted(flat, y, input_shape=(8, 8)), frame, flat)
     with pytest.raises(ValueError, match="feature names should match"):
         cnn.predict(frame.iloc[:, ::-1])
 
@@ -110,13 +112,13 @@ def test_tensors_of_every_kind(digits):
         torch.from_numpy(X).requires_grad_(),
         [torch.from_numpy(x) for x in X],
     ):
-        same(cnn, cnn, X, tensor)
+        assert_same_predictions(cnn, cnn, X, tensor)
 
 
 def test_nested_lists(digits):
     X, y = digits
     cnn = fitted(X[:40], y[:40])
-    same(cnn, cnn, X[:5], X[:5].tolist())
+    assert_same_predictions(cnn, cnn, X[:5], X[:5].tolist())
 
 
 def test_wide_integers_lose_nothing_before_the_mean_is_subtracted():
