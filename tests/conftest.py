@@ -5,6 +5,7 @@ os.environ.setdefault("SCIPY_ARRAY_API", "1")
 
 import numpy as np
 import pytest
+import torch
 from sklearn.datasets import load_digits
 
 
@@ -41,3 +42,20 @@ def signals():
     time = np.linspace(0, 1, 32)
     X = np.sin(2 * np.pi * (2 + 3 * y[:, None]) * time + phase)
     return X + 0.1 * rng.normal(size=X.shape), y
+
+
+class _Stumbling(torch.nn.Module):
+    def __init__(self, n_channels, spatial_shape, n_outputs):
+        super().__init__()
+        self.layer = torch.nn.Linear(64, n_outputs)
+
+    def forward(self, x):
+        if self.training:
+            raise RuntimeError("out of luck")
+        return self.layer(x.flatten(1))
+
+
+@pytest.fixture
+def Stumbling():
+    """An architecture for 8x8 images that fails in its first training step."""
+    return _Stumbling

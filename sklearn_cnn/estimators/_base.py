@@ -268,15 +268,10 @@ class BaseCNN(FittedAttributes, CallbackSupportMixin, BaseEstimator, metaclass=A
         if not reset:
             self._require_several(X)
         if X.ndim > 2:
-            array = images.check_image_array(X, estimator=self)
+            array = images.check_image_array(X, estimator=self, min_samples=min_samples)
         else:
             array = validate_data(
                 self, X, dtype="numeric", reset=reset, ensure_min_samples=min_samples
-            )
-        if len(array) < min_samples:
-            raise ValueError(
-                f"Found array with {len(array)} sample(s) (shape={array.shape}) while "
-                f"a minimum of {min_samples} is required by {type(self).__name__}."
             )
         layout = images.read_layout(
             array.shape,

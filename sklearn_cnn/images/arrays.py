@@ -1,8 +1,7 @@
 """Turning what users hold (lists, tensors, arrays) into one numpy array."""
 
-import sys
-
 import numpy as np
+import torch
 from sklearn.utils import check_array
 
 
@@ -24,10 +23,10 @@ def as_array(X):
     ValueError
         If the arrays of a list differ in shape.
     """
-    if _is_tensor(X):
+    if isinstance(X, torch.Tensor):
         return _from_tensor(X)
     if isinstance(X, list | tuple) and len(X) and hasattr(X[0], "shape"):
-        rows = [_from_tensor(x) if _is_tensor(x) else np.asarray(x) for x in X]
+        rows = [np.asarray(as_array(x)) for x in X]
         shapes = {row.shape for row in rows}
         if len(shapes) > 1:
             raise ValueError(
@@ -38,22 +37,13 @@ def as_array(X):
     return X
 
 
-def _is_tensor(X):
-    torch = sys.modules.get("torch")
-    return torch is not None and isinstance(X, torch.Tensor)
-
-
 def _from_tensor(tensor):
     tensor = tensor.detach().cpu()
     # numpy has no bfloat16; float32 holds every bfloat16 value exactly
-    return (tensor.float() if tensor.dtype == _bfloat16() else tensor).numpy()
+    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
 
 
-def _bfloat16():
-    return sys.modules["torch"].bfloat16
-
-
-def check_image_array(X, *, estimator):
+def check_image_array(X, *, estimator, min_samples=1):
     """Check an array of three or more axes, one row per sample.
 
     Parameters
@@ -62,6 +52,8 @@ def check_image_array(X, *, estimator):
         Images.
     estimator : object
         Named in error messages.
+    min_samples : int
+        How many samples there must be.
 
     Returns
     -------
@@ -90,6 +82,7 @@ def check_image_array(X, *, estimator):
         dtype=None,
         allow_nd=True,
         ensure_2d=False,
+        ensure_min_samples=min_samples,
         input_name="X",
         estimator=estimator,
     )

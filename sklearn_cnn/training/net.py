@@ -260,8 +260,8 @@ class CNNNet(NeuralNet):
         warnings.warn(
             f"The training loss became {loss} in epoch {len(self.history)}, so "
             "training stopped and the last weights with a finite loss were restored. "
-            "Decrease "
-            f"learning_rate (it is {self.lr:g}) or check the scale of X and y.",
+            f"Decrease learning_rate (it is {self.lr:g}) or check the scale of X and "
+            "y.",
             ConvergenceWarning,
             stacklevel=2,
         )

@@ -81,15 +81,15 @@ class Weights:
         """
         return [tensor.detach().clone() for tensor in self._tensors()]
 
-    def keep(self, weights=None):
-        """Remember weights; the present ones if none are given.
+    def keep(self, weights):
+        """Remember weights.
 
         Parameters
         ----------
-        weights : list of torch.Tensor or None
+        weights : list of torch.Tensor
             Given by ``read``.
         """
-        self._kept = self.read() if weights is None else weights
+        self._kept = weights
 
     def restore(self):
         """Give the module the remembered weights."""

@@ -7,7 +7,6 @@ scikit-learn's conventions.
 
 import pickle
 import random
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -15,6 +14,7 @@ from math import prod
 from pathlib import Path
 
 import numpy as np
+import torch
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.utils import check_random_state
 from sklearn.utils.estimator_checks import set_random_state
@@ -160,9 +160,7 @@ def _name(check):
 
 def _global_random_state():
     _, key, *position = check_random_state(None).get_state()
-    torch = sys.modules.get("torch")
-    torch_state = torch.get_rng_state().tolist() if torch else None
-    return random.getstate(), key.tolist(), position, torch_state
+    return random.getstate(), key.tolist(), position, torch.get_rng_state().tolist()
 
 
 # --- data and responses -------------------------------------------------------------

@@ -6,7 +6,6 @@ import signal
 import numpy as np
 import pytest
 import skorch.callbacks
-import torch
 from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import Callback, EarlyStopping, EpochScoring, GradientNormClipping
@@ -230,24 +229,13 @@ def test_estimators_given_to_callbacks_stay_as_they_were(digits):
     assert [len(fitted.loss_curve_) for fitted, _ in kept] == [1, 2, 3, 3]
 
 
-def test_callbacks_are_torn_down_after_a_failure(digits):
+def test_callbacks_are_torn_down_after_a_failure(digits, Stumbling):
     X, y = digits
     tasks = Tasks()
     cnn = CNNClassifier(Stumbling, max_iter=1).set_callbacks(tasks)
     with pytest.raises(RuntimeError, match="out of luck"):
         cnn.fit(X, y)
     assert tasks.log[-1] == ("teardown",)
-
-
-class Stumbling(torch.nn.Module):
-    def __init__(self, n_channels, spatial_shape, n_outputs):
-        super().__init__()
-        self.layer = torch.nn.Linear(64, n_outputs)
-
-    def forward(self, x):
-        if self.training:
-            raise RuntimeError("out of luck")
-        return self.layer(x.flatten(1))
 
 
 def test_scoring_monitor(digits):

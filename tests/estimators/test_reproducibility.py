@@ -142,17 +142,7 @@ def test_global_state_is_untouched(digits, two_threads, random_state):
     assert state() == before
 
 
-def test_threads_are_restored_after_a_failure(digits, two_threads):
-    class Stumbling(torch.nn.Module):
-        def __init__(self, n_channels, spatial_shape, n_outputs):
-            super().__init__()
-            self.layer = torch.nn.Linear(64, n_outputs)
-
-        def forward(self, x):
-            if self.training:
-                raise RuntimeError("out of luck")
-            return self.layer(x.flatten(1))
-
+def test_threads_are_restored_after_a_failure(digits, two_threads, Stumbling):
     before = torch.get_rng_state()
     with pytest.raises(RuntimeError, match="out of luck"):
         CNNClassifier(Stumbling).fit(*digits)
