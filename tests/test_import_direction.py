@@ -13,7 +13,7 @@ ROOT = Path(sklearn_cnn.__file__).parent
 ALLOWED = {
     "images": set(),
     "architectures": set(),
-    "training": {"images"},
+    "training": {"architectures", "images"},
     "estimators": {"training", "architectures", "images"},
     "utils": set(),
 }

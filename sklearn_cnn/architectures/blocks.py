@@ -29,7 +29,6 @@ _MAX_EXACT_WEIGHTS = 1 << 18
 
 _CONVOLUTIONS: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 _BATCH_NORMS = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
-_DROPOUTS = {1: nn.Dropout1d, 2: nn.Dropout2d, 3: nn.Dropout3d}
 _POOLS: dict[str, dict[int, Any]] = {
     "max": {1: nn.MaxPool1d, 2: nn.MaxPool2d, 3: nn.MaxPool3d},
     "avg": {1: nn.AvgPool1d, 2: nn.AvgPool2d, 3: nn.AvgPool3d},
@@ -194,8 +193,23 @@ class Dense(nn.Linear):
         return F.linear(x.double(), self.weight.double(), bias)
 
 
-class Dropout(nn.Dropout):
-    """Dropout by comparing uniform numbers: a third of the cost of torch's on a CPU."""
+class ValueDropout(nn.Module):
+    """Drop single values by comparing uniform numbers.
+
+    It takes a third of the time of :class:`torch.nn.Dropout` on a CPU.
+
+    Parameters
+    ----------
+    p : float
+        Probability of dropping a value in training.
+    generator : torch.Generator or None
+        Where the numbers come from; None means torch's own generator.
+    """
+
+    def __init__(self, p: float, generator: torch.Generator | None = None) -> None:
+        super().__init__()
+        self.p = p
+        self.generator = generator
 
     def forward(self, x: Tensor) -> Tensor:
         """Drop values and scale up the others, in training.
@@ -212,8 +226,38 @@ class Dropout(nn.Dropout):
         """
         if not self.training:
             return x
-        kept = torch.rand_like(x) >= self.p
-        return x * (kept.to(x.dtype) / (1 - self.p))
+        drawn = torch.rand(
+            self._mask_shape(x),
+            generator=self.generator,
+            dtype=x.dtype,
+            device=x.device,
+        )
+        return x * ((drawn >= self.p).to(x.dtype) / (1 - self.p))
+
+    def _mask_shape(self, x: Tensor) -> Sequence[int]:
+        return x.shape
+
+    def extra_repr(self) -> str:
+        """Show the probability.
+
+        Returns
+        -------
+        text : str
+        """
+        return f"p={self.p}"
+
+
+class FeatureDropout(ValueDropout):
+    """Drop whole feature maps: neighbours within one tell too much of each other [1]_.
+
+    References
+    ----------
+    .. [1] J. Tompson et al., "Efficient object localization using convolutional
+       networks", CVPR 2015.
+    """
+
+    def _mask_shape(self, x: Tensor) -> Sequence[int]:
+        return (*x.shape[:2], *[1] * (x.ndim - 2))
 
 
 def normalization(kind: str | None, n_dims: int, n_channels: int) -> list[nn.Module]:
@@ -334,7 +378,7 @@ class ConvBlock(nn.Sequential):
         for name, layer in (*pool, *rest) if early else (*rest, *pool):
             self.add_module(name, layer)
         if conv_dropout:
-            self.dropout = _DROPOUTS[n_dims](conv_dropout)
+            self.dropout = FeatureDropout(conv_dropout)
 
 
 def _pool_size(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -389,10 +433,10 @@ class Head(nn.Sequential):
         self.flatten = nn.Flatten()
         for i, width in enumerate(hidden_layer_sizes):
             if dropout:
-                self.add_module(f"dropout{i}", Dropout(dropout))
+                self.add_module(f"dropout{i}", ValueDropout(dropout))
             self.add_module(f"dense{i}", Dense(n_features, width))
             self.add_module(f"activation{i}", activation_layer(activation))
             n_features = width
         if dropout:
-            self.dropout = Dropout(dropout)
+            self.dropout = ValueDropout(dropout)
         self.output = Dense(n_features, n_outputs)

@@ -103,6 +103,22 @@ class Batch(NamedTuple):
     targets: torch.Tensor
     weights: torch.Tensor | None
 
+    def split(self, n):
+        """Cut the batch into pieces of as equal size as possible.
+
+        Parameters
+        ----------
+        n : int
+            How many.
+
+        Returns
+        -------
+        pieces : list of Batch
+        """
+        weights = [None] * n if self.weights is None else self.weights.tensor_split(n)
+        parts = (self.images.tensor_split(n), self.targets.tensor_split(n), weights)
+        return [Batch(*part) for part in zip(*parts, strict=True)]
+
 
 class Batches:
     """Iterate over rows of an array in batches, once per epoch.

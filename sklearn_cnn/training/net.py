@@ -2,6 +2,8 @@
 
 import copy
 import warnings
+from contextlib import nullcontext
+from functools import partial
 from math import isfinite
 from time import perf_counter
 
@@ -16,13 +18,13 @@ from sklearn_cnn.images import take_rows
 from sklearn_cnn.training.batches import Batches, memory_format_of
 from sklearn_cnn.training.losses import as_float32_or_wider
 from sklearn_cnn.training.optimizers import parameter_groups
+from sklearn_cnn.training.pieces import map_chunks, splitting
 from sklearn_cnn.training.precision import autocast, dtype_of
-from sklearn_cnn.training.reproducibility import threads_for
 from sklearn_cnn.training.schedules import Schedule
 from sklearn_cnn.training.stopping import Weights, raised_by_callback
 
 #: Most values that one batch of a prediction reads; its feature maps then fit a cache.
-_PREDICTION_VALUES = 1 << 16
+_PREDICTION_VALUES = 3 << 14
 
 
 class CNNNet(NeuralNet):
@@ -147,13 +149,12 @@ class CNNNet(NeuralNet):
         self._schedule_steps(epochs * batches.n_batches)
         finite = Weights(self.module_)
         self.notify("on_train_begin", X=batches, y=batches.targets)
-        cost = self.sample_cost * -(-len(batches) // batches.n_batches)
         try:
-            with threads_for(cost, self.device):
+            with self._splitting(batches) as split:
                 for _ in range(epochs):
                     for monitor in monitors:
                         monitor.epoch_begin(self)
-                    if not self._run_epoch(batches, held_out, datasets, finite):
+                    if not self._run_epoch(batches, held_out, datasets, finite, split):
                         break
                     verdicts = [monitor.epoch_end(self) for monitor in monitors]
                     if any(verdicts):
@@ -174,11 +175,21 @@ class CNNNet(NeuralNet):
             group["lr"] = group["initial_lr"] = self.lr
         self._scheduler = LambdaLR(self.optimizer_, Schedule(self.schedule, n_steps))
 
-    def _run_epoch(self, batches, held_out, datasets, finite):
+    def _splitting(self, batches):
+        if self.compiled or torch.device(self.device).type != "cpu":
+            return nullcontext()
+        layout = self.prepare.layout
+        images = torch.zeros(2, layout.n_channels, *layout.spatial_shape)
+        images = images.to(self.prepare.dtype)
+        n_samples = -(-len(batches) // batches.n_batches)
+        return splitting(self.module_, images, n_samples, self.sample_cost * n_samples)
+
+    def _run_epoch(self, batches, held_out, datasets, finite, split):
         start = perf_counter()
         self.notify("on_epoch_begin", **datasets)
         self.module_.train()
-        loss = self._train_on(batches, finite)
+        pieces = split and split(self.module_)
+        loss = self._train_on(batches, finite, pieces)
         self._record("train_loss", loss)
         self.history.record("learning_rate", self._last_lr)
         if not isfinite(loss):
@@ -186,36 +197,38 @@ class CNNNet(NeuralNet):
             self.history.record("dur", perf_counter() - start)
             return False
         if held_out is not None:
-            loss, score = self._validate(held_out)
+            loss, score = self._validate(held_out, pieces)
             self._record("valid_loss", loss)
             self.history.record("valid_score", score)
         self.history.record("dur", perf_counter() - start)
         self.notify("on_epoch_end", **datasets)
         return True
 
-    def _train_on(self, batches, finite):
+    def _train_on(self, batches, finite, pieces):
         total, observed = 0.0, self._listens("on_batch_begin", "on_batch_end")
         candidate = finite.read()
         for i, batch in enumerate(batches):
             if observed:
                 self.notify("on_batch_begin", batch=batch[:2], training=True)
-            step = self.train_step(batch)
+            step = self.train_step(batch, pieces)
             if i == 0 and isfinite(step["loss"].item()):
                 finite.keep(candidate)
             total = total + step["loss"] * len(batch.targets)
             if observed:
                 self._record_batch("train", batch, step)
+        if pieces is not None:
+            pieces.collect_statistics()
         return float(total) / len(batches)
 
-    def train_step(self, batch, **fit_params):
+    def train_step(self, batch, pieces=None):
         """Take one step of the optimizer.
 
         Parameters
         ----------
         batch : Batch
             Training samples.
-        **fit_params : dict
-            Unused; part of skorch's signature.
+        pieces : Pieces or None
+            Compute the batch in parts; None means as a whole.
 
         Returns
         -------
@@ -223,9 +236,11 @@ class CNNNet(NeuralNet):
             "loss", detached, and "y_pred", the outputs.
         """
         self.optimizer_.zero_grad(set_to_none=True)
-        outputs = self.infer(batch.images)
-        loss = self.criterion_(outputs, batch.targets, batch.weights)
-        loss.backward()
+        if pieces is None:
+            loss, outputs = self._loss_and_outputs(self._network, batch)
+            loss.backward()
+        else:
+            loss, outputs = pieces.backward(batch, self._loss_and_outputs)
         if self._listens("on_grad_computed"):
             self.notify(
                 "on_grad_computed",
@@ -238,14 +253,20 @@ class CNNNet(NeuralNet):
         self._scheduler.step()
         return {"loss": loss.detach(), "y_pred": outputs.detach()}
 
-    def _validate(self, held_out):
+    def _loss_and_outputs(self, network, batch):
+        outputs = self._compute(network, batch.images)
+        return self.criterion_(outputs, batch.targets, batch.weights), outputs
+
+    def _validate(self, held_out, pieces):
+        infer = self.infer if pieces is None else partial(pieces.infer, self.infer)
         observed, outputs = self._listens("on_batch_begin", "on_batch_end"), []
         loss_sum = 0.0
-        with self._predicting():
+        self.module_.eval()
+        with torch.inference_mode():
             for batch in held_out.batches:
                 if observed:
                     self.notify("on_batch_begin", batch=batch[:2], training=False)
-                out = self.infer(batch.images)
+                out = infer(batch.images)
                 loss = self.criterion_(out, batch.targets, batch.weights)
                 step = {"loss": loss, "y_pred": out}
                 loss_sum += loss.item() * len(batch.targets)
@@ -302,10 +323,13 @@ class CNNNet(NeuralNet):
         -------
         outputs : torch.Tensor of shape (n_samples, n_outputs)
         """
+        return self._compute(self._network, x)
+
+    def _compute(self, network, x):
         training = self.module_.training
         precision = self.precision if training else self.prediction_precision
         with autocast(precision, self.device):
-            return as_float32_or_wider(self._network(x))
+            return as_float32_or_wider(network(x))
 
     @property
     def _network(self):
@@ -315,10 +339,6 @@ class CNNNet(NeuralNet):
             # past __setattr__, which would register it as a second module
             vars(self)["_compiled_module"] = torch.compile(self.module_)
         return self._compiled_module
-
-    def _predicting(self):
-        self.module_.eval()
-        return torch.inference_mode()
 
     def forward_iter(self, X, training=False, device="cpu"):
         """Give the outputs of one batch after the other, in float64.
@@ -339,14 +359,18 @@ class CNNNet(NeuralNet):
         images, rows = (X.images, X.rows) if isinstance(X, Batches) else (X, None)
         n_rows = len(images if rows is None else rows)
         size = max(1, _PREDICTION_VALUES // self.prepare.layout.n_features)
-        cost = self.sample_cost * min(size, n_rows)
-        for start in range(0, n_rows, size):
-            chosen = slice(start, start + size)
-            chosen = chosen if rows is None else rows[chosen]
-            with self._predicting(), threads_for(cost, self.device):
-                self.module_.train(training)
+        chunks = [slice(start, start + size) for start in range(0, n_rows, size)]
+
+        def forward(chunk):
+            chosen = chunk if rows is None else rows[chunk]
+            with torch.inference_mode():
                 out = self.infer(self.prepare(take_rows(images, chosen)))
-            yield out.to(device).double()
+            return out.to(device).double()
+
+        self.module_.train(training)
+        alone = training or self.compiled or torch.device(self.device).type != "cpu"
+        cost = 0 if alone else self.sample_cost * n_rows
+        yield from map_chunks(forward, chunks, cost)
 
     def outputs(self, images):
         """Compute the outputs of the network for all images.

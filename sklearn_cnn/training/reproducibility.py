@@ -4,8 +4,6 @@ from contextlib import contextmanager
 
 import torch
 
-from sklearn_cnn.training.precision import SMALL_STEP
-
 
 @contextmanager
 def seeded(seed, device):
@@ -37,26 +35,24 @@ def seeded(seed, device):
 
 
 @contextmanager
-def threads_for(cost, device):
-    """Run a small step on one thread of the CPU; restore the threads on exit.
+def single_thread():
+    """Compute on one thread of the CPU; restore the number of threads on exit.
 
-    A second thread gains little there. Sums that are split over threads round
-    differently, so that without this a search with ``n_jobs=2``, whose workers have
-    one thread each, would not reproduce the one with ``n_jobs=1``.
+    Sums that are split over threads round differently. Where every thread computes on
+    its own, a search with ``n_jobs=2``, whose workers have one thread each, reproduces
+    the one with ``n_jobs=1``.
 
-    Parameters
-    ----------
-    cost : int
-        Multiply-adds of one forward pass.
-    device : str
-        Where the network is computed.
+    Yields
+    ------
+    n_threads : int
+        How many torch may use outside.
     """
     n_threads = torch.get_num_threads()
-    if cost >= SMALL_STEP or n_threads == 1 or torch.device(device).type != "cpu":
-        yield
+    if n_threads == 1:
+        yield n_threads
         return
     try:
         torch.set_num_threads(1)
-        yield
+        yield n_threads
     finally:
         torch.set_num_threads(n_threads)

@@ -9,7 +9,8 @@ from sklearn_cnn.architectures.blocks import (
     ConvBlock,
     Convolution,
     Dense,
-    Dropout,
+    FeatureDropout,
+    ValueDropout,
     Head,
     convolved_shape,
     per_axis,
@@ -140,12 +141,12 @@ def test_head_summarises_space(global_pooling, n_features):
     )
     assert head.dense0.weight.shape == (7, n_features)
     assert head(torch.zeros(2, 4, 2, 3)).shape == (2, 5)
-    assert [type(m).__name__ for m in head].count("Dropout") == 2
+    assert [type(m).__name__ for m in head].count("ValueDropout") == 2
 
 
 def test_dropout_keeps_the_mean_and_scales_what_is_left():
     torch.manual_seed(0)
-    layer, x = Dropout(0.3), torch.ones(200, 500)
+    layer, x = ValueDropout(0.3), torch.ones(200, 500)
     dropped = layer.train()(x)
     assert dropped.unique().tolist() == [0, pytest.approx(1 / 0.7)]
     assert (dropped == 0).float().mean().item() == pytest.approx(0.3, abs=0.01)

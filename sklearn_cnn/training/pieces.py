@@ -1,0 +1,273 @@
+"""Large batches in pieces, each computed by one thread."""
+
+import copy
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+
+import torch
+from torch import nn
+
+from sklearn_cnn.architectures.blocks import FeatureDropout, ValueDropout
+from sklearn_cnn.training.precision import SMALL_STEP
+from sklearn_cnn.training.reproducibility import single_thread
+
+#: Multiply-adds of a forward pass that are worth a piece of their own.
+_PIECE_COST = SMALL_STEP // 2
+#: Samples that a piece needs at least, for the statistics of batch normalisation.
+_PIECE_SAMPLES = 8
+_MAX_PIECES = 8
+#: Multiply-adds of a prediction that are worth starting threads.
+_POOL_COST = 1 << 30
+
+_DROPOUTS = {
+    nn.Dropout: ValueDropout,
+    nn.Dropout1d: FeatureDropout,
+    nn.Dropout2d: FeatureDropout,
+    nn.Dropout3d: FeatureDropout,
+    ValueDropout: ValueDropout,
+    FeatureDropout: FeatureDropout,
+}
+
+
+def n_pieces(cost, n_samples):
+    """Choose in how many pieces a batch is computed.
+
+    The number depends on the work alone, not on how many threads there are, so that
+    sums are split, and rounded, alike everywhere.
+
+    Parameters
+    ----------
+    cost : int
+        Multiply-adds of one forward pass over the batch.
+    n_samples : int
+        Number of samples in the batch.
+
+    Returns
+    -------
+    n_pieces : {1, 2, 4, 8}
+    """
+    most = min(_MAX_PIECES, cost // _PIECE_COST, n_samples // _PIECE_SAMPLES)
+    return 1 << max(0, most.bit_length() - 1)
+
+
+def draws_numbers(module, images):
+    """Tell whether a network draws random numbers other than those of dropout layers.
+
+    Threads would take turns at torch's generator in an order that is left to chance.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The network.
+    images : torch.Tensor of shape (n_samples, n_channels, *spatial_shape)
+        Something to compute.
+
+    Returns
+    -------
+    draws : bool
+    """
+    tried = _sharing_copy(module, torch.Generator()).train()
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        before = torch.get_rng_state()
+        tried(images)
+        return not torch.equal(torch.get_rng_state(), before)
+
+
+@contextmanager
+def splitting(module, images, n_samples, cost):
+    """Arrange a training on a CPU so that its sums do not depend on the threads.
+
+    Small steps run on one thread, where a second one gains little; large ones in
+    pieces. Only a large step of a few samples, or of a network that draws random
+    numbers by itself, is left whole to all threads of torch.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The network.
+    images : torch.Tensor of shape (2, n_channels, *spatial_shape)
+        Something for it to compute.
+    n_samples : int
+        Number of samples in a batch.
+    cost : int
+        Multiply-adds of one forward pass over a batch.
+
+    Yields
+    ------
+    split : callable or None
+        Makes ``Pieces`` of the network for an epoch; None where batches stay whole.
+    """
+    n = n_pieces(cost, n_samples)
+    if n > 1 and not draws_numbers(module, images):
+        with workers(n) as pool:
+            yield partial(Pieces, n=n, pool=pool)
+    elif cost < SMALL_STEP:
+        with single_thread():
+            yield None
+    else:
+        yield None
+
+
+def map_chunks(function, chunks, cost):
+    """Call a function for every chunk of a prediction, on several threads if it pays.
+
+    Parameters
+    ----------
+    function : callable
+        Takes a chunk.
+    chunks : list
+        What to call it with.
+    cost : int
+        Multiply-adds of all calls together.
+
+    Yields
+    ------
+    result : object
+        Of every call, in order.
+    """
+    if len(chunks) == 1 or cost < _POOL_COST or torch.get_num_threads() == 1:
+        yield from map(function, chunks)
+        return
+    with workers(len(chunks)) as pool:
+        results = list(pool.map(function, chunks))
+    yield from results
+
+
+@contextmanager
+def workers(n):
+    """Start threads that compute with one thread each, and limit this one to one.
+
+    Parameters
+    ----------
+    n : int
+        How many could be used; no more are started than torch may use here.
+
+    Yields
+    ------
+    pool : concurrent.futures.Executor
+    """
+    with single_thread() as n_threads:
+        # a new thread has its own setting
+        limit = lambda: torch.set_num_threads(1)  # noqa: E731
+        with ThreadPoolExecutor(min(n, n_threads), initializer=limit) as pool:
+            yield pool
+
+
+class Pieces:
+    """Copies of a network that share its weights, each for a piece of every batch.
+
+    Batch normalisation sees a piece at a time ("ghost batches" [1]_); the running
+    statistics of the copies are averaged when the epoch ends.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The network, in training mode.
+    n : int
+        Number of pieces.
+    pool : concurrent.futures.Executor
+        Computes them.
+
+    References
+    ----------
+    .. [1] E. Hoffer, I. Hubara and D. Soudry, "Train longer, generalize better",
+       NeurIPS 2017.
+    """
+
+    def __init__(self, module, n, pool):
+        self.module = module
+        self._pool = pool
+        seeds = torch.randint(torch.iinfo(torch.int64).max, (n,)).tolist()
+        self.copies = [
+            _sharing_copy(module, torch.Generator().manual_seed(seed)) for seed in seeds
+        ]
+
+    def backward(self, batch, compute):
+        """Compute the gradients of a batch.
+
+        Parameters
+        ----------
+        batch : sklearn_cnn.training.batches.Batch
+            Training samples.
+        compute : callable
+            Takes a network and a piece of the batch, and returns the loss and outputs.
+
+        Returns
+        -------
+        loss : Tensor of shape ()
+        outputs : Tensor of shape (n_samples, n_outputs)
+            Both detached.
+        """
+
+        def backward(copied, piece):
+            loss, outputs = compute(copied, piece)
+            loss = loss * (len(piece.targets) / len(batch.targets))
+            loss.backward()
+            return loss.detach(), outputs.detach()
+
+        pieces = batch.split(len(self.copies))
+        results = list(self._pool.map(backward, self.copies, pieces))
+        self._sum_gradients()
+        losses, outputs = zip(*results, strict=True)
+        return torch.stack(losses).sum(), torch.cat(outputs)
+
+    def _sum_gradients(self):
+        own, *others = [_take_gradients(copied) for copied in self.copies]
+        for gradients in others:
+            torch._foreach_add_(list(own.values()), list(gradients.values()))
+        for name, parameter in self.module.named_parameters():
+            parameter.grad = own.get(name)
+
+    def infer(self, compute, images):
+        """Compute outputs without gradients.
+
+        Parameters
+        ----------
+        compute : callable
+            Takes images.
+        images : Tensor of shape (n_samples, n_channels, *spatial_shape)
+            Of a batch.
+
+        Returns
+        -------
+        outputs : Tensor of shape (n_samples, n_outputs)
+        """
+
+        def infer(part):
+            with torch.inference_mode():
+                return compute(part)
+
+        parts = images.tensor_split(min(len(images), len(self.copies)))
+        return torch.cat(list(self._pool.map(infer, parts)))
+
+    def collect_statistics(self):
+        """Give the network the mean of its copies' running statistics."""
+        buffers = [copied.buffers() for copied in self.copies]
+        with torch.no_grad():
+            for own, *found in zip(self.module.buffers(), *buffers, strict=True):
+                averaged = own.is_floating_point()
+                own.copy_(torch.stack(found).mean(dim=0) if averaged else found[0])
+
+
+def _take_gradients(module):
+    gradients = {}
+    for name, parameter in module.named_parameters():
+        if parameter.grad is not None:
+            gradients[name] = parameter.grad
+            parameter.grad = None
+    return gradients
+
+
+def _sharing_copy(module, generator):
+    shared = {
+        id(p): nn.Parameter(p.detach(), requires_grad=p.requires_grad)
+        for p in module.parameters()
+    }
+    copied = copy.deepcopy(module, shared)
+    for parent in list(copied.modules()):
+        for name, layer in parent.named_children():
+            if type(layer) in _DROPOUTS:
+                own = _DROPOUTS[type(layer)](layer.p, generator)
+                setattr(parent, name, own.train(layer.training))
+    return copied

@@ -1,0 +1,207 @@
+"""Batches in pieces give the gradients of whole ones, on any number of threads."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from sklearn_cnn import CNNClassifier
+from sklearn_cnn.training.batches import Batch
+from sklearn_cnn.training.losses import CrossEntropy
+from sklearn_cnn.training.pieces import (
+    Pieces,
+    draws_numbers,
+    map_chunks,
+    n_pieces,
+    workers,
+)
+
+
+@pytest.fixture(params=[1, 2])
+def n_threads(request):
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
+def network(norm=False, dropout=None):
+    torch.manual_seed(0)
+    layers = [nn.Conv2d(1, 4, 3), *([nn.BatchNorm2d(4)] if norm else []), nn.ReLU()]
+    if dropout:
+        layers.append(dropout)
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(4 * 36, 3)).train()
+
+
+def batch(n=21, weighted=False):
+    generator = torch.Generator().manual_seed(1)
+    images = torch.randn(n, 1, 8, 8, generator=generator)
+    weights = torch.rand(n, generator=generator) if weighted else None
+    return Batch(images, torch.arange(n) % 3, weights)
+
+
+def compute(net, piece):
+    outputs = net(piece.images)
+    return CrossEntropy()(outputs, piece.targets, piece.weights), outputs
+
+
+def test_n_pieces_depends_on_the_work_alone():
+    assert n_pieces(cost=1 << 27, n_samples=64) == 1
+    assert n_pieces(cost=1 << 28, n_samples=64) == 2
+    assert n_pieces(cost=7 << 27, n_samples=128) == 4
+    assert n_pieces(cost=1 << 40, n_samples=128) == 8
+    assert n_pieces(cost=1 << 40, n_samples=31) == 2
+    assert n_pieces(cost=1 << 40, n_samples=3) == 1
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("n", [2, 4])
+def test_gradients_are_those_of_the_whole_batch(n, weighted, n_threads):
+    net, whole = network(), batch(weighted=weighted)
+    loss, outputs = compute(net, whole)
+    loss.backward()
+    expected = [p.grad for p in net.parameters()]
+    net.zero_grad()
+    with workers(n) as pool:
+        found = Pieces(net, n, pool).backward(whole, compute)
+    assert found[0].item() == pytest.approx(loss.item(), rel=1e-6)
+    torch.testing.assert_close(found[1], outputs.detach())
+    for parameter, gradient in zip(net.parameters(), expected, strict=True):
+        torch.testing.assert_close(parameter.grad, gradient)
+
+
+def test_copies_share_weights_and_what_is_frozen():
+    net = network()
+    net[0].weight.requires_grad_(False)
+    with workers(2) as pool:
+        pieces = Pieces(net, 2, pool)
+        pieces.backward(batch(), compute)
+        assert net[0].weight.grad is None
+        assert net[0].bias.grad is not None
+        with torch.no_grad():
+            net[-1].weight.fill_(0.5)
+        assert all((copied[-1].weight == 0.5).all() for copied in pieces.copies)
+        # the next step starts from no gradients
+        assert all(p.grad is None for c in pieces.copies for p in c.parameters())
+
+
+def test_running_statistics_are_the_mean_of_the_pieces():
+    net, whole = network(norm=True), batch(20)
+    parts = []
+    for images in whole.images.tensor_split(2):
+        alone = copy.deepcopy(net)
+        alone(images)
+        parts.append(alone[1])
+    with workers(2) as pool:
+        pieces = Pieces(net, 2, pool)
+        pieces.backward(whole, compute)
+        pieces.collect_statistics()
+    for name in ("running_mean", "running_var"):
+        mean = torch.stack([getattr(part, name) for part in parts]).mean(dim=0)
+        torch.testing.assert_close(getattr(net[1], name), mean)
+    assert net[1].num_batches_tracked == 1
+
+
+@pytest.mark.parametrize("dropout", [nn.Dropout(0.5), nn.Dropout2d(0.5)])
+def test_every_piece_draws_its_own_numbers(dropout):
+    net = network(dropout=dropout)
+    one = batch(8)
+    twice = Batch(one.images.repeat(2, 1, 1, 1), one.targets.repeat(2), None)
+    found = []
+    for _ in range(2):
+        torch.manual_seed(3)
+        with workers(2) as pool:
+            found.append(Pieces(net, 2, pool).backward(twice, compute)[1])
+    torch.testing.assert_close(found[0], found[1], rtol=0, atol=0)
+    assert not torch.equal(found[0][:8], found[0][8:])
+    assert isinstance(net[2], type(dropout))  # the network keeps its own layer
+
+
+class Noisy(nn.Module):
+    def forward(self, x):
+        return x + torch.randn_like(x)
+
+
+def test_networks_that_draw_by_themselves_are_noticed():
+    images = torch.zeros(2, 1, 8, 8)
+    dropping, noisy = network(dropout=nn.Dropout(0.5)), network(dropout=Noisy())
+    before = torch.get_rng_state()
+    assert not draws_numbers(dropping, images)
+    assert draws_numbers(noisy, images)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_threads_of_the_pool_compute_alone(n_threads):
+    with workers(2) as pool:
+        assert list(pool.map(lambda _: torch.get_num_threads(), range(4))) == [1] * 4
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == n_threads
+
+
+def test_chunks_come_back_in_order(n_threads):
+    for cost in (0, 1 << 40):
+        assert list(map_chunks(lambda i: 2 * i, range(9), cost)) == list(
+            range(0, 18, 2)
+        )
+    assert torch.get_num_threads() == n_threads
+
+
+def large(n=64):
+    """So much work per step that it is split."""
+    rng = np.random.default_rng(0)
+    y = np.arange(n) % 2
+    X = (rng.random((n, 32, 32)) * 100 + 80 * y[:, None, None]).astype(np.uint8)
+    return X, y
+
+
+def fitted_bytes(**parameters):
+    X, y = large()
+    cnn = CNNClassifier(
+        filters=(64, 128),
+        conv_dropout=0.2,
+        dropout=0.3,
+        batch_size=32,
+        max_iter=2,
+        random_state=0,
+        **parameters,
+    ).fit(X, y, X_val=X, y_val=y)
+    state = [t.numpy().tobytes() for t in cnn.module_.state_dict().values()]
+    return state, cnn.predict_proba(X).tobytes(), cnn.history_["valid_loss"].tolist()
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_large_steps_give_the_same_bits_on_any_number_of_threads(precision):
+    before, found = torch.get_num_threads(), []
+    X, _ = large()
+    try:
+        for n in (1, 2, 3):
+            torch.set_num_threads(n)
+            found.append(fitted_bytes(precision=precision))
+            assert torch.get_num_threads() == n
+    finally:
+        torch.set_num_threads(before)
+    assert found[0] == found[1] == found[2]
+
+
+class Stumbling(nn.Sequential):
+    def __init__(self, n_channels, spatial_shape, n_outputs):
+        width = 1024
+        super().__init__(
+            nn.Conv2d(n_channels, width, 3, padding=1),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(width, n_outputs),
+        )
+
+    def forward(self, x):
+        if self.training and len(x) > 2:
+            raise RuntimeError("out of luck")
+        return super().forward(x)
+
+
+def test_a_failure_in_a_piece_ends_the_fit(n_threads):
+    with pytest.raises(RuntimeError, match="out of luck"):
+        CNNClassifier(Stumbling, batch_size=32, max_iter=1).fit(*large())
+    assert torch.get_num_threads() == n_threads
