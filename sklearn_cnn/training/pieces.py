@@ -12,8 +12,6 @@ from sklearn_cnn.architectures.blocks import FeatureDropout, ValueDropout
 from sklearn_cnn.training.precision import SMALL_STEP
 from sklearn_cnn.training.reproducibility import single_thread
 
-#: Multiply-adds of a forward pass that are worth a piece of their own.
-_PIECE_COST = SMALL_STEP // 2
 #: Samples that a piece needs at least, for the statistics of batch normalisation.
 _PIECE_SAMPLES = 8
 _MAX_PIECES = 8
@@ -47,7 +45,10 @@ def n_pieces(cost, n_samples):
     -------
     n_pieces : {1, 2, 4, 8}
     """
-    most = min(_MAX_PIECES, cost // _PIECE_COST, n_samples // _PIECE_SAMPLES)
+    if cost < SMALL_STEP:
+        return 1
+    wanted = min(_MAX_PIECES, max(2, cost // SMALL_STEP))
+    most = min(wanted, n_samples // _PIECE_SAMPLES)
     return 1 << max(0, most.bit_length() - 1)
 
 
@@ -182,6 +183,7 @@ class Pieces:
         self.copies = [
             _sharing_copy(module, torch.Generator().manual_seed(seed)) for seed in seeds
         ]
+        self._parameters = [list(m.parameters()) for m in (module, *self.copies)]
 
     def backward(self, batch, compute):
         """Compute the gradients of a batch.
@@ -213,11 +215,13 @@ class Pieces:
         return torch.stack(losses).sum(), torch.cat(outputs)
 
     def _sum_gradients(self):
-        own, *others = [_take_gradients(copied) for copied in self.copies]
-        for gradients in others:
-            torch._foreach_add_(list(own.values()), list(gradients.values()))
-        for name, parameter in self.module.named_parameters():
-            parameter.grad = own.get(name)
+        for own, first, *others in zip(*self._parameters, strict=True):
+            own.grad = first.grad
+            for copied in others:
+                if own.grad is not None:
+                    own.grad += copied.grad
+                copied.grad = None
+            first.grad = None
 
     def infer(self, compute, images):
         """Compute outputs without gradients.
@@ -248,15 +252,6 @@ class Pieces:
             for own, *found in zip(self.module.buffers(), *buffers, strict=True):
                 averaged = own.is_floating_point()
                 own.copy_(torch.stack(found).mean(dim=0) if averaged else found[0])
-
-
-def _take_gradients(module):
-    gradients = {}
-    for name, parameter in module.named_parameters():
-        if parameter.grad is not None:
-            gradients[name] = parameter.grad
-            parameter.grad = None
-    return gradients
 
 
 def _sharing_copy(module, generator):

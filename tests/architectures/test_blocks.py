@@ -10,8 +10,9 @@ from sklearn_cnn.architectures.blocks import (
     Convolution,
     Dense,
     FeatureDropout,
-    ValueDropout,
+    GlobalAveragePooling,
     Head,
+    ValueDropout,
     convolved_shape,
     per_axis,
 )
@@ -154,6 +155,23 @@ def test_dropout_keeps_the_mean_and_scales_what_is_left():
     again = layer.train()(x)
     assert not torch.equal(again, dropped)
     assert layer(x.double()).max().item() == 1 / (1 - 0.3)
+
+
+def test_feature_dropout_drops_whole_maps():
+    torch.manual_seed(0)
+    dropped = FeatureDropout(0.5).train()(torch.ones(50, 20, 3, 4)).flatten(2)
+    assert set(dropped.unique().tolist()) == {0.0, 2.0}
+    assert torch.equal(dropped.amin(dim=2), dropped.amax(dim=2))
+    assert 0.4 < (dropped[..., 0] == 0).float().mean() < 0.6
+
+
+@pytest.mark.parametrize("shape", [(5,), (3, 4), (2, 3, 4)])
+def test_global_average_pooling(shape):
+    x = torch.randn(2, 6, *shape, requires_grad=True)
+    pooled = GlobalAveragePooling()(x)
+    torch.testing.assert_close(pooled, x.flatten(2).mean(dim=2))
+    pooled.sum().backward()
+    torch.testing.assert_close(x.grad, torch.full_like(x, 1 / x[0, 0].numel()))
 
 
 def test_per_axis():
