@@ -10,6 +10,9 @@ from sklearn_cnn.images import take_rows
 #: Integer and float types whose every value float32 holds exactly.
 _EXACT_IN_FLOAT32 = {"bool", "int8", "uint8", "int16", "float16", "float32"}
 
+#: Most values that are prepared at once, for several small batches together.
+_PREPARED_VALUES = 1 << 17
+
 _MEMORY_FORMATS = {2: torch.channels_last, 3: torch.channels_last_3d}
 
 
@@ -103,20 +106,21 @@ class Batch(NamedTuple):
     targets: torch.Tensor
     weights: torch.Tensor | None
 
-    def split(self, n):
-        """Cut the batch into pieces of as equal size as possible.
+    def split(self, sizes):
+        """Cut the batch into smaller ones.
 
         Parameters
         ----------
-        n : int
-            How many.
+        sizes : list of int
+            Their numbers of samples.
 
         Returns
         -------
         pieces : list of Batch
         """
-        weights = [None] * n if self.weights is None else self.weights.tensor_split(n)
-        parts = (self.images.tensor_split(n), self.targets.tensor_split(n), weights)
+        n = len(sizes)
+        weights = [None] * n if self.weights is None else self.weights.split(sizes)
+        parts = (self.images.split(sizes), self.targets.split(sizes), weights)
         return [Batch(*part) for part in zip(*parts, strict=True)]
 
 
@@ -169,8 +173,13 @@ class Batches:
         rows = (
             self.rows if self.shuffle is None else self.shuffle.permutation(self.rows)
         )
-        for chosen in np.array_split(rows, self.n_batches):
-            yield self._batch(chosen)
+        batches = np.array_split(rows, self.n_batches)
+        size = self.prepare.layout.n_features * len(batches[0])
+        n_together = max(1, _PREPARED_VALUES // size)
+        for start in range(0, len(batches), n_together):
+            together = batches[start : start + n_together]
+            sizes = [len(chosen) for chosen in together]
+            yield from self._batch(np.concatenate(together)).split(sizes)
 
     def _tensor(self, values):
         tensor = torch.from_numpy(values)

@@ -235,7 +235,9 @@ class CNNNet(NeuralNet):
         step : dict
             "loss", detached, and "y_pred", the outputs.
         """
-        self.optimizer_.zero_grad(set_to_none=True)
+        for group in self.optimizer_.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = None
         if pieces is None:
             loss, outputs = self._loss_and_outputs(self._network, batch)
             loss.backward()

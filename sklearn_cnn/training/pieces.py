@@ -208,7 +208,7 @@ class Pieces:
             loss.backward()
             return loss.detach(), outputs.detach()
 
-        pieces = batch.split(len(self.copies))
+        pieces = batch.split(_equal_sizes(len(batch.targets), len(self.copies)))
         results = list(self._pool.map(backward, self.copies, pieces))
         self._sum_gradients()
         losses, outputs = zip(*results, strict=True)
@@ -252,6 +252,11 @@ class Pieces:
             for own, *found in zip(self.module.buffers(), *buffers, strict=True):
                 averaged = own.is_floating_point()
                 own.copy_(torch.stack(found).mean(dim=0) if averaged else found[0])
+
+
+def _equal_sizes(total, n):
+    small, rest = divmod(total, n)
+    return [small + (i < rest) for i in range(n)]
 
 
 def _sharing_copy(module, generator):
