@@ -62,6 +62,8 @@ class Preparation:
         if wide:
             rows = rows.astype(np.float64, copy=False)
         batch = torch.from_numpy(self.layout.as_samples(rows))
+        if torch.device(self.device).type == "cuda":
+            batch = batch.pin_memory()  # only from there is a copy non-blocking
         # float64 stays on the CPU until it is scaled: not every device has it
         batch = batch if wide else batch.to(self.device, non_blocking=True)
         batch = batch.to(torch.float64 if wide else self.dtype)

@@ -14,6 +14,7 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback
 from torch.optim.lr_scheduler import LambdaLR
 
+from sklearn_cnn.architectures.inference import fold_batch_norms, has_hooks
 from sklearn_cnn.images import take_rows
 from sklearn_cnn.training.batches import Batches, memory_format_of
 from sklearn_cnn.training.losses import as_float32_or_wider
@@ -363,15 +364,22 @@ class CNNNet(NeuralNet):
         size = max(1, _PREDICTION_VALUES // self.prepare.layout.n_features)
         chunks = [slice(start, start + size) for start in range(0, n_rows, size)]
 
+        if self.module_.training != training:  # it walks through all layers
+            self.module_.train(training)
+        network, cost = self._network, 0
+        if len(chunks) > 1 and not (
+            training or self.compiled or has_hooks(self.module_)
+        ):
+            network = fold_batch_norms(self.module_)
+            on_cpu = torch.device(self.device).type == "cpu"
+            cost = self.sample_cost * n_rows if on_cpu else 0
+
         def forward(chunk):
             chosen = chunk if rows is None else rows[chunk]
             with torch.inference_mode():
-                out = self.infer(self.prepare(take_rows(images, chosen)))
+                out = self._compute(network, self.prepare(take_rows(images, chosen)))
             return out.to(device).double()
 
-        self.module_.train(training)
-        alone = training or self.compiled or torch.device(self.device).type != "cpu"
-        cost = 0 if alone else self.sample_cost * n_rows
         yield from map_chunks(forward, chunks, cost)
 
     def outputs(self, images):

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from sklearn_cnn.architectures.blocks import FeatureDropout, ValueDropout
+from sklearn_cnn.architectures.inference import has_hooks
 from sklearn_cnn.training.precision import SMALL_STEP
 from sklearn_cnn.training.reproducibility import single_thread
 
@@ -80,8 +81,8 @@ def splitting(module, images, n_samples, cost):
     """Arrange a training on a CPU so that its sums do not depend on the threads.
 
     Small steps run on one thread, where a second one gains little; large ones in
-    pieces. Only a large step of a few samples, or of a network that draws random
-    numbers by itself, is left whole to all threads of torch.
+    pieces. Only a large step of a few samples, or of a network that has hooks or draws
+    random numbers by itself, is left whole to all threads of torch.
 
     Parameters
     ----------
@@ -100,7 +101,7 @@ def splitting(module, images, n_samples, cost):
         Makes ``Pieces`` of the network for an epoch; None where batches stay whole.
     """
     n = n_pieces(cost, n_samples)
-    if n > 1 and not draws_numbers(module, images):
+    if n > 1 and not has_hooks(module) and not draws_numbers(module, images):
         with workers(n) as pool:
             yield partial(Pieces, n=n, pool=pool)
     elif cost < SMALL_STEP:

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from sklearn_cnn.architectures.blocks import (
+    _POOLS,
     ConvBlock,
     Convolution,
     Dense,
@@ -181,3 +182,15 @@ def test_per_axis():
         per_axis((3, 3), 3, "kernel_size")
     with pytest.raises(ValueError, match="stride=0"):
         per_axis((0, 1), 2, "stride=0")
+
+
+@pytest.mark.parametrize("shape", [(7,), (8, 5), (1, 6), (4, 5, 6)])
+def test_maxima_of_pairs_are_those_of_the_windows(shape):
+    size = tuple(1 if n == 1 else 2 for n in shape)
+    layer = _POOLS["max"][len(shape)](size)
+    x = torch.randn(3, 4, *shape)
+    x[0, 0] = torch.nan
+    expected = layer(x)
+    with torch.inference_mode():
+        torch.testing.assert_close(layer(x), expected, rtol=0, atol=0, equal_nan=True)
+    assert expected[1:].isfinite().all()

@@ -9,10 +9,11 @@ import torch
 
 
 def seconds(run):
-    """Wall-clock seconds of one call."""
+    """Wall-clock seconds of one call, or those that the call measured itself."""
     start = perf_counter()
-    run()
-    return perf_counter() - start
+    result = run()
+    elapsed = perf_counter() - start
+    return result if isinstance(result, float) else elapsed
 
 
 def interleaved(contenders, pairs):
@@ -63,8 +64,8 @@ def rows(task, rounds, goals):
             (
                 task,
                 f"{ours} / {name}",
-                f"{statistics.median(own):.3f}",
-                f"{statistics.median(theirs):.3f}",
+                f"{statistics.median(own):.4g}",
+                f"{statistics.median(theirs):.4g}",
                 f"{statistics.median(ratios):.2f}",
                 f"{min(ratios):.2f}-{max(ratios):.2f}",
                 f"{goals[name]:.2f}" if name in goals else "",
@@ -85,7 +86,18 @@ def show(table):
 
 def machine():
     """Processor, threads and versions, in one line."""
-    names = ("torch", "scikit-learn", "skorch", "numpy", "sklearn_cnn")
+    names = (
+        "sklearn_cnn",
+        "torch",
+        "scikit-learn",
+        "numpy",
+        "skorch",
+        "keras",
+        "tensorflow_cpu",
+        "tensorflow",
+        "jax",
+        "onnxruntime",
+    )
     versions = []
     for name in names:
         try:
@@ -97,3 +109,34 @@ def machine():
     features = [n for n in ("avx512_bf16", "amx_bf16") if capabilities.get(n)]
     threads = f"{torch.get_num_threads()} threads"
     return ", ".join([str(processor), *features, threads, *versions])
+
+
+def plot(table, path):
+    """Draw the ratios of a table, one bar for each comparison.
+
+    Parameters
+    ----------
+    table : list of tuple of str
+        Rows of ``rows``.
+    path : str
+        Where to save the figure.
+    """
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot as plt
+
+    names = [f"{task}\n{compared}" for task, compared, *_ in table]
+    ratios = [float(row[4]) for row in table]
+    figure, ax = plt.subplots(figsize=(8, 0.45 * len(table) + 1), layout="constrained")
+    bars = ax.barh(names, ratios, color="tab:blue")
+    ax.bar_label(bars, fmt="%.2f", padding=3)
+    ax.axvline(1, color="black", linewidth=1)
+    for i, row in enumerate(table):
+        if row[6]:
+            ax.plot(float(row[6]), i, marker="|", markersize=14, color="tab:orange")
+    ax.invert_yaxis()
+    ax.tick_params(axis="y", labelsize="small")
+    ax.set_xlabel("our time / their time (orange: the goal)")
+    ax.set_title("Time compared with that of others")
+    figure.savefig(path, dpi=120)

@@ -1,9 +1,11 @@
 """Pieces of the training: weight decay, snapshots, interruptions, devices."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from sklearn_cnn import CNNClassifier
 from sklearn_cnn.architectures.simple import SimpleCNN
 from sklearn_cnn.training import resolve_device, resolve_precision
 from sklearn_cnn.training.losses import CrossEntropy, RegressionLoss
@@ -118,3 +120,28 @@ def test_cuda_agrees_with_the_cpu(digits):
     assert torch.equal(torch.cuda.get_rng_state(), before)
     difference = on_gpu.predict_proba(digits[0]) - on_cpu.predict_proba(digits[0])
     assert abs(difference).max() < 1e-2
+
+
+def test_large_predictions_are_those_of_small_ones():
+    rng = np.random.default_rng(0)
+    X, y = rng.random((300, 28, 28), dtype=np.float32), np.arange(300) % 3
+    cnn = CNNClassifier(filters=(16, 32), max_iter=2, random_state=0).fit(X, y)
+    # several chunks, with batch normalisation folded, against one row at a time
+    alone = np.concatenate([cnn.predict_proba(X[i : i + 1]) for i in range(0, 300, 7)])
+    np.testing.assert_allclose(cnn.predict_proba(X)[::7], alone, atol=1e-6)
+    before = cnn.predict_proba(X)
+    with torch.no_grad():
+        cnn.module_.head.output.bias[0] += 5
+    assert (cnn.predict_proba(X)[:, 0] > before[:, 0]).all()
+
+
+def test_hooks_see_every_chunk_in_order():
+    X, y = np.zeros((200, 28, 28), np.float32), np.arange(200) % 2
+    X[:, 0, 0] = np.arange(200)
+    cnn = CNNClassifier(
+        filters=(4, 8), max_iter=1, input_scaling=None, random_state=0
+    ).fit(X, y)
+    seen = []
+    cnn.module_.register_forward_pre_hook(lambda _, x: seen.append(x[0][:, 0, 0, 0]))
+    cnn.predict(X)
+    assert torch.cat(seen).tolist() == list(range(200))
