@@ -24,7 +24,7 @@ from sklearn_cnn.training.precision import autocast, dtype_of
 from sklearn_cnn.training.schedules import Schedule
 from sklearn_cnn.training.stopping import Weights, raised_by_callback
 
-#: Most values that one batch of a prediction reads; its feature maps then fit a cache.
+#: Most values that a batch of a prediction reads on a CPU, whose cache then holds it.
 _PREDICTION_VALUES = 3 << 14
 
 
@@ -361,8 +361,12 @@ class CNNNet(NeuralNet):
         """
         images, rows = (X.images, X.rows) if isinstance(X, Batches) else (X, None)
         n_rows = len(images if rows is None else rows)
-        size = max(1, _PREDICTION_VALUES // self.prepare.layout.n_features)
-        chunks = [slice(start, start + size) for start in range(0, n_rows, size)]
+        on_cpu = torch.device(self.device).type == "cpu"
+        values = _PREDICTION_VALUES if on_cpu else 64 * _PREDICTION_VALUES
+        size = max(1, values // self.prepare.layout.n_features)
+        # to prepare several batches at once saves a tenth
+        step = size * min(4, max(1, n_rows // (8 * size)))
+        chunks = [slice(start, start + step) for start in range(0, n_rows, step)]
 
         if self.module_.training != training:  # it walks through all layers
             self.module_.train(training)
@@ -371,13 +375,13 @@ class CNNNet(NeuralNet):
             training or self.compiled or has_hooks(self.module_)
         ):
             network = fold_batch_norms(self.module_)
-            on_cpu = torch.device(self.device).type == "cpu"
             cost = self.sample_cost * n_rows if on_cpu else 0
 
         def forward(chunk):
             chosen = chunk if rows is None else rows[chunk]
             with torch.inference_mode():
-                out = self._compute(network, self.prepare(take_rows(images, chosen)))
+                prepared = self.prepare(take_rows(images, chosen)).split(size)
+                out = torch.cat([self._compute(network, batch) for batch in prepared])
             return out.to(device).double()
 
         yield from map_chunks(forward, chunks, cost)
