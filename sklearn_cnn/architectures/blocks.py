@@ -229,7 +229,7 @@ class ValueDropout(nn.Module):
             dtype=x.dtype,
             device=x.device,
         )
-        return x * ((drawn >= self.p).to(x.dtype) / (1 - self.p))
+        return x * drawn.ge_(self.p).div_(1 - self.p)
 
     def _mask_shape(self, x: Tensor) -> Sequence[int]:
         return x.shape

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
-from math import floor, log2
+from math import ceil, floor, log2
 
 from torch import Tensor, nn
 
@@ -18,6 +18,10 @@ from sklearn_cnn.architectures.registry import register
 _FIRST_WIDTH = 32
 #: ... up to this number.
 _MAX_WIDTH = 256
+#: Number of stages by default ...
+_STAGES = 5
+#: ... unless more are needed to leave no more than this along the longest axis.
+_POSITIONS = 16
 
 
 @register("simple")
@@ -144,7 +148,8 @@ def default_filters(spatial_shape: tuple[int, ...]) -> tuple[int, ...]:
     """Choose the number of filters of every stage from the size of the input.
 
     Stages are added, each with twice the filters of the one before (32, 64, 128, then
-    256), as long as the longest axis of the last feature map keeps 2 positions.
+    256), as long as the longest axis of the last feature map keeps 2 positions. There
+    are at most 5, and more only where it would otherwise keep over 16.
 
     Parameters
     ----------
@@ -160,8 +165,12 @@ def default_filters(spatial_shape: tuple[int, ...]) -> tuple[int, ...]:
     >>> from sklearn_cnn.architectures.simple import default_filters
     >>> default_filters((8, 8)), default_filters((28, 28)), default_filters((1, 1))
     ((32, 64, 128), (32, 64, 128, 256), (32,))
+    >>> len(default_filters((224, 224))), len(default_filters((2000,)))
+    (5, 8)
     """
-    n_stages = max(1, min(5, floor(log2(max(spatial_shape)))))
+    halvings = log2(max(spatial_shape))
+    most = max(_STAGES, 1 + ceil(halvings - log2(_POSITIONS)))
+    n_stages = max(1, min(most, floor(halvings)))
     return tuple(min(_MAX_WIDTH, _FIRST_WIDTH * 2**i) for i in range(n_stages))
 
 

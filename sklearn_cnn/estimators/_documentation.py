@@ -12,7 +12,8 @@ architecture : str or callable, default="simple"
     ``blocks_per_stage`` unless they are None), so that they can be searched over.
 filters : sequence of int or None, default=None
     Number of filters of each stage. None doubles from 32 up to 256, with as many stages
-    (at most 5) as the longest axis of the images can be halved down to 2.
+    as the longest axis of the images can be halved down to 2, but at most 5, or as many
+    as leave 16 positions of a longer one.
 blocks_per_stage : int, sequence of int or None, default=None
     Number of convolutions in each stage. None leaves it to the architecture: 1 for
     "simple".

@@ -206,7 +206,7 @@ class CNNNet(NeuralNet):
         return True
 
     def _train_on(self, batches, finite, pieces):
-        total, observed = 0.0, self._listens("on_batch_begin", "on_batch_end")
+        losses, observed = [], self._listens("on_batch_begin", "on_batch_end")
         candidate = finite.read()
         for i, batch in enumerate(batches):
             if observed:
@@ -214,12 +214,13 @@ class CNNNet(NeuralNet):
             step = self.train_step(batch, pieces)
             if i == 0 and isfinite(step["loss"].item()):
                 finite.keep(candidate)
-            total = total + step["loss"] * len(batch.targets)
+            losses.append((step["loss"], len(batch.targets)))
             if observed:
                 self._record_batch("train", batch, step)
         if pieces is not None:
             pieces.collect_statistics()
-        return float(total) / len(batches)
+        values, sizes = zip(*losses, strict=True)
+        return float(np.average(torch.stack(values).tolist(), weights=sizes))
 
     def train_step(self, batch, pieces=None):
         """Take one step of the optimizer.

@@ -16,6 +16,8 @@ from sklearn_cnn.training.reproducibility import single_thread
 #: Samples that a piece needs at least, for the statistics of batch normalisation.
 _PIECE_SAMPLES = 8
 _MAX_PIECES = 8
+#: Most weights that all pieces have gradients for: 1 GiB in float32.
+_MAX_GRADIENTS = 1 << 28
 #: Multiply-adds of a prediction that are worth starting threads.
 _POOL_COST = 1 << 30
 
@@ -29,7 +31,7 @@ _DROPOUTS = {
 }
 
 
-def n_pieces(cost, n_samples):
+def n_pieces(cost, n_samples, n_weights):
     """Choose in how many pieces a batch is computed.
 
     The number depends on the work alone, not on how many threads there are, so that
@@ -41,6 +43,8 @@ def n_pieces(cost, n_samples):
         Multiply-adds of one forward pass over the batch.
     n_samples : int
         Number of samples in the batch.
+    n_weights : int
+        Number of weights of the network; each piece has gradients of its own.
 
     Returns
     -------
@@ -48,8 +52,12 @@ def n_pieces(cost, n_samples):
     """
     if cost < SMALL_STEP:
         return 1
-    wanted = min(_MAX_PIECES, max(2, cost // SMALL_STEP))
-    most = min(wanted, n_samples // _PIECE_SAMPLES)
+    most = min(
+        max(2, cost // SMALL_STEP),
+        n_samples // _PIECE_SAMPLES,
+        _MAX_GRADIENTS // n_weights,
+        _MAX_PIECES,
+    )
     return 1 << max(0, most.bit_length() - 1)
 
 
@@ -81,8 +89,8 @@ def splitting(module, images, n_samples, cost):
     """Arrange a training on a CPU so that its sums do not depend on the threads.
 
     Small steps run on one thread, where a second one gains little; large ones in
-    pieces. Only a large step of a few samples, or of a network that has hooks or draws
-    random numbers by itself, is left whole to all threads of torch.
+    pieces. Only a large step of a few samples, or of a network that is huge, has hooks
+    or draws random numbers by itself, is left whole to all threads of torch.
 
     Parameters
     ----------
@@ -100,7 +108,7 @@ def splitting(module, images, n_samples, cost):
     split : callable or None
         Makes ``Pieces`` of the network for an epoch; None where batches stay whole.
     """
-    n = n_pieces(cost, n_samples)
+    n = n_pieces(cost, n_samples, sum(p.numel() for p in module.parameters()))
     if n > 1 and not has_hooks(module) and not draws_numbers(module, images):
         with workers(n) as pool:
             yield partial(Pieces, n=n, pool=pool)
@@ -150,8 +158,7 @@ def workers(n):
     pool : concurrent.futures.Executor
     """
     with single_thread() as n_threads:
-        # a new thread has its own setting
-        limit = lambda: torch.set_num_threads(1)  # noqa: E731
+        limit = partial(torch.set_num_threads, 1)  # each thread has its own setting
         with ThreadPoolExecutor(min(n, n_threads), initializer=limit) as pool:
             yield pool
 

@@ -48,9 +48,18 @@ def test_reference_cnn_has_the_shapes_and_parameters_of_the_arithmetic():
 
 
 @pytest.mark.parametrize(
-    "shape, stages", [((2,), 1), ((24,), 4), ((2000,), 5), ((8, 8), 3), ((1, 10), 3)]
+    "shape, stages",
+    [
+        ((2,), 1),
+        ((24,), 4),
+        ((256,), 5),
+        ((257,), 6),
+        ((2000,), 8),
+        ((8, 8), 3),
+        ((1, 10), 3),
+    ],
 )
-def test_default_filters_halve_the_longest_axis_down_to_two(shape, stages):
+def test_default_filters_halve_the_longest_axis(shape, stages):
     assert len(default_filters(shape)) == stages
 
 

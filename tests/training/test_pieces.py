@@ -48,12 +48,14 @@ def compute(net, piece):
 
 
 def test_n_pieces_depends_on_the_work_alone():
-    assert n_pieces(cost=(1 << 28) - 1, n_samples=64) == 1
-    assert n_pieces(cost=1 << 28, n_samples=64) == 2
-    assert n_pieces(cost=7 << 28, n_samples=128) == 4
-    assert n_pieces(cost=1 << 40, n_samples=128) == 8
-    assert n_pieces(cost=1 << 40, n_samples=31) == 2
-    assert n_pieces(cost=1 << 40, n_samples=3) == 1
+    assert n_pieces((1 << 28) - 1, 64, 1000) == 1
+    assert n_pieces(1 << 28, 64, 1000) == 2
+    assert n_pieces(7 << 28, 128, 1000) == 4
+    assert n_pieces(1 << 40, 128, 1000) == 8
+    assert n_pieces(1 << 40, 31, 1000) == 2
+    assert n_pieces(1 << 40, 3, 1000) == 1
+    assert n_pieces(1 << 40, 128, 1 << 26) == 4
+    assert n_pieces(1 << 40, 128, 1 << 29) == 1
 
 
 @pytest.mark.parametrize("weighted", [False, True])
