@@ -79,7 +79,7 @@ batch_size : int or "auto", default="auto"
     Largest number of samples in a training step. "auto" is 32 for up to 1,000 samples,
     64 for up to 10,000, and 128 beyond.
 max_iter : int or "auto", default="auto"
-    Number of epochs. "auto" makes about 800 steps, in 5 to 60 epochs.
+    Number of epochs. "auto" makes about 800 steps, in 4 to 60 epochs.
 early_stopping : bool, default=False
     Whether to stop when the validation loss stalls, and to restore the weights of its
     minimum. Without ``X_val`` a stratified part of the samples is held out for it.

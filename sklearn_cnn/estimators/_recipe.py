@@ -4,7 +4,7 @@ from math import ceil
 
 #: Number of optimizer steps that the default recipe aims at.
 _STEPS = 800
-_MIN_EPOCHS, _MAX_EPOCHS = 5, 60
+_MIN_EPOCHS, _MAX_EPOCHS = 4, 60
 
 
 def default_batch_size(n_samples):
@@ -36,7 +36,7 @@ def default_max_iter(n_samples):
     Returns
     -------
     max_iter : int
-        As many epochs as make about 800 steps, at least 5 and at most 60.
+        As many epochs as make about 800 steps, at least 4 and at most 60.
     """
     n_batches = ceil(n_samples / default_batch_size(n_samples))
     return min(_MAX_EPOCHS, max(_MIN_EPOCHS, ceil(_STEPS / n_batches)))
