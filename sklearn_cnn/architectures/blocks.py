@@ -223,12 +223,10 @@ class ValueDropout(nn.Module):
         """
         if not self.training:
             return x
-        drawn = torch.rand(
-            self._mask_shape(x),
-            generator=self.generator,
-            dtype=x.dtype,
-            device=x.device,
-        )
+        drawn = x.new_empty(self._mask_shape(x))
+        # torch.compile knows no generators, not even None
+        chosen = {} if self.generator is None else {"generator": self.generator}
+        drawn.uniform_(**chosen)
         return x * drawn.ge_(self.p).div_(1 - self.p)
 
     def _mask_shape(self, x: Tensor) -> Sequence[int]:

@@ -128,15 +128,19 @@ def plot(table, path):
 
     names = [f"{task}\n{compared}" for task, compared, *_ in table]
     ratios = [float(row[4]) for row in table]
-    figure, ax = plt.subplots(figsize=(8, 0.45 * len(table) + 1), layout="constrained")
-    bars = ax.barh(names, ratios, color="tab:blue")
-    ax.bar_label(bars, fmt="%.2f", padding=3)
+    figure, ax = plt.subplots(figsize=(8, 0.42 * len(table) + 1), layout="constrained")
+    bars = ax.barh(names, ratios, color="tab:blue", height=0.7)
+    labels = ax.bar_label(bars, fmt="%.2f", label_type="center", color="white")
+    for label in labels:
+        label.set_fontsize("small")
     ax.axvline(1, color="black", linewidth=1)
     for i, row in enumerate(table):
         if row[6]:
-            ax.plot(float(row[6]), i, marker="|", markersize=14, color="tab:orange")
+            goal = float(row[6])
+            ax.plot([goal, goal], [i - 0.4, i + 0.4], color="tab:orange", linewidth=3)
+    ax.margins(y=0.01)
     ax.invert_yaxis()
     ax.tick_params(axis="y", labelsize="small")
     ax.set_xlabel("our time / their time (orange: the goal)")
     ax.set_title("Time compared with that of others")
-    figure.savefig(path, dpi=120)
+    figure.savefig(path, dpi=100)

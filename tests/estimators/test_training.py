@@ -312,6 +312,10 @@ def test_compiled_networks_predict_alike(digits):
     np.testing.assert_allclose(
         compiled.predict_proba(X), plain.predict_proba(X), atol=1e-3
     )
+    dropping = CNNClassifier(
+        **SMALL, dropout=0.5, conv_dropout=0.2, max_iter=1, compile=True
+    ).fit(X[:64], y[:64])
+    assert np.isfinite(dropping.loss_curve_).all()
     import pickle
 
     loaded = pickle.loads(pickle.dumps(compiled))
