@@ -223,10 +223,13 @@ class ValueDropout(nn.Module):
         """
         if not self.training:
             return x
-        drawn = x.new_empty(self._mask_shape(x))
-        # torch.compile knows no generators, not even None
-        chosen = {} if self.generator is None else {"generator": self.generator}
-        drawn.uniform_(**chosen)
+        shape = self._mask_shape(x)
+        if self.generator is None:  # torch.compile knows no generators, not even None
+            drawn = torch.rand(shape, dtype=x.dtype, device=x.device)
+        else:
+            drawn = torch.rand(
+                shape, generator=self.generator, dtype=x.dtype, device=x.device
+            )
         return x * drawn.ge_(self.p).div_(1 - self.p)
 
     def _mask_shape(self, x: Tensor) -> Sequence[int]:
@@ -265,7 +268,8 @@ class _PairwiseMaximum(nn.Module):
     kernel_size: Any
 
     def forward(self, x: Tensor) -> Tensor:
-        if not torch.is_inference_mode_enabled():
+        # the order matters: torch.compile cannot ask for the inference mode
+        if torch.compiler.is_compiling() or not torch.is_inference_mode_enabled():
             y: Tensor = super().forward(x)
             return y
         for axis, size in enumerate(self.kernel_size, start=2):
