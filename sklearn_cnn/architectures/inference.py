@@ -24,13 +24,15 @@ def fold_batch_norms(module: nn.Module) -> nn.Module:
     -------
     folded : torch.nn.Module
         Gives the same outputs up to rounding. Other weights than those of folded
-        layers are shared.
+        layers are shared; a network without blocks of ours is given back itself.
 
     References
     ----------
     .. [1] B. Jacob et al., "Quantization and training of neural networks for efficient
        integer-arithmetic-only inference", CVPR 2018, section 3.2.
     """
+    if not any(isinstance(layer, ConvBlock) for layer in module.modules()):
+        return module
     shared = {id(p): p for p in module.parameters()}
     folded = copy.deepcopy(module, shared)
     for block in folded.modules():

@@ -65,6 +65,11 @@ def test_layer_normalisation_stays():
     assert len(norms(fold_batch_norms(net))) == 3
 
 
+def test_networks_of_other_layers_are_not_copied():
+    net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2)).eval()
+    assert fold_batch_norms(net) is net
+
+
 def test_hooks_are_noticed():
     net, _ = trained()
     assert not has_hooks(net)
