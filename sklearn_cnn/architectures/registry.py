@@ -2,26 +2,57 @@
 
 import inspect
 from collections.abc import Callable
-from difflib import get_close_matches
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from torch import nn
 
-#: Parameters that describe the data, which every builder takes by position.
-_DATA_PARAMETERS = ("n_channels", "spatial_shape", "n_outputs")
+from sklearn_cnn.architectures import backbones
+from sklearn_cnn.architectures.names import did_you_mean
 
 Builder = Callable[..., nn.Module]
 
-_BUILDERS: dict[str, Builder] = {}
+#: Parameters that describe the data, which every builder takes by position.
+_DATA_PARAMETERS = ("n_channels", "spatial_shape", "n_outputs")
+_KINDS = {1: "1-D signals", 2: "2-D images", 3: "3-D volumes"}
 
 
-def register(name: str) -> Callable[[Builder], Builder]:
+@dataclass(frozen=True)
+class _Architecture:
+    """How a network is built, and for which data."""
+
+    build: Builder
+    spatial_dims: tuple[int, ...] = (1, 2, 3)
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """The keywords that the builder takes, and their defaults."""
+        parameters = inspect.signature(self.build).parameters
+        return {
+            name: parameter.default
+            for name, parameter in parameters.items()
+            if name not in _DATA_PARAMETERS
+        }
+
+
+_REGISTERED: dict[str, _Architecture] = {}
+
+
+def register(
+    name: str, *, spatial_dims: tuple[int, ...] = (1, 2, 3), **defaults: Any
+) -> Callable[[Builder], Builder]:
     """Make a network available as ``architecture=name``.
 
     Parameters
     ----------
     name : str
         What users write.
+    spatial_dims : tuple of int, default=(1, 2, 3)
+        Numbers of spatial axes that it can be built for.
+    **defaults : dict
+        Values of the builder's keywords under this name; those that the builder
+        itself gives by default stay for the others.
 
     Returns
     -------
@@ -29,30 +60,61 @@ def register(name: str) -> Callable[[Builder], Builder]:
         Takes a module class or function of signature ``(n_channels, spatial_shape,
         n_outputs, *, ...)``, whose keywords are the constructor parameters of the
         estimators that it obeys, and returns it unchanged.
+
+    Raises
+    ------
+    ValueError
+        If the name has a colon, which is kept for backbones.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from sklearn_cnn import CNNClassifier
+    >>> from sklearn_cnn.architectures import register
+    >>> @register("one_layer", spatial_dims=(2,))
+    ... def one_layer(n_channels, spatial_shape, n_outputs, *, kernel_size=5):
+    ...     return nn.Sequential(
+    ...         nn.Conv2d(n_channels, n_outputs, kernel_size),
+    ...         nn.AdaptiveAvgPool2d(1),
+    ...         nn.Flatten(),
+    ...     )
+    >>> CNNClassifier("one_layer", kernel_size=7)
+    CNNClassifier(architecture='one_layer', kernel_size=7)
     """
+    if ":" in name:
+        raise ValueError(
+            f"The name {name!r} has a colon, which stands for backbones of other "
+            "libraries. Use another name."
+        )
 
     def decorator(builder: Builder) -> Builder:
-        _BUILDERS[name] = builder
+        build = partial(builder, **defaults) if defaults else builder
+        _REGISTERED[name] = _Architecture(build, spatial_dims)
         return builder
 
     return decorator
 
 
-def available_architectures() -> list[str]:
-    """List the names that ``architecture`` accepts.
+def available_architectures() -> dict[str, dict[str, Any]]:
+    """List the names that ``architecture`` accepts, and the parameters they obey.
+
+    Besides them there are ``"torchvision:NAME"`` and ``"timm:NAME"``, and callables.
 
     Returns
     -------
-    names : list of str
-        In alphabetical order.
+    architectures : dict of str to dict
+        For every name, in alphabetical order, the constructor parameters that the
+        network obeys, with the values that it has where the estimator has None.
 
     Examples
     --------
     >>> from sklearn_cnn import available_architectures
-    >>> available_architectures()
-    ['simple']
+    >>> "resnet18" in available_architectures()
+    True
+    >>> available_architectures()["lenet"]["filters"]
+    (6, 16)
     """
-    return sorted(_BUILDERS)
+    return {name: _REGISTERED[name].defaults for name in sorted(_REGISTERED)}
 
 
 def build(
@@ -62,13 +124,14 @@ def build(
     n_outputs: int,
     parameters: dict[str, Any],
     defaults: dict[str, Any],
+    weights: Any = None,
 ) -> nn.Module:
     """Build a network.
 
     Parameters
     ----------
     architecture : str or callable
-        A registered name, or the builder itself.
+        A registered name, a backbone, or the builder itself.
     n_channels : int
         Channels of the input.
     spatial_shape : tuple of int
@@ -80,6 +143,8 @@ def build(
     defaults : dict
         Their default values; a parameter that the architecture does not obey must
         have kept its default.
+    weights : str, os.PathLike or None
+        Weights to start from: a name that a backbone knows, or a file.
 
     Returns
     -------
@@ -88,18 +153,27 @@ def build(
     Raises
     ------
     ValueError
-        If the name is unknown, or a parameter was changed that it does not obey.
+        If the name is unknown, a parameter was changed that it does not obey, the
+        network cannot be built for such data, or the weights do not fit.
     TypeError
         If a callable returns something else than a module.
     """
-    builder = _builder(architecture)
-    obeyed = set(inspect.signature(builder).parameters) - set(_DATA_PARAMETERS)
+    found = _find(architecture, weights)
+    n_dims = len(spatial_shape)
+    if n_dims not in found.spatial_dims:
+        suited = " or ".join(_KINDS[n] for n in found.spatial_dims)
+        raise ValueError(
+            f"architecture={architecture!r} computes {suited} only, but X has "
+            f"{_KINDS[n_dims]}. Choose another architecture, or reshape X (see "
+            "spatial_dims)."
+        )
+    obeyed = found.defaults
+    known = sorted(set(obeyed) & set(parameters)) or "no parameters"
     for name, value in parameters.items():
         if name not in obeyed and value != defaults[name]:
             raise ValueError(
                 f"{name}={value!r} has no effect on architecture={architecture!r}, "
-                f"which obeys {sorted(obeyed & set(parameters)) or 'no parameters'}. "
-                f"Leave it at {defaults[name]!r}."
+                f"which obeys {known}. Leave it at {defaults[name]!r}."
             )
     # where None is the default, it leaves the choice to the architecture
     keywords = {
@@ -107,7 +181,7 @@ def build(
         for name, value in parameters.items()
         if name in obeyed and (value is not None or defaults[name] is not None)
     }
-    module = builder(n_channels, spatial_shape, n_outputs, **keywords)
+    module = found.build(n_channels, spatial_shape, n_outputs, **keywords)
     if not isinstance(module, nn.Module):
         raise TypeError(
             f"architecture={architecture!r} must return a torch.nn.Module, got "
@@ -116,15 +190,16 @@ def build(
     return module
 
 
-def _builder(architecture: str | Builder) -> Builder:
+def _find(architecture: str | Builder, weights: Any) -> _Architecture:
     if not isinstance(architecture, str):
-        return architecture
-    if architecture not in _BUILDERS:
-        near = get_close_matches(architecture, _BUILDERS)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
+        return _Architecture(architecture)
+    if ":" in architecture:
+        return _Architecture(*backbones.find(architecture, weights))
+    if architecture not in _REGISTERED:
         raise ValueError(
-            f"architecture={architecture!r} is not known.{hint} Available: "
-            f"{available_architectures()}, or a callable (n_channels, spatial_shape, "
-            "n_outputs) -> torch.nn.Module."
+            f"architecture={architecture!r} is not known."
+            f"{did_you_mean(architecture, _REGISTERED)} Available: "
+            f"{sorted(_REGISTERED)}, 'torchvision:NAME', 'timm:NAME', or a callable "
+            "(n_channels, spatial_shape, n_outputs) -> torch.nn.Module."
         )
-    return _BUILDERS[architecture]
+    return _REGISTERED[architecture]

@@ -4,14 +4,10 @@ from collections.abc import Sequence
 from functools import partial
 from math import ceil, floor, log2
 
-from torch import Tensor, nn
+from torch import nn
 
-from sklearn_cnn.architectures.blocks import (
-    ConvBlock,
-    Head,
-    Size,
-    per_axis,
-)
+from sklearn_cnn.architectures.blocks import ConvBlock, Size, per_axis, per_stage
+from sklearn_cnn.architectures.network import GlobalPooling, Head, Network
 from sklearn_cnn.architectures.registry import register
 
 #: Filters of the first stage by default; every later stage has twice as many ...
@@ -25,7 +21,7 @@ _POSITIONS = 16
 
 
 @register("simple")
-class SimpleCNN(nn.Module):
+class SimpleCNN(Network):
     """A plain convolutional network: every stage halves the resolution.
 
     Parameters
@@ -49,8 +45,10 @@ class SimpleCNN(nn.Module):
     pooling : {"max", "avg", "stride"} or None
         How the resolution is halved between two stages; "stride" does it by a stride
         of 2 in the first convolution of the later stage [1]_.
-    global_pooling, hidden_layer_sizes, dropout
-        As in :class:`~sklearn_cnn.architectures.blocks.Head`.
+    global_pooling : {"avg", "max", "flatten"}
+        As in :class:`~sklearn_cnn.architectures.network.GlobalPooling`.
+    hidden_layer_sizes, dropout
+        As in :class:`~sklearn_cnn.architectures.network.Head`.
     conv_dropout : float
         Probability of dropping a feature map at the end of a stage.
 
@@ -79,10 +77,9 @@ class SimpleCNN(nn.Module):
         dropout: float = 0.0,
         conv_dropout: float = 0.0,
     ) -> None:
-        super().__init__()
         n_dims = len(spatial_shape)
         filters = default_filters(spatial_shape) if filters is None else filters
-        blocks = _blocks(blocks_per_stage, len(filters))
+        blocks = per_stage(blocks_per_stage, len(filters))
         kernel = per_axis(kernel_size, n_dims, "kernel_size")
         first_stride = per_axis(stride, n_dims, "stride")
 
@@ -93,7 +90,7 @@ class SimpleCNN(nn.Module):
             activation=activation,
             norm=normalization,
         )
-        self.stages = nn.Sequential()
+        stages = nn.Sequential()
         shape = spatial_shape
         for i, (width, n_blocks) in enumerate(zip(filters, blocks, strict=True)):
             stage = nn.Sequential()
@@ -117,31 +114,16 @@ class SimpleCNN(nn.Module):
                     message = _too_small(spatial_shape, shape, i, kernel, padding)
                     raise ValueError(message)
                 shape, n_channels = convolution.output_shape, width
-            self.stages.append(stage)
-        self.head = Head(
-            n_channels,
-            shape,
+            stages.append(stage)
+        pool = GlobalPooling(global_pooling, n_channels, shape)
+        head = Head(
+            pool.n_features,
             n_outputs,
-            global_pooling=global_pooling,
             hidden_layer_sizes=hidden_layer_sizes,
             activation=activation,
             dropout=dropout,
         )
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Compute the outputs.
-
-        Parameters
-        ----------
-        x : Tensor of shape (n_samples, n_channels, *spatial_shape)
-            Images.
-
-        Returns
-        -------
-        outputs : Tensor of shape (n_samples, n_outputs)
-        """
-        outputs: Tensor = self.head(self.stages(x))
-        return outputs
+        super().__init__(stages, pool, head)
 
 
 def default_filters(spatial_shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -172,17 +154,6 @@ def default_filters(spatial_shape: tuple[int, ...]) -> tuple[int, ...]:
     most = max(_STAGES, 1 + ceil(halvings - log2(_POSITIONS)))
     n_stages = max(1, min(most, floor(halvings)))
     return tuple(min(_MAX_WIDTH, _FIRST_WIDTH * 2**i) for i in range(n_stages))
-
-
-def _blocks(blocks_per_stage: Size | None, n_stages: int) -> tuple[int, ...]:
-    if blocks_per_stage is None or isinstance(blocks_per_stage, int):
-        return (blocks_per_stage or 1,) * n_stages
-    if len(blocks_per_stage) != n_stages:
-        raise ValueError(
-            f"blocks_per_stage={blocks_per_stage!r} must have one entry for each of "
-            f"the {n_stages} stages in filters, or be an int."
-        )
-    return tuple(blocks_per_stage)
 
 
 def _too_small(

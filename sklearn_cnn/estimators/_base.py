@@ -53,15 +53,15 @@ class BaseCNN(FittedAttributes, CallbackSupportMixin, BaseEstimator, metaclass=A
     _: KW_ONLY
     filters: Any = None
     blocks_per_stage: Any = None
-    kernel_size: Any = 3
+    kernel_size: Any = None
     stride: Any = 1
     padding: str = "same"
     activation: str = "relu"
     normalization: str | None = "batch"
     pooling: str | None = "max"
-    global_pooling: str = "avg"
-    hidden_layer_sizes: Any = ()
-    dropout: float = 0.0
+    global_pooling: str | None = None
+    hidden_layer_sizes: Any = None
+    dropout: float | None = None
     conv_dropout: float = 0.0
     input_shape: Any = None
     spatial_dims: Any = "auto"
@@ -90,15 +90,15 @@ class BaseCNN(FittedAttributes, CallbackSupportMixin, BaseEstimator, metaclass=A
         "architecture": [str, callable],
         "filters": ["array-like", None],
         "blocks_per_stage": [_POSITIVE, "array-like", None],
-        "kernel_size": [_POSITIVE, "array-like"],
+        "kernel_size": [_POSITIVE, "array-like", None],
         "stride": [_POSITIVE, "array-like"],
         "padding": [StrOptions({"same", "valid"})],
         "activation": [StrOptions(set(architectures.ACTIVATIONS))],
         "normalization": [StrOptions({"batch", "layer"}), None],
         "pooling": [StrOptions({"max", "avg", "stride"}), None],
-        "global_pooling": [StrOptions({"avg", "max", "flatten"})],
-        "hidden_layer_sizes": ["array-like"],
-        "dropout": [_PROBABILITY],
+        "global_pooling": [StrOptions({"avg", "max", "flatten"}), None],
+        "hidden_layer_sizes": ["array-like", None],
+        "dropout": [_PROBABILITY, None],
         "conv_dropout": [_PROBABILITY],
         "input_shape": ["array-like", None],
         "spatial_dims": [StrOptions({"auto"}), Options(Integral, {1, 2, 3})],

@@ -4,28 +4,32 @@ from textwrap import indent
 
 _PARAMETERS = """\
 architecture : str or callable, default="simple"
-    The network. "simple" has stages of convolutions with pooling between them; see
-    :func:`~sklearn_cnn.available_architectures`. A callable ``(n_channels,
-    spatial_shape, n_outputs)`` returns a :class:`torch.nn.Module` that maps
-    (n_samples, n_channels, \\*spatial_shape) to (n_samples, n_outputs); those of the
-    parameters below that it names as keywords are passed on (``filters`` and
-    ``blocks_per_stage`` unless they are None), so that they can be searched over.
+    The network. "simple" has stages of convolutions with pooling between them; the
+    others, and which of the parameters below each obeys, are listed by
+    :func:`~sklearn_cnn.available_architectures`. "torchvision:NAME" and "timm:NAME" are
+    networks of these libraries. A callable ``(n_channels, spatial_shape, n_outputs)``
+    returns a :class:`torch.nn.Module` that maps (n_samples, n_channels,
+    \\*spatial_shape) to (n_samples, n_outputs); those of the parameters below that it
+    names as keywords are passed on, unless they are None where that is the default, so
+    that they can be searched over.
 filters : sequence of int or None, default=None
-    Number of filters of each stage. None doubles from 32 up to 256, with as many stages
-    as the longest axis of the images can be halved down to 2, but at most 5, or as many
-    as leave 16 positions of a longer one.
+    Number of filters of each stage. None leaves it to the architecture; "simple"
+    doubles from 32 up to 256, with as many stages as the longest axis of the images can
+    be halved down to 2, but at most 5, or as many as leave 16 positions of a longer
+    one.
 blocks_per_stage : int, sequence of int or None, default=None
-    Number of convolutions in each stage. None leaves it to the architecture: 1 for
-    "simple".
-kernel_size : int or sequence of int, default=3
-    Size of the filters along each spatial axis, in pixels. Two small filters in a row
-    see as far as a large one and cost less.
+    Number of convolutions in each stage, or of residual blocks. None leaves it to the
+    architecture: 1 for "simple".
+kernel_size : int, sequence of int or None, default=None
+    Size of the filters along each spatial axis, in pixels. None leaves it to the
+    architecture: 3 for "simple", as two small filters in a row see as far as a large
+    one and cost less.
 stride : int or sequence of int, default=1
     Step of the first convolution of each stage, in pixels.
 padding : {"same", "valid"}, default="same"
     "same" surrounds images by zeros, so that a convolution of stride 1 keeps their
     size; "valid" lets them shrink by ``kernel_size - 1``.
-activation : {"relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid", \
+activation : {"relu", "relu6", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid", \
 "identity"}, default="relu"
     Function after each convolution and hidden dense layer.
 normalization : {"batch", "layer"} or None, default="batch"
@@ -34,15 +38,17 @@ normalization : {"batch", "layer"} or None, default="batch"
 pooling : {"max", "avg", "stride"} or None, default="max"
     How the resolution is halved between stages: by the maximum or the average of 2x2
     pixels, by a convolution of stride 2, or not at all.
-global_pooling : {"avg", "max", "flatten"}, default="avg"
+global_pooling : {"avg", "max", "flatten"} or None, default=None
     How the last feature maps become a vector: one number per map, or "flatten", which
-    keeps every position apart and costs many weights.
-hidden_layer_sizes : sequence of int, default=()
-    Widths of hidden dense layers before the output. None by default: global pooling
-    leaves little to do for them.
-dropout : float, default=0.0
+    keeps every position apart and costs many weights. None leaves it to the
+    architecture: "avg" for "simple".
+hidden_layer_sizes : sequence of int or None, default=None
+    Widths of hidden dense layers before the output. None leaves it to the architecture:
+    () for "simple", as global pooling leaves little to do for them.
+dropout : float or None, default=None
     Probability of dropping each input of each dense layer while training [3]_, in
-    [0, 1). None by default, as batch normalisation regularises already.
+    [0, 1). None leaves it to the architecture: 0 for "simple", as batch normalisation
+    regularises already.
 conv_dropout : float, default=0.0
     Probability of dropping a whole feature map at the end of each stage, in [0, 1).
 input_shape : sequence of int or None, default=None

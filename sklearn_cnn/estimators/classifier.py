@@ -93,7 +93,7 @@ class CNNClassifier(ClassifierMixin, BaseCNN):
 
     _parameter_constraints: ClassVar[dict] = {
         **BaseCNN._parameter_constraints,
-        "label_smoothing": BaseCNN._parameter_constraints["dropout"],
+        "label_smoothing": BaseCNN._parameter_constraints["conv_dropout"],
         "class_weight": [StrOptions({"balanced"}), dict, list, None],
     }
 

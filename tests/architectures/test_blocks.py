@@ -11,8 +11,6 @@ from sklearn_cnn.architectures.blocks import (
     Convolution,
     Dense,
     FeatureDropout,
-    GlobalAveragePooling,
-    Head,
     ValueDropout,
     convolved_shape,
     per_axis,
@@ -128,24 +126,6 @@ def test_dense_of_many_weights_keeps_float32():
     assert layer(torch.randn(1, 1024)).dtype == torch.float32
 
 
-@pytest.mark.parametrize(
-    "global_pooling, n_features", [("avg", 4), ("max", 4), ("flatten", 4 * 6)]
-)
-def test_head_summarises_space(global_pooling, n_features):
-    head = Head(
-        4,
-        (2, 3),
-        5,
-        global_pooling=global_pooling,
-        hidden_layer_sizes=(7,),
-        activation="relu",
-        dropout=0.5,
-    )
-    assert head.dense0.weight.shape == (7, n_features)
-    assert head(torch.zeros(2, 4, 2, 3)).shape == (2, 5)
-    assert [type(m).__name__ for m in head].count("ValueDropout") == 2
-
-
 def test_dropout_keeps_the_mean_and_scales_what_is_left():
     torch.manual_seed(0)
     layer, x = ValueDropout(0.3), torch.ones(200, 500)
@@ -164,15 +144,6 @@ def test_feature_dropout_drops_whole_maps():
     assert set(dropped.unique().tolist()) == {0.0, 2.0}
     assert torch.equal(dropped.amin(dim=2), dropped.amax(dim=2))
     assert 0.4 < (dropped[..., 0] == 0).float().mean() < 0.6
-
-
-@pytest.mark.parametrize("shape", [(5,), (3, 4), (2, 3, 4)])
-def test_global_average_pooling(shape):
-    x = torch.randn(2, 6, *shape, requires_grad=True)
-    pooled = GlobalAveragePooling()(x)
-    torch.testing.assert_close(pooled, x.flatten(2).mean(dim=2))
-    pooled.sum().backward()
-    torch.testing.assert_close(x.grad, torch.full_like(x, 1 / x[0, 0].numel()))
 
 
 def test_per_axis():

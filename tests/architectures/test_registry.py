@@ -19,8 +19,8 @@ def tiny(n_channels, spatial_shape, n_outputs, dropout=0.0):
 
 
 def test_available_architectures_are_sorted_names():
-    assert available_architectures() == sorted(available_architectures())
-    assert "simple" in available_architectures()
+    assert list(available_architectures()) == sorted(available_architectures())
+    assert available_architectures()["simple"]["kernel_size"] == 3
 
 
 def test_a_callable_gets_the_parameters_that_it_names():

@@ -1,0 +1,23 @@
+"""Help with misspelt names."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Suggest names that are near.
+
+    Parameters
+    ----------
+    name : str
+        What the user wrote.
+    known : iterable of str
+        What there is.
+
+    Returns
+    -------
+    hint : str
+        Begins with a space; empty where nothing is near.
+    """
+    near = [repr(match) for match in get_close_matches(name, known)]
+    return f" Did you mean {' or '.join(near)}?" if near else ""
