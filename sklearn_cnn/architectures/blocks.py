@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.modules.conv import _ConvNd
 
 Size = int | Sequence[int]
 
@@ -29,6 +30,10 @@ _MAX_EXACT_WEIGHTS = 1 << 18
 
 _CONVOLUTIONS: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 _BATCH_NORMS = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
+_MAX_POOLS: dict[int, Any] = {1: nn.MaxPool1d, 2: nn.MaxPool2d, 3: nn.MaxPool3d}
+
+#: Length of the longest axis below which networks made for photographs start gently.
+_SMALL = 64
 
 
 def per_axis(size: Size, n_dims: int, name: str) -> tuple[int, ...]:
@@ -93,6 +98,76 @@ def per_stage(
             f"{n_stages} stages in filters, or be an int."
         )
     return tuple(given)
+
+
+def stage_sizes(
+    filters: Sequence[int], blocks_per_stage: Size
+) -> list[tuple[int, int]]:
+    """Pair the widths of the stages with their numbers of blocks.
+
+    Parameters
+    ----------
+    filters : sequence of int
+        Width of every stage.
+    blocks_per_stage : int or sequence of int
+        Number of blocks in every stage.
+
+    Returns
+    -------
+    sizes : list of (int, int)
+        Width and number of blocks of every stage.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many of the ones as of the others.
+    """
+    n_stages = len(filters)
+    if not isinstance(blocks_per_stage, int) and len(blocks_per_stage) != n_stages:
+        raise ValueError(
+            f"filters={filters!r} has {n_stages} entries, but blocks_per_stage="
+            f"{blocks_per_stage!r} has {len(blocks_per_stage)}. Give both one entry "
+            "for each stage, or an int as blocks_per_stage."
+        )
+    return list(zip(filters, per_stage(blocks_per_stage, n_stages), strict=True))
+
+
+def require_stages(filters: Sequence[int], n_stages: int) -> None:
+    """Refuse another number of stages than a network has.
+
+    Parameters
+    ----------
+    filters : sequence of int
+        Width of every stage.
+    n_stages : int
+        Number of stages.
+
+    Raises
+    ------
+    ValueError
+        If ``filters`` has another number of entries.
+    """
+    if len(filters) != n_stages:
+        raise ValueError(
+            f"filters={filters!r} has {len(filters)} entries, but this architecture "
+            f"has {n_stages} stages. Give {n_stages} numbers of filters."
+        )
+
+
+def is_small(spatial_shape: tuple[int, ...]) -> bool:
+    """Tell whether images are too small for a network made for photographs.
+
+    Parameters
+    ----------
+    spatial_shape : tuple of int
+        Length of every spatial axis of the images.
+
+    Returns
+    -------
+    small : bool
+        Whether the longest axis is below 64.
+    """
+    return max(spatial_shape) < _SMALL
 
 
 def convolved_shape(
@@ -461,3 +536,174 @@ class ConvBlock(nn.Sequential):
 def _pool_size(shape: tuple[int, ...]) -> tuple[int, ...]:
     can_shrink = max(shape) > 1
     return tuple(1 if n == 1 and can_shrink else 2 for n in shape)
+
+
+def same_block(
+    spatial_shape: tuple[int, ...],
+    in_channels: int,
+    out_channels: int,
+    kernel_size: int,
+    stride: int = 1,
+    *,
+    activation: str,
+    norm: str | None,
+    pooling: str | None = None,
+    groups: int = 1,
+) -> ConvBlock:
+    """Make a :class:`ConvBlock` of "same" padding and equal sizes along all axes.
+
+    Parameters
+    ----------
+    spatial_shape : tuple of int
+        Of the input.
+    in_channels, out_channels : int
+        Number of input channels and of filters.
+    kernel_size, stride : int
+        Along every axis.
+    activation, norm, pooling, groups
+        As in :class:`ConvBlock`.
+
+    Returns
+    -------
+    block : ConvBlock
+    """
+    n_dims = len(spatial_shape)
+    return ConvBlock(
+        spatial_shape,
+        in_channels,
+        out_channels,
+        kernel_size=(kernel_size,) * n_dims,
+        stride=(stride,) * n_dims,
+        padding="same",
+        activation=activation,
+        norm=norm,
+        pooling=pooling,
+        groups=groups,
+    )
+
+
+class ConvStage(nn.Sequential):
+    """Convolutions, the last of which ends at half the resolution.
+
+    Parameters
+    ----------
+    spatial_shape : tuple of int
+        Of the input.
+    in_channels, out_channels : int
+        Number of input channels, and of filters of every convolution.
+    n_blocks : int
+        Number of convolutions.
+    kernel_size : tuple of int
+        One entry per spatial axis.
+    padding : {"same", "valid"}
+        Padding of the convolutions.
+    activation : str
+        A key of ``ACTIVATIONS``.
+    norm : {"batch", "layer"} or None
+        Normalisation between convolution and activation.
+    pooling : {"max", "avg", "stride"} or None
+        How the resolution is halved; "stride" takes the place of pooling by a stride
+        of 2 in the last convolution [1]_. An axis of length 1 is left alone.
+    conv_dropout : float
+        Probability of dropping a feature map at the end.
+
+    Attributes
+    ----------
+    output_shape : tuple of int
+        As in :class:`ConvBlock`.
+
+    References
+    ----------
+    .. [1] J. Springenberg et al., "Striving for simplicity: the all convolutional net",
+       ICLR 2015 workshop.
+    """
+
+    def __init__(
+        self,
+        spatial_shape: tuple[int, ...],
+        in_channels: int,
+        out_channels: int,
+        n_blocks: int,
+        *,
+        kernel_size: tuple[int, ...],
+        padding: str,
+        activation: str,
+        norm: str | None,
+        pooling: str | None,
+        conv_dropout: float,
+    ) -> None:
+        super().__init__()
+        self.output_shape = spatial_shape
+        for i in range(n_blocks):
+            last = i == n_blocks - 1
+            strided = last and pooling == "stride"
+            stride = (2 if strided else 1,) * len(spatial_shape)
+            shape = convolved_shape(self.output_shape, kernel_size, stride, padding)
+            pools = last and not strided and max(shape) > 1
+            block = ConvBlock(
+                self.output_shape,
+                in_channels,
+                out_channels,
+                kernel_size=kernel_size,
+                stride=stride,
+                padding=padding,
+                activation=activation,
+                norm=norm,
+                pooling=pooling if pools else None,
+                conv_dropout=conv_dropout if last else 0.0,
+            )
+            self.append(block)
+            self.output_shape, in_channels = block.output_shape, out_channels
+
+
+class OverlappingMaxPool(nn.Sequential):
+    """Maximum of windows that are 3 wide and 2 apart.
+
+    Parameters
+    ----------
+    spatial_shape : tuple of int
+        Of the input.
+    padding : {"same", "valid"}
+        "same" gives ``ceil(n / 2)`` outputs along an axis of length n; "valid" keeps
+        windows inside, narrower ones along an axis shorter than 3.
+
+    Attributes
+    ----------
+    output_shape : tuple of int
+        Spatial shape of the output, never with an entry below 1.
+    """
+
+    def __init__(self, spatial_shape: tuple[int, ...], padding: str) -> None:
+        super().__init__()
+        n_dims = len(spatial_shape)
+        same = padding == "same"
+        window = tuple(3 if same else min(3, n) for n in spatial_shape)
+        stride = (2,) * n_dims
+        self.output_shape = convolved_shape(spatial_shape, window, stride, padding)
+        self.pool = _MAX_POOLS[n_dims](window, stride, padding=1 if same else 0)
+
+
+def he_initialize(module: nn.Module) -> None:
+    """Draw the filters of all convolutions anew, and set their biases to 0 [1]_.
+
+    The variance is 2 over the number of values that an input reaches, so that
+    gradients keep their size through layers with ReLU.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Changed in place.
+
+    References
+    ----------
+    .. [1] K. He et al., "Delving deep into rectifiers", ICCV 2015.
+    """
+    for layer in module.modules():
+        if not isinstance(layer, _ConvNd):
+            continue
+        # an input reaches the filters of its own group only, which torch's
+        # kaiming_normal_ does not know
+        fan_out = layer.weight[:, 0].numel() // layer.groups
+        nn.init.normal_(layer.weight, std=(2 / fan_out) ** 0.5)
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)

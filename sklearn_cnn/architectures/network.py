@@ -90,6 +90,18 @@ class Network(nn.Module):
         """
         return {name: [stage] for name, stage in self.stages.named_children()}
 
+    def stage_parameters(self) -> dict[str, list[nn.Parameter]]:
+        """Give the weights of every stage, first to last, by its name.
+
+        Returns
+        -------
+        stages : dict of str to list of torch.nn.Parameter
+        """
+        return {
+            name: [p for module in modules for p in module.parameters()]
+            for name, modules in self.stage_modules().items()
+        }
+
 
 class GlobalAveragePooling(nn.Module):
     """The mean of every feature map.

@@ -10,6 +10,7 @@ from torch import nn
 
 from sklearn_cnn.architectures import backbones
 from sklearn_cnn.architectures.names import did_you_mean
+from sklearn_cnn.architectures.weights import is_file, load_weights
 
 Builder = Callable[..., nn.Module]
 
@@ -187,14 +188,22 @@ def build(
             f"architecture={architecture!r} must return a torch.nn.Module, got "
             f"{type(module).__name__}."
         )
+    if weights is not None and is_file(weights):
+        load_weights(module, weights)
     return module
 
 
 def _find(architecture: str | Builder, weights: Any) -> _Architecture:
+    if isinstance(architecture, str) and ":" in architecture:
+        return _Architecture(*backbones.find(architecture, weights))
+    if weights is not None and not is_file(weights):
+        raise ValueError(
+            f"weights={weights!r} is not a file, and architecture={architecture!r} has "
+            "no weights of its own. Pass the path of a .safetensors or .pt file, or a "
+            "backbone that has some, such as architecture='torchvision:resnet18'."
+        )
     if not isinstance(architecture, str):
         return _Architecture(architecture)
-    if ":" in architecture:
-        return _Architecture(*backbones.find(architecture, weights))
     if architecture not in _REGISTERED:
         raise ValueError(
             f"architecture={architecture!r} is not known."

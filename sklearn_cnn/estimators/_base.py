@@ -1,20 +1,28 @@
 """What classifier and regressor share: parameters, and the story of a fit."""
 
 import copy
+import warnings
 from abc import ABCMeta, abstractmethod
-from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass
 from numbers import Integral, Real
+from os import PathLike
 from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from sklearn_cnn import architectures, images, training
+from sklearn_cnn import architectures, training
 from sklearn_cnn.estimators._callbacks import EpochTasks
-from sklearn_cnn.estimators._fitted import FittedAttributes
+from sklearn_cnn.estimators._fitted import FittedAttributes, unchanged_on_error
+from sklearn_cnn.estimators._input import ImageInput
+from sklearn_cnn.estimators._network import (
+    NETWORK_PARAMETERS,
+    build_network,
+    input_statistics,
+    plain,
+)
 from sklearn_cnn.estimators._recipe import default_batch_size, default_max_iter
 from sklearn_cnn.estimators._samples import Samples, Seeds
 from sklearn_cnn.estimators._sklearn import (
@@ -25,28 +33,14 @@ from sklearn_cnn.estimators._sklearn import (
     fit_context,
 )
 
-#: Parameters that shape the network; each architecture obeys some of them.
-_NETWORK_PARAMETERS = (
-    "filters",
-    "blocks_per_stage",
-    "kernel_size",
-    "stride",
-    "padding",
-    "activation",
-    "normalization",
-    "pooling",
-    "global_pooling",
-    "hidden_layer_sizes",
-    "dropout",
-    "conv_dropout",
-)
-
 _POSITIVE = Interval(Integral, 1, None, closed="left")
 _PROBABILITY = Interval(Real, 0, 1, closed="left")
 
 
 @dataclass(eq=False, repr=False)
-class BaseCNN(FittedAttributes, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
+class BaseCNN(
+    ImageInput, FittedAttributes, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta
+):
     """Parameters and training of a convolutional network; subclasses know targets."""
 
     architecture: Any = "simple"
@@ -63,6 +57,8 @@ class BaseCNN(FittedAttributes, CallbackSupportMixin, BaseEstimator, metaclass=A
     hidden_layer_sizes: Any = None
     dropout: float | None = None
     conv_dropout: float = 0.0
+    weights: Any = None
+    freeze: Any = None
     input_shape: Any = None
     spatial_dims: Any = "auto"
     data_format: str = "channels_last"
@@ -70,10 +66,12 @@ class BaseCNN(FittedAttributes, CallbackSupportMixin, BaseEstimator, metaclass=A
     weight_decay: Any = 0.01
     optimizer: str = "adamw"
     learning_rate: float = 0.01
+    backbone_learning_rate: float = 1.0
     momentum: float = 0.9
     lr_schedule: str = "one_cycle"
     batch_size: Any = "auto"
     max_iter: Any = "auto"
+    freeze_epochs: int = 0
     early_stopping: bool = False
     validation_fraction: float = 0.1
     n_iter_no_change: int = 10
@@ -100,6 +98,8 @@ class BaseCNN(FittedAttributes, CallbackSupportMixin, BaseEstimator, metaclass=A
         "hidden_layer_sizes": ["array-like", None],
         "dropout": [_PROBABILITY, None],
         "conv_dropout": [_PROBABILITY],
+        "weights": [str, PathLike, None],
+        "freeze": [_POSITIVE, str, None],
         "input_shape": ["array-like", None],
         "spatial_dims": [StrOptions({"auto"}), Options(Integral, {1, 2, 3})],
         "data_format": [StrOptions({"channels_last", "channels_first"})],
@@ -107,10 +107,12 @@ class BaseCNN(FittedAttributes, CallbackSupportMixin, BaseEstimator, metaclass=A
         "weight_decay": [Interval(Real, 0, None, closed="left"), "array-like"],
         "optimizer": [StrOptions(set(training.OPTIMIZERS))],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "backbone_learning_rate": [Interval(Real, 0, None, closed="neither")],
         "momentum": [_PROBABILITY],
         "lr_schedule": [StrOptions(set(training.SCHEDULES))],
         "batch_size": [StrOptions({"auto"}), _POSITIVE],
         "max_iter": [StrOptions({"auto"}), _POSITIVE],
+        "freeze_epochs": [Interval(Integral, 0, None, closed="left")],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [_POSITIVE],
@@ -177,7 +179,7 @@ class BaseCNN(FittedAttributes, CallbackSupportMixin, BaseEstimator, metaclass=A
             If flat rows that look like images are read as signals.
         """
         validation = (X_val, y_val, sample_weight_val)
-        with self._unchanged_on_error():
+        with unchanged_on_error(self):
             return self._fit(X, y, sample_weight, validation, resume=self.warm_start)
 
     def _fit(
@@ -193,7 +195,7 @@ class BaseCNN(FittedAttributes, CallbackSupportMixin, BaseEstimator, metaclass=A
             samples, held_out = samples.hold_out(self, seeds.split)
         epochs = 1 if partial else self._n_epochs(samples)
         net = self._copied_net() if resume else self._build_net(samples, seeds)
-        self._configure(net, keep_optimizer=resume and partial, constant=partial)
+        self._configure(net, epochs, keep_optimizer=resume and partial, partial=partial)
         context, data = self._begin_task(X, y, sample_weight, epochs)
         held_out = held_out and self._held_out(net, held_out)
         with training.seeded(seeds.torch, net.device):
@@ -211,7 +213,7 @@ class BaseCNN(FittedAttributes, CallbackSupportMixin, BaseEstimator, metaclass=A
 
     def _partial_fit(self, X, y, sample_weight, classes=None):
         no_validation = (None, None, None)
-        with self._unchanged_on_error():
+        with unchanged_on_error(self):
             return self._fit(
                 X,
                 y,
@@ -222,26 +224,10 @@ class BaseCNN(FittedAttributes, CallbackSupportMixin, BaseEstimator, metaclass=A
                 classes=classes,
             )
 
-    @contextmanager
-    def _unchanged_on_error(self):
-        def learned():
-            return {k: v for k, v in vars(self).items() if _is_learned(k)}
-
-        before = learned()
-        try:
-            yield
-        except BaseException:
-            for name in learned():
-                delattr(self, name)
-            vars(self).update(before)
-            raise
-
     # --- checking data ----------------------------------------------------------
 
     def _check_samples(self, X, y, sample_weight, *, reset, classes=None):
         array, layout = self._check_images(X, reset=reset, min_samples=2)
-        if reset:
-            self.input_shape_ = layout.shape
         if y is None:
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is "
@@ -260,51 +246,6 @@ class BaseCNN(FittedAttributes, CallbackSupportMixin, BaseEstimator, metaclass=A
             )
         targets = self._encode_targets(y, array, rows, reset=reset, classes=classes)
         return Samples(array, layout, rows, targets, weights)
-
-    def _check_images(self, X, *, reset, min_samples=1):
-        X = images.as_array(X)
-        if not hasattr(X, "ndim"):
-            X = _nested_lists(X)
-        if not reset:
-            self._require_several(X)
-        if X.ndim > 2:
-            array = images.check_image_array(X, estimator=self, min_samples=min_samples)
-        else:
-            array = validate_data(
-                self, X, dtype="numeric", reset=reset, ensure_min_samples=min_samples
-            )
-        layout = images.read_layout(
-            array.shape,
-            input_shape=self.input_shape,
-            spatial_dims=self.spatial_dims,
-            data_format=self.data_format,
-        )
-        if not reset:
-            self._require_fitted_layout(layout)
-            return array, layout
-        if array.ndim > 2:
-            self.n_features_in_ = layout.n_features
-            vars(self).pop("feature_names_in_", None)
-        elif self.input_shape is None and self.spatial_dims == "auto":
-            images.warn_if_flat_images(array.shape[1])
-        return array, layout
-
-    def _require_several(self, X):
-        first = self.data_format == "channels_first"
-        without_channels = self.input_shape_[1:] if first else self.input_shape_[:-1]
-        if X.shape in (self.input_shape_, without_channels) and X.ndim > 1:
-            raise ValueError(
-                f"X has the shape of one sample, {X.shape}, but it must hold several. "
-                "Use X[None] for an array of one sample."
-            )
-
-    def _require_fitted_layout(self, layout):
-        if layout.shape != self.input_shape_:
-            raise ValueError(
-                f"X has {layout.kind} of shape {layout.shape}, but "
-                f"{type(self).__name__} was fitted on shape {self.input_shape_}. Bring "
-                "them to that shape (resize, or convert the channels) or fit again."
-            )
 
     def _check_validation(self, validation):
         X, y, sample_weight = validation
@@ -330,30 +271,29 @@ class BaseCNN(FittedAttributes, CallbackSupportMixin, BaseEstimator, metaclass=A
         layout = samples.layout
         device = training.resolve_device(self.device)
         parameters = self._network_parameters()
-        _check_sizes(parameters)
         with training.seeded(seeds.torch, device):
-            module = architectures.build(
-                self.architecture,
-                layout.n_channels,
-                layout.spatial_shape,
-                self.n_outputs_,
-                parameters,
-                {name: getattr(type(self), name) for name in _NETWORK_PARAMETERS},
+            module, cost = build_network(
+                self, parameters, layout, self.n_outputs_, self.weights
             )
-            cost = architectures.probe(
-                module, layout.n_channels, layout.spatial_shape, self.n_outputs_
+        if training.frozen_stages(module, self.freeze) and self.weights is None:
+            warnings.warn(
+                f"freeze={self.freeze!r} keeps random filters, as weights=None and no "
+                "fit came before. Pass weights, or fit with warm_start=True first.",
+                UserWarning,
+                stacklevel=2,
             )
         batch_size = self._batch_size(samples)
         if len(samples.rows) // -(-len(samples.rows) // batch_size) == 1:
             architectures.probe_training_on_one(
                 module, layout.n_channels, layout.spatial_shape, batch_size
             )
+        trained = 0 if self.freeze == "backbone" else cost
         precision = training.resolve_precision(
-            self.precision, device, cost * min(batch_size, len(samples.rows))
+            self.precision, device, trained * min(batch_size, len(samples.rows))
         )
         mean = scale = None
         if self.input_scaling == "standardize":
-            mean, scale = samples.channel_statistics()
+            mean, scale = input_statistics(module, samples)
         self._fit_target_scaling(samples)
         return training.CNNNet(
             module,
@@ -367,18 +307,18 @@ class BaseCNN(FittedAttributes, CallbackSupportMixin, BaseEstimator, metaclass=A
             ),
             batch_size=batch_size,
             sample_cost=cost,
-            network_parameters={**parameters, "architecture": self.architecture},
+            network_parameters=parameters,
             device=device,
             callbacks=copy.deepcopy(self.callbacks),
             compile=self.compile,
         )
 
     def _network_parameters(self):
-        return {name: _plain(getattr(self, name)) for name in _NETWORK_PARAMETERS}
+        names = (*NETWORK_PARAMETERS, "architecture", "weights")
+        return {name: plain(getattr(self, name)) for name in names}
 
     def _copied_net(self):
         before, now = self.net_.network_parameters, self._network_parameters()
-        now["architecture"] = self.architecture
         changed = [name for name in now if now[name] != before[name]]
         if changed:
             (name, *_) = changed
@@ -390,11 +330,21 @@ class BaseCNN(FittedAttributes, CallbackSupportMixin, BaseEstimator, metaclass=A
         # a copy: an interrupted training must not change the fitted estimator
         return copy.deepcopy(self.net_)
 
-    def _configure(self, net, *, keep_optimizer, constant):
+    def _configure(self, net, epochs, *, keep_optimizer, partial):
+        if self.freeze_epochs >= epochs and not partial:
+            raise ValueError(
+                f"freeze_epochs={self.freeze_epochs} must be less than max_iter, which "
+                f"is {epochs} epochs here. To train nothing but the head, pass "
+                "freeze='backbone' instead."
+            )
+        net.freeze = self.freeze
+        net.freeze_epochs = 0 if partial else self.freeze_epochs
+        training.frozen_stages(net.module, self.freeze)
         net.lr = self.learning_rate
+        net.backbone_lr_factor = self.backbone_learning_rate
         net.verbose = self.verbose
-        net.schedule = "constant" if constant else self.lr_schedule
-        net.weight_decay = _plain(self.weight_decay)
+        net.schedule = "constant" if partial else self.lr_schedule
+        net.weight_decay = plain(self.weight_decay)
         net.optimizer = training.optimizer_factory(self.optimizer, self.momentum)
         if not net.initialized_:
             net.initialize()
@@ -486,40 +436,3 @@ class BaseCNN(FittedAttributes, CallbackSupportMixin, BaseEstimator, metaclass=A
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
-
-
-def _is_learned(name):
-    return name.endswith("_") and not name.startswith("_")
-
-
-def _plain(value):
-    """Give sequences one type, so that they compare and store alike."""
-    if isinstance(value, np.ndarray | list | tuple):
-        return tuple(np.asarray(value).tolist())
-    return value
-
-
-def _check_sizes(parameters):
-    for name in ("filters", "hidden_layer_sizes", "blocks_per_stage"):
-        sizes = parameters[name]
-        if not isinstance(sizes, tuple):
-            continue
-        if any(not isinstance(size, int) or size < 1 for size in sizes) or (
-            name == "filters" and not sizes
-        ):
-            raise ValueError(
-                f"{name}={sizes!r} must be a sequence of positive integers, such as "
-                "(32, 64)."
-            )
-
-
-def _nested_lists(X):
-    if hasattr(X, "toarray"):  # sparse: scikit-learn's own message
-        return X
-    try:
-        return np.asarray(X)
-    except ValueError as error:
-        raise ValueError(
-            "X is a list whose items differ in shape. Bring all images to one shape "
-            "(resize, crop or pad them) first."
-        ) from error

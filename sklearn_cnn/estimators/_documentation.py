@@ -1,5 +1,6 @@
 """What the docstrings of classifier and regressor share."""
 
+import re
 from textwrap import indent
 
 _PARAMETERS = """\
@@ -51,6 +52,15 @@ dropout : float or None, default=None
     regularises already.
 conv_dropout : float, default=0.0
     Probability of dropping a whole feature map at the end of each stage, in [0, 1).
+weights : str, path or None, default=None
+    Weights to start from: the path of a ``.safetensors`` or ``.pt`` file with the state
+    dict of a network, whose head is left out; or, for a backbone, "DEFAULT" or the name
+    of weights that its library publishes, which are downloaded unless they are there.
+    None starts from random ones.
+freeze : "backbone", int, str or None, default=None
+    Stages whose weights stay as they are: all before the head, so many of the first
+    ones, or those up to and including the named one. Their batch normalisation and
+    dropout behave as at prediction. None trains all.
 input_shape : sequence of int or None, default=None
     What a flat row holds, for example (28, 28) or (32, 32, 3); one entry may be -1, as
     in :func:`numpy.reshape`. None reads a 2-D ``X`` as 1-D signals.
@@ -63,7 +73,10 @@ data_format : {"channels_last", "channels_first"}, default="channels_last"
     scikit-image.
 input_scaling : {"standardize"} or None, default="standardize"
     "standardize" subtracts the mean of each channel over the training samples and
-    divides by its standard deviation, so that images of any range train alike.
+    divides by its standard deviation, so that images of any range train alike. A
+    backbone with weights of its library is given the mean and standard deviation that
+    these were trained with, which take pixels for 0 to 255 (65,535 for uint16) if they
+    are integers and for 0 to 1 if they are floats.
 weight_decay : float or sequence of float, default=0.01
     L2 penalty: ``weight_decay * weight`` is added to the gradient of each weight (for
     "adamw", subtracted from the weight at the learning rate [4]_). Biases and
@@ -75,6 +88,9 @@ optimizer : {"adamw", "adam", "sgd", "rmsprop"}, default="adamw"
 learning_rate : float, default=0.01
     Peak of the schedule. The default is high, as suits a one-cycle schedule with batch
     normalisation; take about 0.001 without either.
+backbone_learning_rate : float, default=1.0
+    Factor on ``learning_rate`` for everything before the head. Pretrained weights want
+    less, such as 0.1.
 momentum : float, default=0.9
     Nesterov momentum of ``optimizer="sgd"``, in [0, 1); no other optimizer uses it.
 lr_schedule : {"one_cycle", "cosine", "step", "constant"}, default="one_cycle"
@@ -86,6 +102,9 @@ batch_size : int or "auto", default="auto"
     64 for up to 10,000, and 128 beyond.
 max_iter : int or "auto", default="auto"
     Number of epochs. "auto" makes about 800 steps, in 4 to 60 epochs.
+freeze_epochs : int, default=0
+    How many of the epochs first train the head alone; then what ``freeze`` leaves
+    trains with a schedule of its own [6]_.
 early_stopping : bool, default=False
     Whether to stop when the validation loss stalls, and to restore the weights of its
     minimum. Without ``X_val`` a stratified part of the samples is held out for it.
@@ -158,7 +177,9 @@ _REFERENCES = """\
    overfitting", JMLR 15, 2014.
 .. [4] I. Loshchilov and F. Hutter, "Decoupled weight decay regularization", ICLR 2019.
 .. [5] L. Smith and N. Topin, "Super-convergence: very fast training of neural networks
-   using large learning rates", 2018."""
+   using large learning rates", 2018.
+.. [6] J. Howard and S. Gugger, "fastai: a layered API for deep learning", Information
+   11, 2020."""
 
 
 def documented(cls):
@@ -167,7 +188,8 @@ def documented(cls):
     Parameters
     ----------
     cls : type
-        Its docstring holds ``{parameters}``, ``{attributes}`` and ``{references}``.
+        Its docstring holds ``{parameters}``, ``{attributes}`` and ``{references}``, or
+        names of single parameters and attributes in braces.
 
     Returns
     -------
@@ -177,7 +199,14 @@ def documented(cls):
         "parameters": _PARAMETERS,
         "attributes": _ATTRIBUTES,
         "references": _REFERENCES,
+        **_entries(_PARAMETERS),
+        **_entries(_ATTRIBUTES),
     }
     for name, text in shared.items():
         cls.__doc__ = cls.__doc__.replace(f"    {{{name}}}", indent(text, "    "))
     return cls
+
+
+def _entries(section):
+    texts = re.split(r"\n(?=\S)", section)
+    return {text.partition(" :")[0]: text for text in texts}

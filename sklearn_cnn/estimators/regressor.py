@@ -28,7 +28,7 @@ class CNNRegressor(RegressorMixin, BaseCNN):
     loss : {"squared_error", "absolute_error", "huber"}, default="squared_error"
         What is minimised, on standardised targets: the squared error leads to the mean,
         the absolute error to the median, and "huber" (quadratic up to one standard
-        deviation of the target, linear beyond [6]_) is robust against outliers. The
+        deviation of the target, linear beyond [7]_) is robust against outliers. The
         squared error by default, as :meth:`score` measures it.
 
     Attributes
@@ -51,7 +51,7 @@ class CNNRegressor(RegressorMixin, BaseCNN):
     References
     ----------
     {references}
-    .. [6] P. Huber, "Robust estimation of a location parameter", Annals of
+    .. [7] P. Huber, "Robust estimation of a location parameter", Annals of
        Mathematical Statistics 35, 1964.
 
     Examples

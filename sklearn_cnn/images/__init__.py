@@ -1,6 +1,11 @@
 """What an image array is: layout, channels and dtype."""
 
-from sklearn_cnn.images.arrays import as_array, check_image_array, take_rows
+from sklearn_cnn.images.arrays import (
+    as_array,
+    check_image_array,
+    take_rows,
+    value_range,
+)
 from sklearn_cnn.images.layout import (
     ImageLayout,
     channel_statistics,
@@ -15,5 +20,6 @@ __all__ = [
     "check_image_array",
     "read_layout",
     "take_rows",
+    "value_range",
     "warn_if_flat_images",
 ]

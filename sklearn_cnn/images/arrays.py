@@ -107,3 +107,43 @@ def take_rows(images, rows):
     copy = True if isinstance(rows, slice) else None
     taken = np.array(images[rows], order="C", copy=copy, subok=False)
     return taken.astype(taken.dtype.newbyteorder("="), copy=False)
+
+
+def value_range(images, rows):
+    """Tell which value stands for the brightest pixel.
+
+    Parameters
+    ----------
+    images : array-like of shape (n_samples, ...)
+        Images.
+    rows : ndarray of int
+        Which of them count.
+
+    Returns
+    -------
+    brightest : float
+        1 for booleans and floats, 255 or 65,535 for integers.
+
+    Raises
+    ------
+    ValueError
+        If the values lie outside of 0 to that.
+    """
+    dtype = images.dtype
+    step = 1 << 10
+    parts = [images[rows[i : i + step]] for i in range(0, len(rows), step)]
+    low = min(part.min() for part in parts)
+    high = max(part.max() for part in parts)
+    if dtype.kind == "f":
+        brightest = 1
+    elif dtype.kind == "b":
+        return 1.0
+    else:
+        brightest = 65_535 if dtype == np.uint16 or high > 255 else 255
+    if low < 0 or high > brightest:
+        raise ValueError(
+            f"X has values from {low:g} to {high:g}, but pretrained weights expect "
+            "pixels: integers from 0 to 255 (or 65,535), or floats from 0 to 1. Scale "
+            "X, or pass input_scaling=None if it is already as the weights want it."
+        )
+    return float(brightest)

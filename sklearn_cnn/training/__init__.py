@@ -1,6 +1,9 @@
 """How a network is trained: the only place that imports skorch."""
 
-from sklearn_cnn.training.batches import Batches, Preparation
+from sklearn_cnn.training.batches import Batches, Preparation, placed
+from sklearn_cnn.training.features import FeatureMaps, compute_features
+from sklearn_cnn.training.freezing import frozen_stages
+from sklearn_cnn.training.inference import Inference
 from sklearn_cnn.training.losses import (
     REGRESSION_LOSSES,
     BinaryCrossEntropy,
@@ -27,13 +30,18 @@ __all__ = [
     "CNNNet",
     "CrossEntropy",
     "EarlyStopping",
+    "FeatureMaps",
     "HeldOut",
+    "Inference",
     "Monitor",
     "Preparation",
     "ProgressBar",
     "RegressionLoss",
+    "compute_features",
     "dtype_of",
+    "frozen_stages",
     "optimizer_factory",
+    "placed",
     "resolve_device",
     "resolve_precision",
     "seeded",

@@ -1,11 +1,12 @@
 """From image arrays to batches on the device, whole batches at a time."""
 
+import copy
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from sklearn_cnn.images import take_rows
+from sklearn_cnn.images import ImageLayout, take_rows
 
 #: Integer and float types whose every value float32 holds exactly.
 _EXACT_IN_FLOAT32 = {"bool", "int8", "uint8", "int16", "float16", "float32"}
@@ -75,6 +76,36 @@ class Preparation:
         memory_format = _MEMORY_FORMATS.get(batch.ndim - 2, torch.contiguous_format)
         return batch.to(self.device, self.dtype).contiguous(memory_format=memory_format)
 
+    def blank(self, n):
+        """Give some samples of zeros, as the network takes them.
+
+        Parameters
+        ----------
+        n : int
+            How many.
+
+        Returns
+        -------
+        batch : torch.Tensor of shape (n, n_channels, *spatial_shape)
+        """
+        shape = (n, self.layout.n_channels, *self.layout.spatial_shape)
+        return torch.zeros(shape, dtype=self.dtype)
+
+    def of_features(self, features):
+        """Make the like for vectors that need no preparation.
+
+        Parameters
+        ----------
+        features : ndarray of shape (n_samples, n_features)
+            What the head takes.
+
+        Returns
+        -------
+        prepare : Preparation
+        """
+        layout = ImageLayout((), features.shape[1])
+        return Preparation(layout, None, None, self.dtype, self.device)
+
     def _statistics_like(self, batch):
         key = (batch.dtype, batch.device)
         if key not in self._statistics:
@@ -86,19 +117,24 @@ class Preparation:
         return self._statistics[key]
 
 
-def memory_format_of(n_dims):
-    """Memory format in which convolutions of this many dimensions are fastest.
+def placed(module, prepare):
+    """Bring a network to where and how its input is prepared.
 
     Parameters
     ----------
-    n_dims : {1, 2, 3}
-        Number of spatial axes.
+    module : torch.nn.Module
+        The network; changed in place.
+    prepare : Preparation
+        Makes its input.
 
     Returns
     -------
-    memory_format : torch.memory_format
+    module : torch.nn.Module
+        Of its dtype, on its device and in the memory format that is fastest.
     """
-    return _MEMORY_FORMATS.get(n_dims, torch.contiguous_format)
+    n_dims = len(prepare.layout.spatial_shape)
+    memory_format = _MEMORY_FORMATS.get(n_dims, torch.contiguous_format)
+    return module.to(prepare.device, prepare.dtype).to(memory_format=memory_format)
 
 
 class Batch(NamedTuple):
@@ -182,6 +218,28 @@ class Batches:
             together = batches[start : start + n_together]
             sizes = [len(chosen) for chosen in together]
             yield from self._batch(np.concatenate(together)).split(sizes)
+
+    def replaced(self, images, prepare):
+        """Take other images in the place of these rows.
+
+        Parameters
+        ----------
+        images : ndarray of shape (n_rows, ...)
+            One for each row, in their order.
+        prepare : Preparation
+            Makes tensors of them.
+
+        Returns
+        -------
+        batches : Batches
+        """
+        batches = copy.copy(self)
+        batches.images, batches.prepare = images, prepare
+        batches.rows = np.arange(len(self.rows))
+        index = torch.from_numpy(self.rows)
+        batches.targets = self.targets[index]
+        batches.weights = None if self.weights is None else self.weights[index]
+        return batches
 
     def _tensor(self, values):
         tensor = torch.from_numpy(values)

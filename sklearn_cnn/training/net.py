@@ -3,6 +3,7 @@
 import copy
 import warnings
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from math import isfinite
 from time import perf_counter
@@ -14,18 +15,21 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback
 from torch.optim.lr_scheduler import LambdaLR
 
-from sklearn_cnn.architectures.inference import fold_batch_norms, has_hooks
-from sklearn_cnn.images import take_rows
-from sklearn_cnn.training.batches import Batches, memory_format_of
+from sklearn_cnn.architectures.inference import has_hooks
+from sklearn_cnn.training.batches import Batches, placed
+from sklearn_cnn.training.features import compute_features
+from sklearn_cnn.training.freezing import Freezing, is_frozen
+from sklearn_cnn.training.inference import Inference
 from sklearn_cnn.training.losses import as_float32_or_wider
 from sklearn_cnn.training.optimizers import parameter_groups
-from sklearn_cnn.training.pieces import map_chunks, splitting
-from sklearn_cnn.training.precision import autocast, dtype_of
+from sklearn_cnn.training.pieces import splitting
+from sklearn_cnn.training.precision import autocast
 from sklearn_cnn.training.schedules import Schedule
-from sklearn_cnn.training.stopping import Weights, raised_by_callback
-
-#: Most values that a batch of a prediction reads on a CPU, whose cache then holds it.
-_PREDICTION_VALUES = 3 << 14
+from sklearn_cnn.training.stopping import (
+    EarlyStopping,
+    Weights,
+    raised_by_callback,
+)
 
 
 class CNNNet(NeuralNet):
@@ -65,9 +69,17 @@ class CNNNet(NeuralNet):
         L2 penalty of all weights, or of those of each stage.
     lr : float
         Peak learning rate.
+    backbone_lr_factor : float
+        Factor on it for everything before the head.
     schedule : str
         A key of :data:`sklearn_cnn.training.schedules.SCHEDULES`.
+    freeze : None, "backbone", int or str
+        Stages whose weights stay as they are.
+    freeze_epochs : int
+        How many epochs first train the head alone.
     """
+
+    _on_features = False
 
     def __init__(
         self,
@@ -103,7 +115,8 @@ class CNNNet(NeuralNet):
 
     def __getstate__(self):
         state = super().__getstate__()
-        state.pop("_compiled_module", None)
+        for name in ("_compiled_module", "_freezing"):
+            state.pop(name, None)
         return state
 
     def get_default_callbacks(self):
@@ -112,14 +125,14 @@ class CNNNet(NeuralNet):
 
     def initialize_module(self):
         """Take the module as it is, in the memory format that is fastest."""
-        module = self.module.to(dtype_of(self.precision))
-        n_dims = len(self.prepare.layout.spatial_shape)
-        self.module_ = module.to(memory_format=memory_format_of(n_dims))
+        self.module_ = placed(self.module, self.prepare)
         return self
 
     def initialize_optimizer(self, triggered_directly=None):
         """Make the optimizer; ``warm_start`` calls this anew."""
-        groups = parameter_groups(self.module_, self.weight_decay)
+        groups = parameter_groups(
+            self.module_, self.weight_decay, self.backbone_lr_factor
+        )
         self.optimizer_ = self.optimizer(groups, lr=self.lr)
         return self
 
@@ -143,53 +156,88 @@ class CNNNet(NeuralNet):
         -------
         self : CNNNet
         """
-        datasets = {
-            "dataset_train": batches,
-            "dataset_valid": held_out and held_out.batches,
-        }
-        self._schedule_steps(epochs * batches.n_batches)
         finite = Weights(self.module_)
         self.notify("on_train_begin", X=batches, y=batches.targets)
         try:
-            with self._splitting(batches) as split:
-                for _ in range(epochs):
-                    for monitor in monitors:
-                        monitor.epoch_begin(self)
-                    if not self._run_epoch(batches, held_out, datasets, finite, split):
-                        break
-                    verdicts = [monitor.epoch_end(self) for monitor in monitors]
-                    if any(verdicts):
-                        break
+            for n_epochs, freeze, observers in self._phases(epochs, monitors):
+                phase = self._begin_phase(freeze, batches, held_out, n_epochs)
+                if not self._train_phase(*phase, n_epochs, observers, finite):
+                    break
         except KeyboardInterrupt as interrupt:
             # skorch's way for a callback to end training; a person's Ctrl-C goes on
             if not raised_by_callback(interrupt):
                 raise
         finally:
+            self._on_features = False
             for monitor in monitors:
                 monitor.train_end(self)
         self.notify("on_train_end", X=batches, y=batches.targets)
         self.module_.eval()
         return self
 
+    def _phases(self, epochs, monitors):
+        # early stopping judges the phase that gives the result
+        first = [m for m in monitors if not isinstance(m, EarlyStopping)]
+        if self.freeze_epochs:
+            yield self.freeze_epochs, "backbone", first
+        yield epochs - self.freeze_epochs, self.freeze, monitors
+
+    def _begin_phase(self, freeze, batches, held_out, epochs):
+        self._freezing = Freezing(self.module_, freeze)
+        self._on_features = self._freezing.head_only
+        if self._on_features:
+            batches = self._batches_of_features(batches)
+            if held_out is not None:
+                of_features = self._batches_of_features(held_out.batches)
+                held_out = replace(held_out, batches=of_features)
+        self._schedule_steps(epochs * batches.n_batches)
+        return batches, held_out
+
+    def _batches_of_features(self, batches):
+        # nothing before the head changes: it is computed once for all epochs
+        features = self.features(batches.images, batches.rows)
+        return batches.replaced(features, self.prepare.of_features(features))
+
+    def _train_phase(self, batches, held_out, epochs, monitors, finite):
+        datasets = {
+            "dataset_train": batches,
+            "dataset_valid": held_out and held_out.batches,
+        }
+        with self._splitting(batches) as split:
+            for _ in range(epochs):
+                for monitor in monitors:
+                    monitor.epoch_begin(self)
+                if not self._run_epoch(batches, held_out, datasets, finite, split):
+                    return False
+                verdicts = [monitor.epoch_end(self) for monitor in monitors]
+                if any(verdicts):
+                    return False
+        return True
+
     def _schedule_steps(self, n_steps):
         for group in self.optimizer_.param_groups:
-            group["lr"] = group["initial_lr"] = self.lr
+            group["lr"] = group["initial_lr"] = self.lr * group["lr_factor"]
         self._scheduler = LambdaLR(self.optimizer_, Schedule(self.schedule, n_steps))
 
     def _splitting(self, batches):
         if self.compiled or torch.device(self.device).type != "cpu":
             return nullcontext()
-        layout = self.prepare.layout
-        images = torch.zeros(2, layout.n_channels, *layout.spatial_shape)
-        images = images.to(self.prepare.dtype)
         n_samples = -(-len(batches) // batches.n_batches)
-        return splitting(self.module_, images, n_samples, self.sample_cost * n_samples)
+        cost = self.sample_cost
+        if self._on_features:
+            cost = sum(p.numel() for p in self._trained.parameters())
+        images = batches.prepare.blank(2)
+        return splitting(self._trained, images, n_samples, cost * n_samples)
+
+    @property
+    def _trained(self):
+        return self.module_.head if self._on_features else self.module_
 
     def _run_epoch(self, batches, held_out, datasets, finite, split):
         start = perf_counter()
         self.notify("on_epoch_begin", **datasets)
-        self.module_.train()
-        pieces = split and split(self.module_)
+        self._freezing.train()
+        pieces = split and split(self._trained)
         loss = self._train_on(batches, finite, pieces)
         self._record("train_loss", loss)
         self.history.record("learning_rate", self._last_lr)
@@ -330,19 +378,35 @@ class CNNNet(NeuralNet):
         return self._compute(self._network, x)
 
     def _compute(self, network, x):
-        training = self.module_.training
-        precision = self.precision if training else self.prediction_precision
+        # features are computed as predictions are; a head alone is too small to gain
+        full = self.module_.training and not self._on_features
+        precision = self.precision if full else self.prediction_precision
         with autocast(precision, self.device):
             return as_float32_or_wider(network(x))
 
     @property
     def _network(self):
-        if not self.compiled:
-            return self.module_
+        if self._on_features:
+            return self.module_.head
+        return self._compiled() if self.compiled else self.module_
+
+    def _compiled(self):
         if "_compiled_module" not in vars(self):
             # past __setattr__, which would register it as a second module
             vars(self)["_compiled_module"] = torch.compile(self.module_)
         return self._compiled_module
+
+    @property
+    def inference(self):
+        """The network as predictions run it."""
+        precision = self.precision if self.module_.training else None
+        return Inference(
+            self.module_,
+            self.prepare,
+            precision or self.prediction_precision,
+            self.sample_cost,
+            self._compiled() if self.compiled else None,
+        )
 
     def forward_iter(self, X, training=False, device="cpu"):
         """Give the outputs of one batch after the other, in float64.
@@ -361,31 +425,10 @@ class CNNNet(NeuralNet):
         outputs : torch.Tensor of shape (n_batch, n_outputs)
         """
         images, rows = (X.images, X.rows) if isinstance(X, Batches) else (X, None)
-        n_rows = len(images if rows is None else rows)
-        on_cpu = torch.device(self.device).type == "cpu"
-        values = _PREDICTION_VALUES if on_cpu else 64 * _PREDICTION_VALUES
-        size = max(1, values // self.prepare.layout.n_features)
-        # to prepare several batches at once saves a tenth
-        step = size * min(4, max(1, n_rows // (8 * size)))
-        chunks = [slice(start, start + step) for start in range(0, n_rows, step)]
-
         if self.module_.training != training:  # it walks through all layers
             self.module_.train(training)
-        network, cost = self._network, 0
-        if len(chunks) > 1 and not (
-            training or self.compiled or has_hooks(self.module_)
-        ):
-            network = fold_batch_norms(self.module_)
-            cost = self.sample_cost * n_rows if on_cpu else 0
-
-        def forward(chunk):
-            chosen = chunk if rows is None else rows[chunk]
-            with torch.inference_mode():
-                prepared = self.prepare(take_rows(images, chosen)).split(size)
-                out = torch.cat([self._compute(network, batch) for batch in prepared])
-            return out.to(device).double()
-
-        yield from map_chunks(forward, chunks, cost)
+        for out in self.inference(images, rows):
+            yield out.to(device).double()
 
     def outputs(self, images):
         """Compute the outputs of the network for all images.
@@ -399,7 +442,33 @@ class CNNNet(NeuralNet):
         -------
         outputs : ndarray of shape (n_samples, n_outputs), float64
         """
+        if is_frozen(self.module_) and not has_hooks(self.module_):
+            return self._outputs_of(self.features(images))
         return np.concatenate([out.numpy() for out in self.forward_iter(images)])
+
+    def features(self, images, rows=None):
+        """Compute the input of the head.
+
+        Parameters
+        ----------
+        images : array-like of shape (n_samples, ...)
+            Images with the layout of the training images.
+        rows : ndarray of int or None
+            Which of them; None means all.
+
+        Returns
+        -------
+        features : ndarray of shape (n_rows, n_features)
+        """
+        self.module_.eval()
+        return compute_features(self.inference, images, rows)
+
+    def _outputs_of(self, features):
+        head = self.module_.head
+        with torch.inference_mode():
+            device = torch.device(self.device)
+            x = torch.from_numpy(features.copy()).to(device)
+            return head(x).double().cpu().numpy()
 
     def predict(self, X):
         """Decide on a class number, on labels, or predict values.

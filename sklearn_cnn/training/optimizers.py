@@ -4,6 +4,8 @@ from functools import partial
 
 from torch import optim
 
+from sklearn_cnn.architectures import Network
+
 # fused: one kernel updates all weights; RMSprop has none
 _OPTIMIZERS = {
     "adamw": partial(optim.AdamW, fused=True),
@@ -40,8 +42,8 @@ def optimizer_factory(name, momentum):
     return _OPTIMIZERS[name]
 
 
-def parameter_groups(module, weight_decay):
-    """Split parameters by their weight decay.
+def parameter_groups(module, weight_decay, backbone_lr_factor=1.0):
+    """Split parameters by their weight decay and their learning rate.
 
     Biases and the scales of normalisation layers are never decayed.
 
@@ -50,38 +52,60 @@ def parameter_groups(module, weight_decay):
     module : torch.nn.Module
         The network.
     weight_decay : float or tuple of float
-        For all weights, or one value for each stage of ``module.stages`` and the head;
-        parts beyond the end of the tuple are not decayed.
+        For all weights, or one value for each stage and the head; parts beyond the end
+        of the tuple are not decayed.
+    backbone_lr_factor : float
+        Factor on the learning rate of everything but the head.
 
     Returns
     -------
     groups : list of dict
-        As torch optimizers take them.
+        As torch optimizers take them, with "lr_factor" besides; the last one has the
+        learning rate of the head.
 
     Raises
     ------
     ValueError
-        If there are more values than stages, or no stages.
+        If values are given for stages or a head, and the network has none.
     """
-    decays = _decay_by_part(module, weight_decay)
+    parts = _parts(module)
+    decays = _decay_by_part(parts, weight_decay)
+    if parts is None and backbone_lr_factor != 1:
+        raise ValueError(
+            f"backbone_learning_rate={backbone_lr_factor!r} needs a network with a "
+            "head, a subclass of sklearn_cnn.architectures.Network. Leave it at 1.0."
+        )
+    part_of = {id(p): i for i, part in enumerate(parts or []) for p in part}
+    head = len(parts or []) - 1
     groups = {}
-    for name, parameter in module.named_parameters():
-        part = next((part for part in decays if name.startswith(part)), None)
-        decay = decays[part] if part is not None and parameter.ndim > 1 else 0.0
-        groups.setdefault(decay, []).append(parameter)
-    return [{"params": p, "weight_decay": decay} for decay, p in groups.items()]
+    for parameter in module.parameters():
+        part = part_of.get(id(parameter), head)
+        decay = decays[part] if parameter.ndim > 1 else 0.0
+        factor = 1.0 if part == head else backbone_lr_factor
+        groups.setdefault((factor, decay), []).append(parameter)
+    ordered = sorted(groups.items(), key=lambda item: item[0][0] == 1.0)
+    return [
+        {"params": parameters, "weight_decay": decay, "lr_factor": factor}
+        for (factor, decay), parameters in ordered
+    ]
 
 
-def _decay_by_part(module, weight_decay):
+def _parts(module):
+    """Parameters of every stage, and of the head."""
+    if not isinstance(module, Network):
+        return None
+    stages = module.stage_parameters().values()
+    return [*stages, list(module.head.parameters())]
+
+
+def _decay_by_part(parts, weight_decay):
+    n_parts = len(parts or [])
     if not isinstance(weight_decay, tuple | list):
-        return {"": float(weight_decay)}
-    stages = getattr(module, "stages", None)
-    n_parts = 0 if stages is None else len(stages) + 1
+        return [float(weight_decay)] * max(1, n_parts)
     if len(weight_decay) > n_parts:
         raise ValueError(
             f"weight_decay={weight_decay!r} has {len(weight_decay)} entries, but the "
             f"network has {n_parts} parts (its stages and its head). Give at most one "
             "entry each, or one float for all."
         )
-    names = [*(f"stages.{i}." for i in range(n_parts - 1)), "head."]
-    return dict(zip(names, map(float, weight_decay), strict=False))
+    return [*map(float, weight_decay), *[0.0] * (n_parts - len(weight_decay))]

@@ -1,0 +1,304 @@
+"""Weights to start from: files of them, and how they fit a network."""
+
+import os
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
+
+_SUFFIXES = {".safetensors", ".pt", ".pth", ".bin"}
+#: Where training scripts put the weights in a checkpoint that holds more.
+_WRAPPERS = ("state_dict", "model_state_dict", "model")
+#: So many names are given for each thing that does not fit.
+_NAMED = 5
+
+
+@runtime_checkable
+class LibraryNetwork(Protocol):
+    """A network around the model of a library, which has names of its own."""
+
+    def from_library(self, state: Mapping[str, Tensor]) -> dict[str, Tensor] | None:
+        """Rename the library's weights; None if the names are the network's own."""
+
+    def expect_library_images(self) -> None:
+        """Take images from now on as the library's weights expect them."""
+
+
+def is_file(weights: Any) -> bool:
+    """Tell whether weights are a file, not the name of weights that a library knows.
+
+    Parameters
+    ----------
+    weights : str, os.PathLike or None
+        What the user gave.
+
+    Returns
+    -------
+    is_file : bool
+        True for a path object, and for a str that looks like a path or is the name
+        of a file.
+
+    Examples
+    --------
+    >>> from sklearn_cnn.architectures.weights import is_file
+    >>> is_file("resnet.safetensors"), is_file("weights/resnet"), is_file("DEFAULT")
+    (True, True, False)
+    """
+    if isinstance(weights, os.PathLike):
+        return True
+    if not isinstance(weights, str):
+        return False
+    path = Path(weights)
+    separated = "/" in weights or os.sep in weights
+    return separated or path.suffix in _SUFFIXES or path.is_file()
+
+
+def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:
+    """Read weights from a file, without running code that may be in it.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        A file of safetensors, if that is its suffix, otherwise one of
+        :func:`torch.save`: the tensors by name, or a checkpoint that has them under
+        "state_dict", "model_state_dict" or "model".
+
+    Returns
+    -------
+    state : dict of str to Tensor
+        On the CPU.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it cannot be read, would run code, or holds something else.
+    """
+    origin = _origin(path)
+    if not Path(path).is_file():
+        raise FileNotFoundError(
+            f"{origin} is not a file. Check the path; it counts from {os.getcwd()!r}."
+        )
+    content = _read(Path(path), origin)
+    for wrapper in _WRAPPERS:
+        if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
+            content = content[wrapper]
+    if not _is_state_dict(content):
+        raise ValueError(
+            f"{origin} must hold tensors by name, but it holds "
+            f"{_described(content)}. {_HOW_TO_SAVE}"
+        )
+    return dict(content)
+
+
+_HOW_TO_SAVE = (
+    "Save the weights by torch.save(module.state_dict(), path) or "
+    "safetensors.torch.save_file(module.state_dict(), path)."
+)
+
+
+def _origin(path: str | os.PathLike[str]) -> str:
+    return f"weights={os.fspath(path)!r}"
+
+
+def _read(path: Path, origin: str) -> Any:
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return load_file(path)
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        # torch words it so only where the file asks for a class or a function
+        if "GLOBAL" in str(error):
+            raise ValueError(
+                f"{origin} holds more than tensors, and loading it could run code. "
+                f"{_HOW_TO_SAVE}"
+            ) from error
+        raise _damaged(origin, "not a file of torch.save") from error
+    except Exception as error:  # damaged bytes make the readers fail in any way
+        reason = str(error).strip().partition("\n")[0]
+        raise _damaged(origin, f"{type(error).__name__}: {reason}") from error
+
+
+def _damaged(origin: str, reason: str) -> ValueError:
+    return ValueError(
+        f"{origin} cannot be read ({reason}). The file is damaged, incomplete or of "
+        f"another kind: copy or download it again. {_HOW_TO_SAVE}"
+    )
+
+
+def _is_state_dict(content: Any) -> bool:
+    return (
+        isinstance(content, dict)
+        and bool(content)
+        and all(isinstance(name, str) for name in content)
+        and all(isinstance(value, Tensor) for value in content.values())
+    )
+
+
+def _described(content: Any) -> str:
+    if isinstance(content, dict):
+        names = [repr(name) for name in content]
+        return f"a dict with the keys {_list(names)}" if names else "an empty dict"
+    return f"a {type(content).__name__}"
+
+
+def load_weights(module: nn.Module, path: str | os.PathLike[str]) -> None:
+    """Start a network from the weights in a file.
+
+    Those of the ``head`` stay as they are. If the first convolution was trained on
+    another number of channels, its weights are adapted by :func:`adapt_channels`.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The network. A :class:`~sklearn_cnn.architectures.backbones.Backbone` also
+        takes a file with the names of its library, and then expects images as the
+        default weights of that library do.
+    path : str or os.PathLike
+        As in :func:`read_state_dict`.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As in :func:`read_state_dict` and :func:`load_state_dict`.
+    """
+    state: Mapping[str, Tensor] = read_state_dict(path)
+    renamed = module.from_library(state) if isinstance(module, LibraryNetwork) else None
+    load_state_dict(module, state if renamed is None else renamed, _origin(path))
+    if renamed is not None and isinstance(module, LibraryNetwork):
+        module.expect_library_images()
+
+
+def load_state_dict(
+    module: nn.Module, state: Mapping[str, Tensor], origin: str
+) -> None:
+    """Start a network from weights, those of its ``head`` excepted.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The network.
+    state : dict of str to Tensor
+        Weights by the names that they have in it. Counts of batches may be missing.
+    origin : str
+        What the weights are called in the error message.
+
+    Raises
+    ------
+    ValueError
+        If the weights do not fit; then the network is left as it was.
+    """
+    target = module.state_dict()
+    skipped = "head." if hasattr(module, "head") else None
+    given = {k: v for k, v in state.items() if not (skipped and k.startswith(skipped))}
+    _adapt_first_convolution(module, given)
+    expected = [k for k in target if not (skipped and k.startswith(skipped))]
+    problems = {
+        "are missing": [
+            k for k in expected if k not in given and not k.endswith(_BATCH_COUNT)
+        ],
+        "are unknown": [k for k in given if k not in target],
+        "have another shape": [
+            f"{k} {tuple(v.shape)} instead of {tuple(target[k].shape)}"
+            for k, v in given.items()
+            if k in target and v.shape != target[k].shape
+        ],
+    }
+    found = [f"{len(p)} {kind}: {_list(p)}" for kind, p in problems.items() if p]
+    if found:
+        raise ValueError(
+            f"{origin} does not fit the network and seems to be for another "
+            f"architecture. Of the network's {len(expected)} tensors and the "
+            f"{len(given)} given, {'; '.join(found)}. Choose the architecture that "
+            "these weights were trained with. Nothing was loaded."
+        )
+    # as an update of its own state: that is marked with the version of its layers
+    target.update(given)
+    module.load_state_dict(target)
+
+
+_BATCH_COUNT = "num_batches_tracked"
+
+
+def _list(names: list[str]) -> str:
+    more = ", ..." if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
+
+
+def first_convolution(module: nn.Module) -> tuple[str, _ConvNd] | None:
+    """Find the convolution that sees the images.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The network.
+
+    Returns
+    -------
+    name, layer : str, torch.nn.Module
+        The first one in the order of registration. None instead if there is none, or
+        if it keeps groups of channels apart.
+    """
+    for name, layer in module.named_modules():
+        if isinstance(layer, _ConvNd):
+            return (name, layer) if layer.groups == 1 else None
+    return None
+
+
+def _adapt_first_convolution(module: nn.Module, state: dict[str, Tensor]) -> None:
+    found = first_convolution(module)
+    if found is None:
+        return
+    name, layer = found
+    given = state.get(f"{name}.weight")
+    wanted = layer.weight.shape
+    if given is None or given.ndim != len(wanted):
+        return
+    if given.shape[0] == wanted[0] and given.shape[2:] == wanted[2:]:
+        state[f"{name}.weight"] = adapt_channels(given, wanted[1])
+
+
+def adapt_channels(weight: Tensor, n_channels: int) -> Tensor:
+    """Fit the weights of a convolution to another number of input channels.
+
+    The channels are repeated in turn and scaled by old / new number, so that the
+    filters sum to about the same and the layers behind see values of the same size.
+    For a single channel they are added up: a grey image gives exactly what it would
+    give as an RGB image of three equal channels.
+
+    Parameters
+    ----------
+    weight : Tensor of shape (n_filters, n_old_channels, *kernel_size)
+        Weights of a convolution of 1, 2 or 3 dimensions.
+    n_channels : int
+        New number of channels.
+
+    Returns
+    -------
+    weight : Tensor of shape (n_filters, n_channels, *kernel_size)
+        The same tensor if the number does not change.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_cnn.architectures.weights import adapt_channels
+    >>> rgb = torch.tensor([1.0, 2.0, 3.0]).reshape(1, 3, 1, 1)
+    >>> adapt_channels(rgb, 1).flatten()
+    tensor([6.])
+    >>> adapt_channels(rgb, 6).flatten()
+    tensor([0.5000, 1.0000, 1.5000, 0.5000, 1.0000, 1.5000])
+    """
+    n_old = weight.shape[1]
+    if n_channels == n_old:
+        return weight
+    if n_channels == 1:
+        return weight.sum(dim=1, keepdim=True)
+    turns = torch.arange(n_channels, device=weight.device) % n_old
+    return weight[:, turns] * (n_old / n_channels)

@@ -1,0 +1,68 @@
+"""What every estimator does with X: check it, and see what its rows are."""
+
+import numpy as np
+from sklearn.utils.validation import validate_data
+
+from sklearn_cnn import images
+
+
+class ImageInput:
+    """Checks of X by ``input_shape``, ``spatial_dims`` and ``data_format``."""
+
+    def _check_images(self, X, *, reset, min_samples=1):
+        X = images.as_array(X)
+        if not hasattr(X, "ndim"):
+            X = _nested_lists(X)
+        if not reset:
+            self._require_several(X)
+        if X.ndim > 2:
+            array = images.check_image_array(X, estimator=self, min_samples=min_samples)
+        else:
+            array = validate_data(
+                self, X, dtype="numeric", reset=reset, ensure_min_samples=min_samples
+            )
+        layout = images.read_layout(
+            array.shape,
+            input_shape=self.input_shape,
+            spatial_dims=self.spatial_dims,
+            data_format=self.data_format,
+        )
+        if not reset:
+            self._require_fitted_layout(layout)
+            return array, layout
+        self.input_shape_ = layout.shape
+        if array.ndim > 2:
+            self.n_features_in_ = layout.n_features
+            vars(self).pop("feature_names_in_", None)
+        elif self.input_shape is None and self.spatial_dims == "auto":
+            images.warn_if_flat_images(array.shape[1])
+        return array, layout
+
+    def _require_several(self, X):
+        first = self.data_format == "channels_first"
+        without_channels = self.input_shape_[1:] if first else self.input_shape_[:-1]
+        if X.shape in (self.input_shape_, without_channels) and X.ndim > 1:
+            raise ValueError(
+                f"X has the shape of one sample, {X.shape}, but it must hold several. "
+                "Use X[None] for an array of one sample."
+            )
+
+    def _require_fitted_layout(self, layout):
+        if layout.shape != self.input_shape_:
+            raise ValueError(
+                f"X has {layout.kind} of shape {layout.shape}, but "
+                f"{type(self).__name__} was fitted on shape {self.input_shape_}. Bring "
+                "them to that shape (resize, or convert the channels) or fit again."
+            )
+
+
+def _nested_lists(X):
+    if hasattr(X, "toarray"):  # sparse: scikit-learn's own message
+        return X
+    try:
+        return np.asarray(X)
+    except ValueError as error:
+        raise ValueError(
+            "X is a list whose items differ in shape. Bring all images to one shape "
+            "(resize, crop or pad them) first."
+        ) from error

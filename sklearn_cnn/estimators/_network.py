@@ -1,0 +1,111 @@
+"""From an estimator's parameters to a network, and to what it wants to see."""
+
+import numpy as np
+
+from sklearn_cnn import architectures
+from sklearn_cnn.images import value_range
+
+#: Parameters that shape the network; each architecture obeys some of them.
+NETWORK_PARAMETERS = (
+    "filters",
+    "blocks_per_stage",
+    "kernel_size",
+    "stride",
+    "padding",
+    "activation",
+    "normalization",
+    "pooling",
+    "global_pooling",
+    "hidden_layer_sizes",
+    "dropout",
+    "conv_dropout",
+)
+
+
+def build_network(estimator, parameters, layout, n_outputs, weights):
+    """Build a network and try it.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        Whose ``architecture`` is meant; its class has the defaults.
+    parameters : dict
+        Its parameters that shape the network, by name.
+    layout : sklearn_cnn.images.ImageLayout
+        What a row of X holds.
+    n_outputs : int
+        Number of outputs.
+    weights : str, os.PathLike or None
+        Weights to start from.
+
+    Returns
+    -------
+    module : torch.nn.Module
+        On the CPU.
+    cost : int
+        Multiply-adds of one forward pass of one sample.
+
+    Raises
+    ------
+    ValueError
+        If parameters, data and weights do not fit together.
+    """
+    shaping = {k: v for k, v in parameters.items() if k in NETWORK_PARAMETERS}
+    _check_sizes(shaping)
+    module = architectures.build(
+        estimator.architecture,
+        layout.n_channels,
+        layout.spatial_shape,
+        n_outputs,
+        shaping,
+        {name: getattr(type(estimator), name) for name in shaping},
+        weights,
+    )
+    cost = architectures.probe(
+        module, layout.n_channels, layout.spatial_shape, n_outputs
+    )
+    return module, cost
+
+
+def input_statistics(module, samples):
+    """Mean and standard deviation by which pixels are standardised.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        A backbone with weights of its library expects those that these were trained
+        with; any other network takes those of the samples.
+    samples : Samples
+        Training samples.
+
+    Returns
+    -------
+    mean, std : ndarray of shape (n_channels,)
+    """
+    expected = getattr(module, "input_statistics", None)
+    if expected is None:
+        return samples.channel_statistics()
+    brightest = value_range(samples.images, samples.rows)
+    mean, std = expected
+    return np.multiply(mean, brightest), np.multiply(std, brightest)
+
+
+def plain(value):
+    """Give sequences one type, so that they compare and store alike."""
+    if isinstance(value, np.ndarray | list | tuple):
+        return tuple(np.asarray(value).tolist())
+    return value
+
+
+def _check_sizes(parameters):
+    for name in ("filters", "hidden_layer_sizes", "blocks_per_stage"):
+        sizes = parameters.get(name)
+        if not isinstance(sizes, tuple):
+            continue
+        if any(not isinstance(size, int) or size < 1 for size in sizes) or (
+            name == "filters" and not sizes
+        ):
+            raise ValueError(
+                f"{name}={sizes!r} must be a sequence of positive integers, such as "
+                "(32, 64)."
+            )

@@ -1,0 +1,320 @@
+"""CNNFeatures."""
+
+import warnings
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    clone,
+)
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_cnn import training
+from sklearn_cnn.architectures import Network
+from sklearn_cnn.architectures.names import did_you_mean
+from sklearn_cnn.estimators._base import BaseCNN
+from sklearn_cnn.estimators._documentation import documented
+from sklearn_cnn.estimators._fitted import unchanged_on_error
+from sklearn_cnn.estimators._input import ImageInput
+from sklearn_cnn.estimators._network import build_network, input_statistics, plain
+from sklearn_cnn.estimators._samples import Samples, Seeds
+from sklearn_cnn.estimators._sklearn import HasMethods, StrOptions, fit_context
+
+_NETWORK = (
+    "architecture",
+    "filters",
+    "blocks_per_stage",
+    "kernel_size",
+    "stride",
+    "padding",
+    "activation",
+    "normalization",
+    "pooling",
+    "weights",
+)
+_INPUT = (
+    "input_shape",
+    "spatial_dims",
+    "data_format",
+    "input_scaling",
+    "device",
+    "precision",
+)
+
+
+@documented
+@dataclass(eq=False, repr=False)
+class CNNFeatures(
+    ImageInput, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+):
+    """Turn images into vectors that a convolutional network computes.
+
+    The network is a pretrained backbone, which ``architecture`` and ``weights`` name,
+    or that of an ``estimator``, fitted before or inside.
+
+    Parameters
+    ----------
+    {architecture}
+    estimator : CNNClassifier, CNNRegressor, FrozenEstimator or None, default=None
+        Whose network to use in place of ``architecture``; a clone of it is fitted on X
+        and y. To use one that is fitted already, wrap it into
+        :class:`~sklearn.frozen.FrozenEstimator`. All parameters but ``layer`` and
+        ``global_pooling`` are then its own.
+    layer : str or None, default=None
+        Path of the layer whose output is taken, as in ``stages.1`` or
+        ``body.layer3``. None takes the last feature maps before the head.
+    global_pooling : {"avg", "max", "flatten"}, default="avg"
+        How the spatial axes of feature maps become one number, or are kept. The average
+        by default, as networks are trained with it.
+    {filters}
+    {blocks_per_stage}
+    {kernel_size}
+    {stride}
+    {padding}
+    {activation}
+    {normalization}
+    {pooling}
+    weights : str, path or None, default=None
+        Weights of the network: the path of a ``.safetensors`` or ``.pt`` file with the
+        state dict of a network, whose head is left out; or, for a backbone, "DEFAULT"
+        or the name of weights that its library publishes, which are downloaded unless
+        they are there. With None filters are random, and a warning says so.
+    {input_shape}
+    {spatial_dims}
+    {data_format}
+    {input_scaling}
+    {device}
+    precision : {"auto", "float32", "bfloat16", "float64"}, default="auto"
+        Number format of the computation; "auto" is float32.
+    random_state : int, RandomState instance or None, default=None
+        Seeds random filters.
+
+    Attributes
+    ----------
+    {n_features_in_}
+    {feature_names_in_}
+    {input_shape_}
+    estimator_ : CNNClassifier or CNNRegressor
+        The fitted estimator, if there is one.
+    module_ : torch.nn.Module
+        The network.
+
+    See Also
+    --------
+    CNNClassifier : Trains such networks; ``freeze="backbone"`` trains a head on the
+        same features.
+
+    Notes
+    -----
+    Features are remembered by a hash of pixels and weights, up to 512 MiB in a process,
+    so that a search over the steps that follow computes them once for each fold; for
+    larger data pass ``memory`` to the :class:`~sklearn.pipeline.Pipeline`.
+
+    References
+    ----------
+    .. [1] S. Ioffe and C. Szegedy, "Batch normalization: accelerating deep network
+       training by reducing internal covariate shift", ICML 2015.
+    .. [2] J. Ba, J. Kiros and G. Hinton, "Layer normalization", 2016.
+    .. [3] A. Razavian et al., "CNN features off-the-shelf: an astounding baseline for
+       recognition", CVPR 2014 workshops.
+
+    Examples
+    --------
+    What a network learned about the digits 0 to 4, put to use for 5 to 9:
+
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.frozen import FrozenEstimator
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.svm import SVC
+    >>> from sklearn_cnn import CNNClassifier, CNNFeatures
+    >>> X, y = load_digits(return_X_y=True)
+    >>> X = X.reshape(-1, 8, 8)
+    >>> cnn = CNNClassifier(max_iter=5, random_state=0).fit(X[y < 5], y[y < 5])
+    >>> features = CNNFeatures(estimator=FrozenEstimator(cnn))
+    >>> pipeline = make_pipeline(features, SVC()).fit(X[y >= 5], y[y >= 5])
+    >>> features.fit_transform(X[:10]).shape
+    (10, 128)
+    """
+
+    architecture: Any = "simple"
+    _: KW_ONLY
+    estimator: Any = None
+    layer: str | None = None
+    global_pooling: str = "avg"
+    filters: Any = None
+    blocks_per_stage: Any = None
+    kernel_size: Any = None
+    stride: Any = 1
+    padding: str = "same"
+    activation: str = "relu"
+    normalization: str | None = "batch"
+    pooling: str | None = "max"
+    weights: Any = None
+    input_shape: Any = None
+    spatial_dims: Any = "auto"
+    data_format: str = "channels_last"
+    input_scaling: str | None = "standardize"
+    device: str = "auto"
+    precision: str = "auto"
+    random_state: Any = None
+
+    _parameter_constraints: ClassVar[dict] = {
+        "estimator": [HasMethods(["fit", "predict"]), None],
+        "layer": [str, None],
+        "global_pooling": [StrOptions({"avg", "max", "flatten"})],
+        **{
+            name: BaseCNN._parameter_constraints[name]
+            for name in (*_NETWORK, *_INPUT, "random_state")
+        },
+    }
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y=None):
+        """Build the network, or fit the estimator that it is taken from.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Images, as :meth:`CNNClassifier.fit` takes them.
+        y : array-like of shape (n_samples, ...), default=None
+            Targets of ``estimator``, if it is to be fitted; otherwise ignored.
+
+        Returns
+        -------
+        self : CNNFeatures
+            The transformer.
+
+        Raises
+        ------
+        ValueError
+            If data, parameters and weights do not fit; the transformer is then left as
+            it was.
+
+        Warns
+        -----
+        UserWarning
+            If filters are random, as neither weights nor an estimator are given.
+        """
+        with unchanged_on_error(self):
+            vars(self).pop("estimator_", None)
+            if self.estimator is None:
+                self.inference_ = self._build(X)
+            else:
+                self.inference_ = self._inference_of_estimator(X, y)
+            self._n_features_out = self._count_features()
+        return self
+
+    def transform(self, X):
+        """Compute the features of images.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Images of the shape that was fitted on.
+
+        Returns
+        -------
+        features : ndarray of shape (n_samples, n_features), float32
+            One row for each image.
+        """
+        check_is_fitted(self)
+        array, _ = getattr(self, "estimator_", self)._check_images(X, reset=False)
+        features = training.compute_features(
+            self.inference_, array, compute=self._compute, fold=self.layer is None
+        )
+        # a copy: what is remembered must not change
+        return features.astype(np.float32)
+
+    @property
+    def module_(self):
+        """The network."""
+        return self.inference_.module
+
+    @property
+    def _compute(self):
+        return training.FeatureMaps(self.layer, self.global_pooling)
+
+    def _build(self, X):
+        array, layout = self._check_images(X, reset=True)
+        if self.weights is None:
+            warnings.warn(
+                "CNNFeatures computes features with random filters, as weights=None. "
+                "Pass weights, or estimator=FrozenEstimator(fitted).",
+                UserWarning,
+                stacklevel=2,
+            )
+        device = training.resolve_device(self.device)
+        precision = training.resolve_precision(self.precision, device, 0)
+        parameters = {name: plain(getattr(self, name)) for name in _NETWORK}
+        samples = Samples(array, layout, np.arange(len(array)), None, None)
+        with training.seeded(Seeds.draw(self.random_state, 0).torch, device):
+            module, cost = build_network(self, parameters, layout, 1, self.weights)
+        mean = scale = None
+        if self.input_scaling == "standardize":
+            mean, scale = input_statistics(module, samples)
+        dtype = training.dtype_of(precision)
+        prepare = training.Preparation(layout, mean, scale, dtype, device)
+        return training.Inference(
+            training.placed(module, prepare), prepare, precision, cost
+        )
+
+    def _inference_of_estimator(self, X, y):
+        frozen = isinstance(self.estimator, FrozenEstimator)
+        if not isinstance(
+            self.estimator.estimator if frozen else self.estimator, BaseCNN
+        ):
+            raise ValueError(
+                f"estimator={self.estimator!r} must be a CNNClassifier, a CNNRegressor "
+                "or a FrozenEstimator of one."
+            )
+        for name in (*_NETWORK, *_INPUT):
+            value, default = getattr(self, name), getattr(type(self), name)
+            if plain(value) != default:
+                raise ValueError(
+                    f"{name}={value!r} has no effect beside estimator=. Set it in the "
+                    f"estimator, or leave it at {default!r}."
+                )
+        fitted = clone(self.estimator).fit(X, y)
+        self.estimator_ = fitted.estimator if frozen else fitted
+        if frozen:
+            self.estimator_._check_images(X, reset=False)
+        self.input_shape_ = self.estimator_.input_shape_
+        self.n_features_in_ = self.estimator_.n_features_in_
+        vars(self).pop("feature_names_in_", None)
+        if hasattr(self.estimator_, "feature_names_in_"):
+            self.feature_names_in_ = self.estimator_.feature_names_in_
+        return self.estimator_.net_.inference
+
+    def _count_features(self):
+        module = self.inference_.module
+        layers = [name for name, _ in module.named_modules() if name]
+        if self.layer is None and not isinstance(module, Network):
+            raise ValueError(
+                "layer=None needs a subclass of sklearn_cnn.architectures.Network, "
+                f"which {type(module).__name__} is not. Name a layer: {_some(layers)}."
+            )
+        if self.layer is not None and self.layer not in layers:
+            raise ValueError(
+                f"layer={self.layer!r} is not in the network."
+                f"{did_you_mean(self.layer, layers)} Available: {_some(layers)}."
+            )
+        return self.inference_.try_out(self._compute).shape[1]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        fits = self.estimator is not None
+        tags.target_tags.required = fits and not isinstance(
+            self.estimator, FrozenEstimator
+        )
+        return tags
+
+
+def _some(layers):
+    return ", ".join(layers[:30]) + (", ..." if len(layers) > 30 else "")

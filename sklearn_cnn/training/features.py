@@ -1,0 +1,227 @@
+"""What a network computes before its head, remembered where it is asked for again.
+
+The candidates of a search that differ in the head alone have one backbone, and its
+output on a fold is the same for all of them.
+"""
+
+import hashlib
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from sklearn_cnn.architectures.inference import has_hooks
+from sklearn_cnn.images import take_rows
+
+#: Most bytes of features that a process remembers.
+MAX_BYTES = 1 << 29
+#: Multiply-adds that are worth hashing the images, and so many more for each weight.
+_WORTH, _WORTH_PER_WEIGHT = 1 << 30, 1 << 10
+#: Bytes of images that are hashed at a time.
+_CHUNK = 1 << 24
+_PLAIN = (bool, int, float, str, tuple, list, type(None), torch.dtype)
+
+
+def before_head(network, images):
+    """Compute the input of the head.
+
+    Parameters
+    ----------
+    network : sklearn_cnn.architectures.Network
+        The network.
+    images : torch.Tensor of shape (n_samples, n_channels, *spatial_shape)
+        A batch.
+
+    Returns
+    -------
+    features : torch.Tensor of shape (n_samples, n_features)
+    """
+    return network.features(images)
+
+
+@dataclass(frozen=True)
+class FeatureMaps:
+    """What a layer of a network gives, as one vector for each sample.
+
+    Parameters
+    ----------
+    layer : str or None
+        Path of a layer, as in ``module.get_submodule``; None takes what goes to the
+        global pooling.
+    pooling : {"avg", "max", "flatten"}
+        How the spatial axes of feature maps become one number, or are kept.
+    """
+
+    layer: str | None
+    pooling: str
+
+    def __call__(self, network, images):
+        """Compute the features of a batch.
+
+        Parameters
+        ----------
+        network : torch.nn.Module
+            The network.
+        images : torch.Tensor of shape (n_samples, n_channels, *spatial_shape)
+            A batch.
+
+        Returns
+        -------
+        features : torch.Tensor of shape (n_samples, n_features)
+
+        Raises
+        ------
+        ValueError
+            If the layer gives something else than feature maps or vectors.
+        """
+        if self.layer is None:
+            maps = network.feature_maps(images)
+        else:
+            maps = _output_of(network.get_submodule(self.layer), network, images)
+        if not isinstance(maps, torch.Tensor) or maps.ndim not in (2, images.ndim):
+            shape = tuple(maps.shape) if isinstance(maps, torch.Tensor) else type(maps)
+            raise ValueError(
+                f"layer={self.layer!r} gives {shape}, neither feature maps nor "
+                "vectors. Choose another layer."
+            )
+        if maps.ndim == 2 or self.pooling == "flatten":
+            return maps.flatten(1)
+        maps = maps.flatten(2)
+        return maps.mean(dim=2) if self.pooling == "avg" else maps.amax(dim=2)
+
+
+def _output_of(layer, network, images):
+    thread, outputs = threading.get_ident(), []
+
+    def keep(layer, inputs, output):
+        if threading.get_ident() == thread:  # others may compute other batches
+            outputs.append(output)
+
+    hook = layer.register_forward_hook(keep)
+    try:
+        network(images)
+    finally:
+        hook.remove()
+    if not outputs:
+        raise ValueError("The layer is not used in the forward pass of the network.")
+    return outputs[-1]
+
+
+def compute_features(inference, images, rows=None, *, compute=before_head, fold=True):
+    """Compute features of images, or remember them.
+
+    They are looked up by a hash of the pixels, of how these are prepared, and of all
+    weights and settings of the layers before the head; so nothing has to be told when
+    any of them changes. At most ``MAX_BYTES`` are kept in a process, those longest
+    unused being dropped first. Small amounts of work are done anew.
+
+    Parameters
+    ----------
+    inference : Inference
+        The network and how images are prepared for it.
+    images : array-like of shape (n_samples, ...)
+        Images with the layout of the training images.
+    rows : ndarray of int or None
+        Which of them; None means all.
+    compute : callable
+        Takes the network and a batch, and returns a tensor. Its ``repr`` tells it from
+        others.
+    fold : bool
+        As in :class:`~sklearn_cnn.training.inference.Inference`.
+
+    Returns
+    -------
+    features : ndarray of shape (n_rows, n_features)
+        Read-only.
+    """
+
+    def run():
+        parts = inference(images, rows, compute=compute, fold=fold)
+        features = np.concatenate([part.numpy() for part in parts])
+        features.flags.writeable = False
+        return features
+
+    n_rows = len(images if rows is None else rows)
+    n_weights = sum(p.numel() for p in inference.module.parameters())
+    worth = max(_WORTH, _WORTH_PER_WEIGHT * n_weights)
+    if inference.sample_cost * n_rows < worth or has_hooks(inference.module):
+        return run()
+    return _remembered.get(_key(inference, images, rows, compute), run)
+
+
+class _Memory:
+    """The most recently used arrays, up to a number of bytes."""
+
+    def __init__(self, max_bytes):
+        self.max_bytes = max_bytes
+        self.arrays = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __reduce__(self):
+        return _Memory, (self.max_bytes,)
+
+    def get(self, key, compute):
+        """Look an array up; compute and keep it if it is not there."""
+        with self._lock:
+            if key in self.arrays:
+                self.arrays.move_to_end(key)
+                return self.arrays[key]
+        array = compute()
+        with self._lock:
+            if array.nbytes <= self.max_bytes:
+                self.arrays[key] = array
+            while sum(kept.nbytes for kept in self.arrays.values()) > self.max_bytes:
+                self.arrays.popitem(last=False)
+        return array
+
+
+_remembered = _Memory(MAX_BYTES)
+
+
+def _key(inference, images, rows, compute):
+    prepare = inference.prepare
+    # without hardware support too, it hashes a gigabyte in a few seconds
+    key = hashlib.sha256()
+    for fact in (
+        compute,
+        prepare.layout,
+        prepare.dtype,
+        prepare.device,
+        inference.precision,
+        inference.compiled is not None,
+    ):
+        key.update(repr(fact).encode())
+    for statistics in (prepare.mean, prepare.scale):
+        if statistics is not None:
+            key.update(np.asarray(statistics).tobytes())
+    _add_layers(key, inference.module)
+    _add_images(key, images, rows)
+    return key.digest()
+
+
+def _add_layers(key, module):
+    for name, child in module.named_children():
+        if name == "head":
+            continue
+        for layer in child.modules():
+            settings = {
+                k: v
+                for k, v in vars(layer).items()
+                if isinstance(v, _PLAIN) and k != "training"
+            }
+            key.update(f"{type(layer).__qualname__}{settings}".encode())
+        for path, tensor in child.state_dict().items():
+            key.update(path.encode())
+            key.update(tensor.detach().cpu().contiguous().flatten().numpy())
+
+
+def _add_images(key, images, rows):
+    rows = np.arange(len(images)) if rows is None else rows
+    row_bytes = max(1, take_rows(images, rows[:1]).nbytes)
+    step = max(1, _CHUNK // row_bytes)
+    for start in range(0, len(rows), step):
+        taken = take_rows(images, rows[start : start + step])
+        key.update(f"{taken.dtype}{taken.shape}".encode())
+        key.update(taken)

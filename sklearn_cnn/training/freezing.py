@@ -1,0 +1,114 @@
+"""Which stages of a network keep their weights."""
+
+from sklearn_cnn.architectures import Network
+from sklearn_cnn.architectures.names import did_you_mean
+
+
+def frozen_stages(module, freeze):
+    """Work out which stages are meant.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The network.
+    freeze : None, "backbone", int or str
+        Nothing, all stages, so many of the first ones, or those up to and including
+        the named one.
+
+    Returns
+    -------
+    names : list of str
+        Names of stages, first to last.
+
+    Raises
+    ------
+    ValueError
+        If there are no such stages.
+    """
+    if freeze is None:
+        return []
+    if not isinstance(module, Network):
+        raise ValueError(
+            f"freeze={freeze!r} needs a network that is divided into stages and a "
+            f"head, but {type(module).__name__} is not a subclass of "
+            "sklearn_cnn.architectures.Network. Pass freeze=None, or set requires_grad "
+            "in the network."
+        )
+    stages = list(module.stage_modules())
+    if freeze == "backbone":
+        return stages
+    if isinstance(freeze, str):
+        if freeze not in stages:
+            raise ValueError(
+                f"freeze={freeze!r} is not a stage of the network."
+                f"{did_you_mean(freeze, stages)} It has the stages {stages}; "
+                "'backbone' means all of them."
+            )
+        return stages[: stages.index(freeze) + 1]
+    if freeze > len(stages):
+        raise ValueError(
+            f"freeze={freeze!r} is beyond the last stage: the network has "
+            f"{len(stages)} of them, {stages}. freeze='backbone' means all of them."
+        )
+    return stages[:freeze]
+
+
+class Freezing:
+    """Keep some stages as they are while a network trains.
+
+    Weights get no gradient, and layers that behave differently in training, such as
+    batch normalisation and dropout, behave as at prediction.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The network.
+    freeze : None, "backbone", int or str
+        As in :func:`frozen_stages`.
+
+    Attributes
+    ----------
+    head_only : bool
+        Whether nothing but the head learns.
+    """
+
+    def __init__(self, module, freeze):
+        names = frozen_stages(module, freeze)
+        self.module = module
+        self.head_only = bool(names) and len(names) == len(module.stage_modules())
+        if self.head_only:
+            self._layers = [m for n, m in module.named_children() if n != "head"]
+        else:
+            stages = module.stage_modules() if names else {}
+            self._layers = [layer for name in names for layer in stages[name]]
+        frozen = {
+            id(parameter)
+            for name in names
+            for parameter in module.stage_parameters()[name]
+        }
+        for parameter in module.parameters():
+            parameter.requires_grad_(id(parameter) not in frozen)
+
+    def train(self):
+        """Put the network into training mode, frozen layers excepted."""
+        self.module.train()
+        for layer in self._layers:
+            layer.eval()
+
+
+def is_frozen(module):
+    """Tell whether nothing but the head of a network learns.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The network.
+
+    Returns
+    -------
+    frozen : bool
+    """
+    if not isinstance(module, Network):
+        return False
+    stages = module.stage_parameters().values()
+    return not any(p.requires_grad for stage in stages for p in stage)

@@ -1,0 +1,211 @@
+"""Frozen stages: what keeps its weights, and what is computed once."""
+
+from typing import ClassVar
+
+import numpy as np
+import pytest
+import torch
+from sklearn.model_selection import GridSearchCV
+from skorch.callbacks import Callback
+from torch import nn
+
+from sklearn_cnn import CNNClassifier
+from sklearn_cnn.training import features as remembering
+
+SMALL = {"filters": (4, 6, 8), "max_iter": 4, "random_state": 0}
+N_STAGES = 3
+
+
+@pytest.fixture
+def weights(digits, tmp_path):
+    X, y = digits
+    few = y < 5
+    cnn = CNNClassifier(**SMALL).fit(X[few], y[few])
+    path = tmp_path / "weights.pt"
+    torch.save(cnn.module_.state_dict(), path)
+    return path
+
+
+@pytest.fixture
+def others(digits):
+    X, y = digits
+    return X[y >= 5], y[y >= 5]
+
+
+def state_of(cnn):
+    return {k: v.clone() for k, v in cnn.module_.state_dict().items()}
+
+
+def changed_parts(state, path):
+    start = torch.load(path, weights_only=True)
+    return {
+        ".".join(name.split(".")[:2]) if name.startswith("stages") else "head"
+        for name, value in state.items()
+        if name.split(".")[0] == "head" or not torch.equal(value, start[name])
+    }
+
+
+@pytest.mark.parametrize(
+    "freeze, n_frozen", [(None, 0), (1, 1), ("1", 2), ("backbone", 3), (3, 3)]
+)
+def test_frozen_stages_keep_weights_and_statistics(weights, others, freeze, n_frozen):
+    cnn = CNNClassifier(**SMALL, weights=weights, freeze=freeze).fit(*others)
+    learned = {f"stages.{i}" for i in range(n_frozen, N_STAGES)} | {"head"}
+    assert changed_parts(state_of(cnn), weights) == learned
+
+
+def test_a_head_learns_the_same_from_features_as_from_images(weights, others):
+    X, y = others
+
+    class Watching(Callback):
+        shapes: ClassVar[list] = []
+
+        def on_batch_end(self, net, batch, **kwargs):
+            self.shapes.append(tuple(batch[0].shape[1:]))
+
+    cnn = CNNClassifier(
+        **SMALL, weights=weights, freeze="backbone", callbacks=[Watching()]
+    ).fit(X, y)
+    assert set(Watching.shapes) == {(8,)}
+
+    # by hand, image by image in one batch
+    module = cnn.module_
+    with torch.no_grad():
+        features = module.features(cnn.net_.prepare(X.copy()))
+    np.testing.assert_allclose(
+        module.head(features).double().numpy(force=True),
+        cnn.decision_function(X),
+        rtol=1e-4,
+        atol=1e-5,
+    )
+    assert cnn.history_.train_loss.iloc[-1] < cnn.history_.train_loss.iloc[0]
+
+
+def test_unfreezing_trains_the_head_first_and_then_all(weights, others):
+    class Recording(Callback):
+        states: ClassVar[list] = []
+
+        def on_epoch_end(self, net, **kwargs):
+            state = net.module_.state_dict()
+            self.states.append({k: v.clone() for k, v in state.items()})
+
+    cnn = CNNClassifier(
+        **{**SMALL, "max_iter": 5},
+        weights=weights,
+        freeze_epochs=2,
+        callbacks=[Recording()],
+    ).fit(*others)
+    changed = [changed_parts(state, weights) for state in Recording.states]
+    every = {f"stages.{i}" for i in range(N_STAGES)} | {"head"}
+    assert changed == [{"head"}] * 2 + [every] * 3
+    assert cnn.n_iter_ == 5
+    rates = cnn.history_.learning_rate
+    assert rates[2] < rates[1] or rates[2] < 1e-3  # the first cycle has ended
+    assert rates[3:].max() > 1e-3  # and another one begins
+
+
+def test_the_backbone_learns_at_its_own_rate(weights, others):
+    cnn = CNNClassifier(
+        **SMALL, weights=weights, backbone_learning_rate=0.1, lr_schedule="constant"
+    ).fit(*others)
+    head = {id(p) for p in cnn.module_.head.parameters()}
+    rates = {
+        (id(p) in head): group["lr"]
+        for group in cnn.net_.optimizer_.param_groups
+        for p in group["params"]
+    }
+    assert rates == {True: 0.01, False: pytest.approx(0.001)}
+    assert cnn.history_.learning_rate.tolist() == [0.01] * 4
+
+
+def test_fine_tuning_by_warm_start(weights, others):
+    cnn = CNNClassifier(**SMALL, weights=weights, freeze="backbone", warm_start=True)
+    cnn.fit(*others)
+    frozen = state_of(cnn)
+    cnn.set_params(freeze=None).fit(*others)
+    learned = {k for k, v in state_of(cnn).items() if not torch.equal(v, frozen[k])}
+    assert any(name.startswith("stages.0") for name in learned)
+    assert cnn.n_iter_ == 8
+
+
+def test_partial_fit_of_a_head(weights, others):
+    X, y = others
+    cnn = CNNClassifier(**SMALL, weights=weights, freeze="backbone")
+    for _ in range(2):
+        cnn.partial_fit(X, y, classes=np.unique(y))
+    assert changed_parts(state_of(cnn), weights) == {"head"}
+
+
+def test_early_stopping_judges_the_last_phase(weights, others):
+    cnn = CNNClassifier(
+        **{**SMALL, "max_iter": 12},
+        weights=weights,
+        freeze_epochs=6,
+        early_stopping=True,
+        n_iter_no_change=1,
+        tol=10.0,
+    ).fit(*others)
+    assert cnn.n_iter_ == 8  # six, one that sets the mark, and one without a gain
+
+
+def test_one_search_computes_the_backbone_once_for_each_fold(
+    weights, others, monkeypatch
+):
+    X, y = others
+    monkeypatch.setattr(remembering, "_WORTH", 0)
+    monkeypatch.setattr(remembering, "_WORTH_PER_WEIGHT", 0)
+    memory = remembering._Memory(1 << 20)
+    monkeypatch.setattr(remembering, "_remembered", memory)
+    cnn = CNNClassifier(**SMALL, weights=weights, freeze="backbone")
+    grid = {"dropout": [0.0, 0.2], "learning_rate": [0.01, 0.03]}
+    search = GridSearchCV(cnn, grid, cv=3).fit(X, y)
+    # for every fold those of training and of test, and all for the refit
+    assert len(memory.arrays) == 3 * 2 + 1
+
+    monkeypatch.setattr(remembering, "_WORTH", 1 << 60)
+    anew = GridSearchCV(cnn, grid, cv=3).fit(X, y)
+    for name in ("mean_test_score", "std_test_score"):
+        np.testing.assert_array_equal(search.cv_results_[name], anew.cv_results_[name])
+
+
+class Unstaged(nn.Sequential):
+    def __init__(self, n_channels, spatial_shape, n_outputs):
+        super().__init__(
+            nn.Conv2d(n_channels, 4, 3),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(4, n_outputs),
+        )
+
+
+@pytest.mark.parametrize(
+    "parameters, message",
+    [
+        ({"freeze": 4}, r"freeze=4 is beyond the last stage: .* 3 of them"),
+        ({"freeze": "stage1"}, r"freeze='stage1' is not a stage.*\['0', '1', '2'\]"),
+        ({"freeze_epochs": 4}, r"freeze_epochs=4 must be less than max_iter"),
+        (
+            {"architecture": Unstaged, "filters": None, "freeze": 1, "weights": None},
+            "freeze=1 needs a network that is divided into stages",
+        ),
+        (
+            {
+                "architecture": Unstaged,
+                "filters": None,
+                "backbone_learning_rate": 0.5,
+                "weights": None,
+            },
+            "backbone_learning_rate=0.5 needs a network with a head",
+        ),
+    ],
+)
+def test_bad_parameters(weights, others, parameters, message):
+    cnn = CNNClassifier(**{**SMALL, "weights": weights, **parameters})
+    with pytest.raises(ValueError, match=message):
+        cnn.fit(*others)
+    assert not [name for name in vars(cnn) if name.endswith("_")]
+
+
+def test_freezing_random_filters_is_warned_of(others):
+    with pytest.warns(UserWarning, match="keeps random filters"):
+        CNNClassifier(**SMALL, freeze="backbone").fit(*others)
