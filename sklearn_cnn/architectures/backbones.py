@@ -532,8 +532,8 @@ def _check_model(
 ) -> None:
     if name not in known:
         raise ValueError(
-            f"architecture='{library}:{name}' is not a model of {library} that this "
-            f"library offers.{did_you_mean(name, known)} {how_to_list} lists them."
+            f"architecture='{library}:{name}' is not a classification model of "
+            f"{library}.{did_you_mean(name, known)} {how_to_list} lists them."
         )
 
 

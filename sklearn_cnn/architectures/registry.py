@@ -164,9 +164,9 @@ def build(
     if n_dims not in found.spatial_dims:
         suited = " or ".join(_KINDS[n] for n in found.spatial_dims)
         raise ValueError(
-            f"architecture={architecture!r} computes {suited} only, but X has "
-            f"{_KINDS[n_dims]}. Choose another architecture, or reshape X (see "
-            "spatial_dims)."
+            f"architecture={architecture!r} computes {suited} only, but X is read as "
+            f"{_KINDS[n_dims]}. Choose another architecture; or, if X does hold "
+            f"{suited}, say so by spatial_dims={found.spatial_dims[0]}."
         )
     obeyed = found.defaults
     known = sorted(set(obeyed) & set(parameters)) or "no parameters"

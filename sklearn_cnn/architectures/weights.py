@@ -15,6 +15,12 @@ _SUFFIXES = {".safetensors", ".pt", ".pth", ".bin"}
 _WRAPPERS = ("state_dict", "model_state_dict", "model")
 #: So many names are given for each thing that does not fit.
 _NAMED = 5
+#: Batch normalisations count batches; older files have no such counts.
+_BATCH_COUNT = "num_batches_tracked"
+_HOW_TO_SAVE = (
+    "Save the weights by torch.save(module.state_dict(), path) or "
+    "safetensors.torch.save_file(module.state_dict(), path)."
+)
 
 
 @runtime_checkable
@@ -94,12 +100,6 @@ def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:
             f"{_described(content)}. {_HOW_TO_SAVE}"
         )
     return dict(content)
-
-
-_HOW_TO_SAVE = (
-    "Save the weights by torch.save(module.state_dict(), path) or "
-    "safetensors.torch.save_file(module.state_dict(), path)."
-)
 
 
 def _origin(path: str | os.PathLike[str]) -> str:
@@ -222,9 +222,6 @@ def load_state_dict(
     # as an update of its own state: that is marked with the version of its layers
     target.update(given)
     module.load_state_dict(target)
-
-
-_BATCH_COUNT = "num_batches_tracked"
 
 
 def _list(names: list[str]) -> str:
