@@ -1,18 +1,15 @@
 """The network that won ImageNet in 2012."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from torch import nn
 
-from sklearn_cnn.architectures.blocks import (
-    OverlappingMaxPool,
-    he_initialize,
-    is_small,
-    require_stages,
-    same_block,
-)
-from sklearn_cnn.architectures.network import GlobalPooling, Head, Network
+from sklearn_cnn.architectures.blocks import he_initialize, same_block
+from sklearn_cnn.architectures.network import Network
+from sklearn_cnn.architectures.pooling import OverlappingMaxPool
 from sklearn_cnn.architectures.registry import register
+from sklearn_cnn.architectures.sizes import is_small, require_stages
 
 _KERNEL_SIZES = (11, 5, 3, 3, 3)
 _POOLED_STAGES = {0, 1, 4}
@@ -44,7 +41,7 @@ class AlexNet(Network):
     activation, normalization : str
         As in :class:`~sklearn_cnn.architectures.blocks.ConvBlock`.
     global_pooling : {"avg", "max", "flatten"} or None
-        As in :class:`~sklearn_cnn.architectures.network.GlobalPooling`; None means
+        As in :class:`~sklearn_cnn.architectures.pooling.GlobalPooling`; None means
         "flatten", and "avg" for images below 64.
     hidden_layer_sizes : sequence of int or None
         As in :class:`~sklearn_cnn.architectures.network.Head`; None means
@@ -99,16 +96,12 @@ class AlexNet(Network):
             stages.add_module(f"stage{i + 1}", stage)
         super().__init__(
             stages,
-            *dense_head(
-                n_channels,
-                shape,
-                n_outputs,
-                small=small,
-                global_pooling=global_pooling,
-                hidden_layer_sizes=hidden_layer_sizes,
-                activation=activation,
-                dropout=dropout,
-            ),
+            n_channels,
+            shape,
+            n_outputs,
+            activation=activation,
+            dropout=dropout,
+            **dense_head(spatial_shape, global_pooling, hidden_layer_sizes),
         )
         # with torch's own, smaller weights little is left of an image after the
         # convolutions if nothing is normalised
@@ -116,51 +109,29 @@ class AlexNet(Network):
 
 
 def dense_head(
-    n_channels: int,
     spatial_shape: tuple[int, ...],
-    n_outputs: int,
-    *,
-    small: bool,
     global_pooling: str | None,
     hidden_layer_sizes: Sequence[int] | None,
-    activation: str,
-    dropout: float,
-) -> tuple[GlobalPooling, Head]:
-    """Make the head of AlexNet and VGG, or the one of their variants for CIFAR-10.
+) -> dict[str, Any]:
+    """Choose the head of AlexNet and VGG, or the one of their variants for CIFAR-10.
 
     Parameters
     ----------
-    n_channels : int
-        Number of feature maps.
     spatial_shape : tuple of int
-        Their shape.
-    n_outputs : int
-        Number of outputs.
-    small : bool
-        What None means: ``"avg"`` and ``()``, instead of ``"flatten"`` and
-        ``(4096, 4096)``.
+        Length of every spatial axis of the images.
     global_pooling : {"avg", "max", "flatten"} or None
-        As in :class:`~sklearn_cnn.architectures.network.GlobalPooling`.
+        None means "flatten", and "avg" for small images.
     hidden_layer_sizes : sequence of int or None
-        As in :class:`~sklearn_cnn.architectures.network.Head`.
-    activation, dropout
-        As in :class:`~sklearn_cnn.architectures.network.Head`.
+        None means ``(4096, 4096)``, and ``()`` for small images.
 
     Returns
     -------
-    pool : GlobalPooling
-    head : Head
+    keywords : dict
+        Both, for a :class:`~sklearn_cnn.architectures.network.Network`.
     """
+    small = is_small(spatial_shape)
     if global_pooling is None:
         global_pooling = "avg" if small else "flatten"
     if hidden_layer_sizes is None:
         hidden_layer_sizes = () if small else (4096, 4096)
-    pool = GlobalPooling(global_pooling, n_channels, spatial_shape)
-    head = Head(
-        pool.n_features,
-        n_outputs,
-        hidden_layer_sizes=hidden_layer_sizes,
-        activation=activation,
-        dropout=dropout,
-    )
-    return pool, head
+    return {"global_pooling": global_pooling, "hidden_layer_sizes": hidden_layer_sizes}

@@ -1,80 +1,22 @@
-"""Networks of torchvision and timm, with or without weights to start from."""
+"""A model of another library as a network of ours."""
 
 import re
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from math import sqrt
-from pathlib import Path
-from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sklearn_cnn.architectures.names import did_you_mean
 from sklearn_cnn.architectures.network import Head, Network
-from sklearn_cnn.architectures.weights import (
-    first_convolution,
-    is_file,
-    load_state_dict,
-)
 
 #: Children of these names are looked into for stages.
 _CONTAINERS = {"features", "blocks", "layers", "stages", "levels", "encoder"}
-#: Outputs for training alone, which the library's files have weights of.
-_AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
 #: Names in files of torchvision that are older than its present code.
 _OLD_NAMES = {
     r"(denselayer\d+\.(?:norm|conv))\.([12])\.": r"\1\2.",
     r"\.mlp\.linear_1\.": ".mlp.0.",
     r"\.mlp\.linear_2\.": ".mlp.3.",
 }
-#: Trained on values in [-1, 1], which torchvision's own model converts to.
-_CENTRED = {"googlenet", "inception_v3"}
-
-
-def find(
-    architecture: str, weights: Any
-) -> tuple[Callable[..., nn.Module], tuple[int, ...]]:
-    """Look a backbone up.
-
-    Parameters
-    ----------
-    architecture : str
-        "torchvision:NAME", for a classification model of torchvision on images or
-        videos, "timm:NAME" or "timm:NAME.TAG", where the tag says what a file of
-        weights expects of images.
-    weights : str, os.PathLike or None
-        "DEFAULT" or the name of weights of the library, which the builder downloads.
-        A file has no effect here: :func:`~.weights.load_weights` reads it into what
-        the builder gives.
-
-    Returns
-    -------
-    builder : callable
-        Of signature ``(n_channels, spatial_shape, n_outputs, *, hidden_layer_sizes=(),
-        activation="relu", dropout=None)``; gives a :class:`Backbone`.
-    spatial_dims : tuple of int
-        (3,) for videos, (2,) for everything else.
-
-    Raises
-    ------
-    ValueError
-        If the library, the model or the weights are unknown.
-    ImportError
-        If timm is needed and not installed.
-    """
-    prefix, _, name = architecture.partition(":")
-    if prefix not in _LIBRARIES:
-        raise ValueError(
-            f"architecture={architecture!r} names an unknown library, {prefix!r}."
-            f"{did_you_mean(prefix, _LIBRARIES)} Use 'torchvision:NAME' or 'timm:NAME'."
-        )
-    model = _LIBRARIES[prefix](name, weights)
-    return model.build, model.spatial_dims
 
 
 @dataclass(frozen=True)
@@ -153,7 +95,7 @@ class Backbone(Network):
     ----------
     body : torch.nn.Module
         The library's model without its last layer: from images to vectors.
-    head : torch.nn.Module
+    head : sklearn_cnn.architectures.network.Head
         From vectors to outputs.
     images : InputFormat
         What the library's weights expect.
@@ -172,7 +114,7 @@ class Backbone(Network):
     def __init__(
         self,
         body: nn.Module,
-        head: nn.Module,
+        head: Head,
         images: InputFormat,
         replaced: Sequence[str],
     ) -> None:
@@ -320,255 +262,3 @@ def _has_weights(part: nn.Module) -> bool:
         name.endswith("weight") and parameter.ndim > 1
         for name, parameter in part.named_parameters()
     )
-
-
-class _Pieces(NamedTuple):
-    """What a library gives for a backbone."""
-
-    body: nn.Module
-    n_features: int
-    dropout: float
-    images: InputFormat
-    replaced: tuple[str, ...]
-    #: Weights that are still to be loaded, by the library's names.
-    state: dict[str, Tensor] | None = None
-
-
-class _LibraryModel(ABC):
-    """A model of a library, which is known to exist.
-
-    ``weights`` is the name of weights that are to be downloaded, or None.
-    """
-
-    spatial_dims: tuple[int, ...] = (2,)
-
-    def __init__(self, architecture: str, weights: Any) -> None:
-        self.architecture = architecture
-        self.weights = None if is_file(weights) else weights
-
-    @abstractmethod
-    def pieces(self, n_channels: int) -> _Pieces:
-        """Build the model and take its last layer off."""
-
-    def build(
-        self,
-        n_channels: int,
-        spatial_shape: tuple[int, ...],
-        n_outputs: int,
-        *,
-        hidden_layer_sizes: Sequence[int] = (),
-        activation: str = "relu",
-        dropout: float | None = None,
-    ) -> Backbone:
-        """Build the network; None as dropout means that of the library's model."""
-        body, n_features, own_dropout, images, replaced, state = self.pieces(n_channels)
-        head = Head(
-            n_features,
-            n_outputs,
-            hidden_layer_sizes=hidden_layer_sizes,
-            activation=activation,
-            dropout=own_dropout if dropout is None else dropout,
-        )
-        backbone = Backbone(body, head, images.for_channels(n_channels), replaced)
-        if state is not None:
-            renamed = backbone.from_library(state)
-            load_state_dict(backbone, renamed or state, f"weights={self.weights!r}")
-        if self.weights is not None:
-            backbone.expect_library_images()
-        return backbone
-
-    def _check_weights(self, names: Sequence[str]) -> None:
-        known = ["DEFAULT", *names] if names else []
-        given = self.weights
-        if given is None or given in known:
-            return
-        hint = did_you_mean(given, known) if isinstance(given, str) else ""
-        raise ValueError(
-            f"weights={given!r} is not known for architecture={self.architecture!r}."
-            f"{hint} There are {known or 'none'}; the path of a file is possible too."
-        )
-
-    @contextmanager
-    def _downloading(self, remedy: str) -> Iterator[None]:
-        try:
-            yield
-        except Exception as error:  # each library, and each version, has its own
-            reason = str(error).strip().partition("\n")[0] or type(error).__name__
-            raise ValueError(
-                f"weights={self.weights!r} of architecture={self.architecture!r} could "
-                f"not be downloaded ({reason}). On a machine with a connection, "
-                f"download {remedy}."
-            ) from error
-
-
-class _Torchvision(_LibraryModel):
-    def __init__(self, name: str, weights: Any) -> None:
-        from torchvision import models
-
-        super().__init__(f"torchvision:{name}", weights)
-        videos = models.list_models(module=models.video)
-        _check_model(
-            "torchvision",
-            name,
-            [*models.list_models(module=models), *videos],
-            "torchvision.models.list_models(module=torchvision.models), or "
-            "module=torchvision.models.video for videos,",
-        )
-        self.name = name
-        if name in videos:
-            self.spatial_dims = (3,)
-        entries = models.get_model_weights(name)
-        # entries without classes have only some of the layers' weights
-        complete = [e for e in entries if e.meta.get("categories")]
-        self._check_weights([e.name for e in complete])
-        self.entry = entries[self.weights or "DEFAULT"]
-        if is_file(weights):
-            file = Path(weights).name
-            same = [e for e in complete if e.url.endswith(f"/{file}")]
-            self.entry = same[0] if same else self.entry
-
-    def pieces(self, n_channels: int) -> _Pieces:
-        from torchvision import models
-
-        state = None
-        if self.weights is not None:  # before time is spent on building
-            remedy = f"{self.entry.url} and pass the path of the file as weights="
-            with self._downloading(remedy):
-                state = self.entry.get_state_dict(progress=False, check_hash=True)
-        body = models.get_model(self.name, weights=None, **self._options())
-        _set_channels(body, n_channels)
-        last, n_features, dropout = _take_last_layer(body)
-        replaced = (f"{last}.", *_AUXILIARY)
-        return _Pieces(body, n_features, dropout, self._images(), replaced, state)
-
-    def _options(self) -> dict[str, Any]:
-        if self.name in _CENTRED:
-            return {
-                "aux_logits": False,
-                "transform_input": False,  # the statistics of _images do the same
-                "init_weights": self.weights is None,
-            }
-        if self.name.startswith("vit_"):
-            return {"image_size": self.entry.meta["min_size"][0]}
-        return {}
-
-    def _images(self) -> InputFormat:
-        transforms = self.entry.transforms()
-        size = tuple(transforms.crop_size)
-        size = size * 2 if len(size) == 1 else size
-        if self.name in _CENTRED:
-            return InputFormat((0.5,) * 3, (0.5,) * 3, size)
-        return InputFormat(tuple(transforms.mean), tuple(transforms.std), size)
-
-
-class _Timm(_LibraryModel):
-    def __init__(self, name: str, weights: Any) -> None:
-        timm = _import_timm()
-        super().__init__(f"timm:{name}", weights)
-        name, _, tag = name.partition(".")
-        _check_model("timm", name, timm.list_models(), "timm.list_models()")
-        tagged = timm.list_models(f"{name}.*", pretrained=True)
-        tags = [model.partition(".")[2] for model in tagged]
-        if tag and tag not in tags:
-            raise ValueError(
-                f"architecture={self.architecture!r} has an unknown tag."
-                f"{did_you_mean(tag, tags)} There are {tags or 'none'}."
-            )
-        self._check_weights(tags)
-        if self.weights not in (None, "DEFAULT"):
-            tag = self.weights
-        self.name = f"{name}.{tag}" if tag else name
-
-    def pieces(self, n_channels: int) -> _Pieces:
-        timm = _import_timm()
-        create = partial(
-            timm.create_model, self.name, num_classes=0, in_chans=n_channels
-        )
-        if self.weights is None:
-            body = create()
-        else:
-            remedy = (
-                f"{_timm_url(timm, self.name)} and use architecture="
-                f"'timm:{self.name}' with the path of the file as weights="
-            )
-            with self._downloading(remedy):
-                body = create(pretrained=True)
-        config = timm.data.resolve_model_data_config(body)
-        images = InputFormat(config["mean"], config["std"], config["input_size"][1:])
-        last = body.pretrained_cfg.get("classifier") or ()
-        replaced = (last,) if isinstance(last, str) else tuple(last)
-        n_features = getattr(body, "head_hidden_size", None) or body.num_features
-        return _Pieces(body, n_features, 0.0, images, tuple(f"{r}." for r in replaced))
-
-
-_LIBRARIES: dict[str, type[_Torchvision] | type[_Timm]] = {
-    "torchvision": _Torchvision,
-    "timm": _Timm,
-}
-
-
-def _import_timm() -> Any:
-    try:
-        import timm
-    except ImportError as error:
-        raise ImportError(
-            "architecture='timm:NAME' needs timm: pip install 'sklearn_cnn[timm]'"
-        ) from error
-    return timm
-
-
-def _timm_url(timm: Any, name: str) -> str:
-    config = timm.models.get_pretrained_cfg(name, allow_unregistered=True)
-    if config is None:
-        return ""
-    if config.hf_hub_id:
-        file = config.hf_hub_filename or "model.safetensors"
-        return f"https://huggingface.co/{config.hf_hub_id}/resolve/main/{file}"
-    return config.url or ""
-
-
-def _check_model(
-    library: str, name: str, known: Sequence[str], how_to_list: str
-) -> None:
-    if name not in known:
-        raise ValueError(
-            f"architecture='{library}:{name}' is not a classification model of "
-            f"{library}.{did_you_mean(name, known)} {how_to_list} lists them."
-        )
-
-
-def _set_channels(model: nn.Module, n_channels: int) -> None:
-    found = first_convolution(model)
-    if found is None or found[1].in_channels == n_channels:
-        return
-    layer = found[1]
-    out_channels, in_channels, *kernel_size = layer.weight.shape
-    # values of the same size as in the library's own initialisation
-    scale = layer.weight.detach().std() * sqrt(in_channels / n_channels)
-    drawn = torch.randn(out_channels, n_channels, *kernel_size)
-    layer.weight = nn.Parameter(drawn * scale)
-    layer.in_channels = n_channels
-
-
-def _take_last_layer(model: nn.Module) -> tuple[str, int, float]:
-    """Put identities for the last layer and a dropout right before it."""
-    name, layer = [(n, m) for n, m in model.named_modules() if _is_dense(m)][-1]
-    parent_name, _, child = name.rpartition(".")
-    parent = model.get_submodule(parent_name)
-    siblings = list(parent.named_children())
-    place = [sibling for sibling, _ in siblings].index(child)
-    before, module = siblings[place - 1] if place else ("", None)
-    dropout = 0.0
-    if isinstance(module, nn.Dropout):
-        dropout = module.p
-        setattr(parent, before, nn.Identity())
-    setattr(parent, child, nn.Identity())
-    weight = layer.weight
-    assert isinstance(weight, Tensor)  # true of dense layers and convolutions
-    return name, weight.shape[1], dropout
-
-
-def _is_dense(layer: nn.Module) -> bool:
-    if isinstance(layer, nn.Conv2d | nn.Conv3d):
-        return set(layer.kernel_size) == {1}
-    return isinstance(layer, nn.Linear)

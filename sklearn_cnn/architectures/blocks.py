@@ -1,6 +1,6 @@
 """Layers that every architecture is made of, for 1, 2 or 3 spatial dimensions."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -8,7 +8,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.modules.conv import _ConvNd
 
-Size = int | Sequence[int]
+from sklearn_cnn.architectures.dropout import FeatureDropout
+from sklearn_cnn.architectures.pooling import POOLS, pool_size
+from sklearn_cnn.architectures.sizes import convolved_shape
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
@@ -30,176 +32,6 @@ _MAX_EXACT_WEIGHTS = 1 << 18
 
 _CONVOLUTIONS: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 _BATCH_NORMS = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
-_MAX_POOLS: dict[int, Any] = {1: nn.MaxPool1d, 2: nn.MaxPool2d, 3: nn.MaxPool3d}
-
-#: Length of the longest axis below which networks made for photographs start gently.
-_SMALL = 64
-
-
-def per_axis(size: Size, n_dims: int, name: str) -> tuple[int, ...]:
-    """Repeat an integer for every spatial axis, or check a sequence.
-
-    Parameters
-    ----------
-    size : int or sequence of int
-        What the user gave.
-    n_dims : int
-        Number of spatial axes.
-    name : str
-        Name of the parameter, for the error message.
-
-    Returns
-    -------
-    sizes : tuple of int
-
-    Raises
-    ------
-    ValueError
-        If a sequence has not ``n_dims`` entries of at least 1.
-    """
-    sizes = (size,) * n_dims if isinstance(size, int) else tuple(size)
-    if len(sizes) != n_dims or any(s < 1 for s in sizes):
-        raise ValueError(
-            f"{name}={size!r} must be a positive int or a sequence of {n_dims} of "
-            f"them, one for each spatial axis of X."
-        )
-    return sizes
-
-
-def per_stage(
-    blocks_per_stage: Size | None, n_stages: int, default: Size = 1
-) -> tuple[int, ...]:
-    """Give the number of blocks of every stage.
-
-    Parameters
-    ----------
-    blocks_per_stage : int, sequence of int or None
-        What the user gave.
-    n_stages : int
-        Number of stages.
-    default : int or sequence of int
-        What None means.
-
-    Returns
-    -------
-    blocks : tuple of int
-
-    Raises
-    ------
-    ValueError
-        If a sequence has not ``n_stages`` entries.
-    """
-    given = default if blocks_per_stage is None else blocks_per_stage
-    if isinstance(given, int):
-        return (given,) * n_stages
-    if len(given) != n_stages:
-        raise ValueError(
-            f"blocks_per_stage={given!r} must have one entry for each of the "
-            f"{n_stages} stages in filters, or be an int."
-        )
-    return tuple(given)
-
-
-def stage_sizes(
-    filters: Sequence[int], blocks_per_stage: Size
-) -> list[tuple[int, int]]:
-    """Pair the widths of the stages with their numbers of blocks.
-
-    Parameters
-    ----------
-    filters : sequence of int
-        Width of every stage.
-    blocks_per_stage : int or sequence of int
-        Number of blocks in every stage.
-
-    Returns
-    -------
-    sizes : list of (int, int)
-        Width and number of blocks of every stage.
-
-    Raises
-    ------
-    ValueError
-        If there are not as many of the ones as of the others.
-    """
-    n_stages = len(filters)
-    if not isinstance(blocks_per_stage, int) and len(blocks_per_stage) != n_stages:
-        raise ValueError(
-            f"filters={filters!r} has {n_stages} entries, but blocks_per_stage="
-            f"{blocks_per_stage!r} has {len(blocks_per_stage)}. Give both one entry "
-            "for each stage, or an int as blocks_per_stage."
-        )
-    return list(zip(filters, per_stage(blocks_per_stage, n_stages), strict=True))
-
-
-def require_stages(filters: Sequence[int], n_stages: int) -> None:
-    """Refuse another number of stages than a network has.
-
-    Parameters
-    ----------
-    filters : sequence of int
-        Width of every stage.
-    n_stages : int
-        Number of stages.
-
-    Raises
-    ------
-    ValueError
-        If ``filters`` has another number of entries.
-    """
-    if len(filters) != n_stages:
-        raise ValueError(
-            f"filters={filters!r} has {len(filters)} entries, but this architecture "
-            f"has {n_stages} stages. Give {n_stages} numbers of filters."
-        )
-
-
-def is_small(spatial_shape: tuple[int, ...]) -> bool:
-    """Tell whether images are too small for a network made for photographs.
-
-    Parameters
-    ----------
-    spatial_shape : tuple of int
-        Length of every spatial axis of the images.
-
-    Returns
-    -------
-    small : bool
-        Whether the longest axis is below 64.
-    """
-    return max(spatial_shape) < _SMALL
-
-
-def convolved_shape(
-    shape: tuple[int, ...],
-    kernel_size: tuple[int, ...],
-    stride: tuple[int, ...],
-    padding: str,
-) -> tuple[int, ...]:
-    """Spatial shape of a convolution's output [1]_.
-
-    Parameters
-    ----------
-    shape, kernel_size, stride : tuple of int
-        One entry per spatial axis.
-    padding : {"same", "valid"}
-        "same" pads with zeros so that a stride of 1 keeps the shape.
-
-    Returns
-    -------
-    shape : tuple of int
-        An entry is 0 or less where the kernel is larger than the input.
-
-    References
-    ----------
-    .. [1] V. Dumoulin and F. Visin, "A guide to convolution arithmetic for deep
-       learning", 2016, https://arxiv.org/abs/1603.07285
-    """
-    if padding == "same":
-        return tuple(-(-n // s) for n, s in zip(shape, stride, strict=True))
-    return tuple(
-        (n - k) // s + 1 for n, k, s in zip(shape, kernel_size, stride, strict=True)
-    )
 
 
 class Convolution(nn.Sequential):
@@ -296,116 +128,6 @@ class Dense(nn.Linear):
             return F.linear(x.to(self.weight.dtype), self.weight, self.bias)
         bias = None if self.bias is None else self.bias.double()
         return F.linear(x.double(), self.weight.double(), bias)
-
-
-class ValueDropout(nn.Module):
-    """Drop single values by comparing uniform numbers.
-
-    It takes a third of the time of :class:`torch.nn.Dropout` on a CPU.
-
-    Parameters
-    ----------
-    p : float
-        Probability of dropping a value in training.
-    generator : torch.Generator or None
-        Where the numbers come from; None means torch's own generator.
-    """
-
-    def __init__(self, p: float, generator: torch.Generator | None = None) -> None:
-        super().__init__()
-        self.p = p
-        self.generator = generator
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Drop values and scale up the others, in training.
-
-        Parameters
-        ----------
-        x : Tensor
-            Of any shape.
-
-        Returns
-        -------
-        y : Tensor
-            Of the same shape.
-        """
-        if not self.training:
-            return x
-        shape = self._mask_shape(x)
-        if self.generator is None:  # torch.compile knows no generators, not even None
-            drawn = torch.rand(shape, dtype=x.dtype, device=x.device)
-        else:
-            drawn = torch.rand(
-                shape, generator=self.generator, dtype=x.dtype, device=x.device
-            )
-        return x * drawn.ge_(self.p).div_(1 - self.p)
-
-    def _mask_shape(self, x: Tensor) -> Sequence[int]:
-        return x.shape
-
-    def extra_repr(self) -> str:
-        """Show the probability.
-
-        Returns
-        -------
-        text : str
-        """
-        return f"p={self.p}"
-
-
-class FeatureDropout(ValueDropout):
-    """Drop whole feature maps: neighbours within one tell too much of each other [1]_.
-
-    References
-    ----------
-    .. [1] J. Tompson et al., "Efficient object localization using convolutional
-       networks", CVPR 2015.
-    """
-
-    def _mask_shape(self, x: Tensor) -> Sequence[int]:
-        return (*x.shape[:2], *[1] * (x.ndim - 2))
-
-
-class _PairwiseMaximum(nn.Module):
-    """At prediction, take maxima of neighbours instead of searching for their places.
-
-    PyTorch's pooling always finds the places too, for the gradient: without them
-    pooling takes half of its time.
-    """
-
-    kernel_size: Any
-
-    def forward(self, x: Tensor) -> Tensor:
-        # the order matters: torch.compile cannot ask for the inference mode
-        if torch.compiler.is_compiling() or not torch.is_inference_mode_enabled():
-            y: Tensor = super().forward(x)
-            return y
-        for axis, size in enumerate(self.kernel_size, start=2):
-            if size == 2:
-                x = x.narrow(axis, 0, x.shape[axis] // 2 * 2)
-                first = (slice(None),) * axis
-                x = torch.maximum(
-                    x[(*first, slice(0, None, 2))], x[(*first, slice(1, None, 2))]
-                )
-        return x
-
-
-class MaxPool1d(_PairwiseMaximum, nn.MaxPool1d):
-    """Maximum of pairs."""
-
-
-class MaxPool2d(_PairwiseMaximum, nn.MaxPool2d):
-    """Maximum of squares of four."""
-
-
-class MaxPool3d(_PairwiseMaximum, nn.MaxPool3d):
-    """Maximum of cubes of eight."""
-
-
-_POOLS: dict[str, dict[int, Any]] = {
-    "max": {1: MaxPool1d, 2: MaxPool2d, 3: MaxPool3d},
-    "avg": {1: nn.AvgPool1d, 2: nn.AvgPool2d, 3: nn.AvgPool3d},
-}
 
 
 def normalization(kind: str | None, n_dims: int, n_channels: int) -> list[nn.Module]:
@@ -515,8 +237,8 @@ class ConvBlock(nn.Sequential):
         )
         pool: list[tuple[str, nn.Module]] = []
         if pooling:
-            size = _pool_size(self.output_shape)
-            pool = [("pool", _POOLS[pooling][n_dims](size))]
+            size = pool_size(self.output_shape)
+            pool = [("pool", POOLS[pooling][n_dims](size))]
             self.output_shape = tuple(
                 n // k for n, k in zip(self.output_shape, size, strict=True)
             )
@@ -531,11 +253,6 @@ class ConvBlock(nn.Sequential):
             self.add_module(name, layer)
         if conv_dropout:
             self.dropout = FeatureDropout(conv_dropout)
-
-
-def _pool_size(shape: tuple[int, ...]) -> tuple[int, ...]:
-    can_shrink = max(shape) > 1
-    return tuple(1 if n == 1 and can_shrink else 2 for n in shape)
 
 
 def same_block(
@@ -654,33 +371,6 @@ class ConvStage(nn.Sequential):
             )
             self.append(block)
             self.output_shape, in_channels = block.output_shape, out_channels
-
-
-class OverlappingMaxPool(nn.Sequential):
-    """Maximum of windows that are 3 wide and 2 apart.
-
-    Parameters
-    ----------
-    spatial_shape : tuple of int
-        Of the input.
-    padding : {"same", "valid"}
-        "same" gives ``ceil(n / 2)`` outputs along an axis of length n; "valid" keeps
-        windows inside, narrower ones along an axis shorter than 3.
-
-    Attributes
-    ----------
-    output_shape : tuple of int
-        Spatial shape of the output, never with an entry below 1.
-    """
-
-    def __init__(self, spatial_shape: tuple[int, ...], padding: str) -> None:
-        super().__init__()
-        n_dims = len(spatial_shape)
-        same = padding == "same"
-        window = tuple(3 if same else min(3, n) for n in spatial_shape)
-        stride = (2,) * n_dims
-        self.output_shape = convolved_shape(spatial_shape, window, stride, padding)
-        self.pool = _MAX_POOLS[n_dims](window, stride, padding=1 if same else 0)
 
 
 def he_initialize(module: nn.Module) -> None:

@@ -7,15 +7,14 @@ from torch import Tensor, nn
 
 from sklearn_cnn.architectures.blocks import (
     Convolution,
-    Size,
     activation_layer,
     normalization,
-    per_axis,
     same_block,
 )
-from sklearn_cnn.architectures.network import GlobalPooling, Head, Network
+from sklearn_cnn.architectures.network import Network
 from sklearn_cnn.architectures.registry import register
 from sklearn_cnn.architectures.resnet import Residual
+from sklearn_cnn.architectures.sizes import Size, per_axis
 
 #: Number of modules that a shortcut leads around.
 _MODULES = 3
@@ -48,7 +47,7 @@ class InceptionTime(Network):
         As in :class:`~sklearn_cnn.architectures.blocks.ConvBlock`; once for all
         branches of a module, after they have been put together.
     global_pooling : {"avg", "max", "flatten"}
-        As in :class:`~sklearn_cnn.architectures.network.GlobalPooling`.
+        As in :class:`~sklearn_cnn.architectures.pooling.GlobalPooling`.
     hidden_layer_sizes, dropout
         As in :class:`~sklearn_cnn.architectures.network.Head`.
 
@@ -96,15 +95,16 @@ class InceptionTime(Network):
                 stage = Residual(modules, shortcut, activation)
             stages.add_module(f"stage{first // _MODULES + 1}", stage)
             n_channels = n_maps
-        pool = GlobalPooling(global_pooling, n_channels, spatial_shape)
-        head = Head(
-            pool.n_features,
+        super().__init__(
+            stages,
+            n_channels,
+            spatial_shape,
             n_outputs,
+            global_pooling=global_pooling,
             hidden_layer_sizes=hidden_layer_sizes,
             activation=activation,
             dropout=dropout,
         )
-        super().__init__(stages, pool, head)
 
 
 class InceptionModule(nn.Module):

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from sklearn_cnn.architectures.blocks import ConvStage, Size, per_axis
-from sklearn_cnn.architectures.network import GlobalPooling, Head, Network
+from sklearn_cnn.architectures.blocks import ConvStage
+from sklearn_cnn.architectures.network import Network
 from sklearn_cnn.architectures.registry import register
-from sklearn_cnn.architectures.simple import _too_small
+from sklearn_cnn.architectures.sizes import Size, per_axis, too_small
 
 
 @register("lenet")
@@ -39,7 +39,7 @@ class LeNet(Network):
     pooling : {"max", "avg", "stride"} or None
         As in :class:`~sklearn_cnn.architectures.blocks.ConvStage`.
     global_pooling : {"avg", "max", "flatten"}
-        As in :class:`~sklearn_cnn.architectures.network.GlobalPooling`.
+        As in :class:`~sklearn_cnn.architectures.pooling.GlobalPooling`.
     hidden_layer_sizes, dropout
         As in :class:`~sklearn_cnn.architectures.network.Head`.
     conv_dropout : float
@@ -85,15 +85,16 @@ class LeNet(Network):
                 conv_dropout=conv_dropout,
             )
             if min(stage.output_shape) < 1:
-                raise ValueError(_too_small(spatial_shape, shape, i, kernel, padding))
+                raise ValueError(too_small(spatial_shape, shape, i, kernel, padding))
             stages.add_module(f"stage{i + 1}", stage)
             shape, n_channels = stage.output_shape, width
-        pool = GlobalPooling(global_pooling, n_channels, shape)
-        head = Head(
-            pool.n_features,
+        super().__init__(
+            stages,
+            n_channels,
+            shape,
             n_outputs,
+            global_pooling=global_pooling,
             hidden_layer_sizes=hidden_layer_sizes,
             activation=activation,
             dropout=dropout,
         )
-        super().__init__(stages, pool, head)

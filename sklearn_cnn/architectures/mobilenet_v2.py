@@ -5,16 +5,11 @@ from functools import partial
 
 from torch import nn
 
-from sklearn_cnn.architectures.blocks import (
-    Size,
-    is_small,
-    require_stages,
-    same_block,
-    stage_sizes,
-)
-from sklearn_cnn.architectures.network import GlobalPooling, Head, Network
+from sklearn_cnn.architectures.blocks import same_block
+from sklearn_cnn.architectures.network import Network
 from sklearn_cnn.architectures.registry import register
 from sklearn_cnn.architectures.resnet import Residual, initialize_residuals
+from sklearn_cnn.architectures.sizes import Size, is_small, require_stages, stage_sizes
 
 _STRIDES = (1, 2, 2, 2, 1, 2, 1)
 _EXPANSION = 6
@@ -49,7 +44,7 @@ class MobileNetV2(Network):
     activation, normalization : str
         As in :class:`~sklearn_cnn.architectures.blocks.ConvBlock`.
     global_pooling : {"avg", "max", "flatten"}
-        As in :class:`~sklearn_cnn.architectures.network.GlobalPooling`.
+        As in :class:`~sklearn_cnn.architectures.pooling.GlobalPooling`.
     hidden_layer_sizes, dropout
         As in :class:`~sklearn_cnn.architectures.network.Head`.
 
@@ -97,15 +92,16 @@ class MobileNetV2(Network):
                 shape, n_maps = inverted.output_shape, width
             stages.add_module(f"stage{i + 1}", stage)
         stages.add_module("last", block(shape, n_maps, 4 * n_maps, 1))
-        pool = GlobalPooling(global_pooling, 4 * n_maps, shape)
-        head = Head(
-            pool.n_features,
+        super().__init__(
+            stages,
+            4 * n_maps,
+            shape,
             n_outputs,
+            global_pooling=global_pooling,
             hidden_layer_sizes=hidden_layer_sizes,
             activation=activation,
             dropout=dropout,
         )
-        super().__init__(stages, pool, head)
         initialize_residuals(self.stages)
 
 

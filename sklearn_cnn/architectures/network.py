@@ -1,39 +1,79 @@
 """What every architecture is: stages, global pooling and a head."""
 
 from collections.abc import Sequence
-from math import prod
-from typing import Any
 
 from torch import Tensor, nn
 
-from sklearn_cnn.architectures.blocks import Dense, ValueDropout, activation_layer
-
-_GLOBAL_MAX_POOLS: dict[int, Any] = {
-    1: nn.AdaptiveMaxPool1d,
-    2: nn.AdaptiveMaxPool2d,
-    3: nn.AdaptiveMaxPool3d,
-}
+from sklearn_cnn.architectures.blocks import Dense, activation_layer
+from sklearn_cnn.architectures.dropout import ValueDropout
+from sklearn_cnn.architectures.pooling import GlobalPooling
 
 
 class Network(nn.Module):
-    """A network in three parts, which subclasses fill.
+    """Stages, then pooling over space, then a head of dense layers.
+
+    Subclasses build the stages. What is of this class can be frozen stage by stage, and
+    gives features.
 
     Parameters
     ----------
     stages : torch.nn.Sequential
-        From images to feature maps; its children are what ``freeze`` and a sequence
-        as ``weight_decay`` count.
-    pool : torch.nn.Module
+        From images to feature maps. Its children are what ``freeze`` and a sequence as
+        ``weight_decay`` count.
+    n_channels : int
+        Number of feature maps that the stages give.
+    spatial_shape : tuple of int
+        Their shape.
+    n_outputs : int
+        Number of outputs.
+    global_pooling : {"avg", "max", "flatten"}
+        As in :class:`~sklearn_cnn.architectures.pooling.GlobalPooling`.
+    hidden_layer_sizes, activation, dropout
+        As in :class:`Head`.
+
+    Attributes
+    ----------
+    stages : torch.nn.Sequential
+    pool : GlobalPooling
         From feature maps to vectors.
-    head : torch.nn.Module
+    head : Head
         From vectors to outputs.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch import nn
+    >>> from sklearn_cnn.architectures import Network
+    >>> class OneStage(Network):
+    ...     def __init__(self, n_channels, spatial_shape, n_outputs, *, dropout=0.0):
+    ...         stages = nn.Sequential(nn.Conv2d(n_channels, 4, 3, padding="same"))
+    ...         super().__init__(stages, 4, spatial_shape, n_outputs, dropout=dropout)
+    >>> OneStage(1, (8, 8), 3)(torch.zeros(2, 1, 8, 8)).shape
+    torch.Size([2, 3])
     """
 
-    def __init__(self, stages: nn.Sequential, pool: nn.Module, head: nn.Module) -> None:
+    def __init__(
+        self,
+        stages: nn.Sequential,
+        n_channels: int,
+        spatial_shape: tuple[int, ...],
+        n_outputs: int,
+        *,
+        global_pooling: str = "avg",
+        hidden_layer_sizes: Sequence[int] = (),
+        activation: str = "relu",
+        dropout: float = 0.0,
+    ) -> None:
         super().__init__()
         self.stages = stages
-        self.pool = pool
-        self.head = head
+        self.pool = GlobalPooling(global_pooling, n_channels, spatial_shape)
+        self.head = Head(
+            self.pool.n_features,
+            n_outputs,
+            hidden_layer_sizes=hidden_layer_sizes,
+            activation=activation,
+            dropout=dropout,
+        )
 
     def feature_maps(self, x: Tensor) -> Tensor:
         """Compute what the stages give.
@@ -101,66 +141,6 @@ class Network(nn.Module):
             name: [p for module in modules for p in module.parameters()]
             for name, modules in self.stage_modules().items()
         }
-
-
-class GlobalAveragePooling(nn.Module):
-    """The mean of every feature map.
-
-    Unlike :class:`torch.nn.AdaptiveAvgPool2d` it gives gradients the memory format of
-    the feature maps, which saves a tenth of a training step.
-    """
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Average over space.
-
-        Parameters
-        ----------
-        x : Tensor of shape (n_samples, n_channels, *spatial_shape)
-            Feature maps, with channels last in memory if they have 2 or 3 dimensions.
-
-        Returns
-        -------
-        means : Tensor of shape (n_samples, n_channels)
-        """
-        if x.ndim == 3:
-            return x.mean(dim=2)
-        return x.movedim(1, -1).flatten(1, -2).mean(dim=1)
-
-
-class GlobalPooling(nn.Sequential):
-    """From feature maps to one vector for each sample [1]_.
-
-    Parameters
-    ----------
-    kind : {"avg", "max", "flatten"}
-        How space is summarised; "flatten" keeps every position apart.
-    n_channels : int
-        Number of feature maps.
-    spatial_shape : tuple of int
-        Their shape.
-
-    Attributes
-    ----------
-    n_features : int
-        Length of the vectors.
-
-    References
-    ----------
-    .. [1] M. Lin, Q. Chen and S. Yan, "Network in network", ICLR 2014.
-    """
-
-    def __init__(
-        self, kind: str, n_channels: int, spatial_shape: tuple[int, ...]
-    ) -> None:
-        super().__init__()
-        self.n_features = n_channels
-        if kind == "flatten":
-            self.n_features *= prod(spatial_shape)
-        elif kind == "avg":
-            self.mean = GlobalAveragePooling()
-        else:
-            self.max = _GLOBAL_MAX_POOLS[len(spatial_shape)](1)
-        self.flatten = nn.Flatten()
 
 
 class Head(nn.Sequential):

@@ -48,7 +48,7 @@ def probe(
     try:
         with torch.inference_mode():
             output = module.eval()(_empty_image(module, n_channels, spatial_shape))
-    except (RuntimeError, TypeError, IndexError) as error:
+    except (RuntimeError, TypeError, IndexError, AssertionError) as error:
         raise ValueError(
             f"The network that architecture gives cannot process an input of shape "
             f"{(1, n_channels, *spatial_shape)} (samples, channels, space): {error}"

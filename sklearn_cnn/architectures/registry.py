@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from sklearn_cnn.architectures import backbones
+from sklearn_cnn.architectures import libraries
 from sklearn_cnn.architectures.names import did_you_mean
 from sklearn_cnn.architectures.weights import is_file, load_weights
 
@@ -195,7 +195,7 @@ def build(
 
 def _find(architecture: str | Builder, weights: Any) -> _Architecture:
     if isinstance(architecture, str) and ":" in architecture:
-        return _Architecture(*backbones.find(architecture, weights))
+        return _Architecture(*libraries.find(architecture, weights))
     if weights is not None and not is_file(weights):
         raise ValueError(
             f"weights={weights!r} is not a file, and architecture={architecture!r} has "

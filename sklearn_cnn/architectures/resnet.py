@@ -5,17 +5,11 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from sklearn_cnn.architectures.blocks import (
-    OverlappingMaxPool,
-    Size,
-    activation_layer,
-    he_initialize,
-    is_small,
-    same_block,
-    stage_sizes,
-)
-from sklearn_cnn.architectures.network import GlobalPooling, Head, Network
+from sklearn_cnn.architectures.blocks import activation_layer, he_initialize, same_block
+from sklearn_cnn.architectures.network import Network
+from sklearn_cnn.architectures.pooling import OverlappingMaxPool
 from sklearn_cnn.architectures.registry import register
+from sklearn_cnn.architectures.sizes import Size, is_small, stage_sizes
 
 
 class Residual(nn.Module):
@@ -225,7 +219,7 @@ class ResNet(Network):
     activation, normalization : str
         As in :class:`~sklearn_cnn.architectures.blocks.ConvBlock`.
     global_pooling : {"avg", "max", "flatten"}
-        As in :class:`~sklearn_cnn.architectures.network.GlobalPooling`.
+        As in :class:`~sklearn_cnn.architectures.pooling.GlobalPooling`.
     hidden_layer_sizes, dropout
         As in :class:`~sklearn_cnn.architectures.network.Head`.
 
@@ -267,15 +261,16 @@ class ResNet(Network):
                 stage.append(residual)
                 shape, n_maps = residual.output_shape, residual.out_channels
             stages.add_module(f"stage{i + 1}", stage)
-        pool = GlobalPooling(global_pooling, n_maps, shape)
-        head = Head(
-            pool.n_features,
+        super().__init__(
+            stages,
+            n_maps,
+            shape,
             n_outputs,
+            global_pooling=global_pooling,
             hidden_layer_sizes=hidden_layer_sizes,
             activation=activation,
             dropout=dropout,
         )
-        super().__init__(stages, pool, head)
         initialize_residuals(self.stages)
 
 

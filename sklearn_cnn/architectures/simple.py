@@ -6,9 +6,10 @@ from math import ceil, floor, log2
 
 from torch import nn
 
-from sklearn_cnn.architectures.blocks import ConvBlock, Size, per_axis, per_stage
-from sklearn_cnn.architectures.network import GlobalPooling, Head, Network
+from sklearn_cnn.architectures.blocks import ConvBlock
+from sklearn_cnn.architectures.network import Network
 from sklearn_cnn.architectures.registry import register
+from sklearn_cnn.architectures.sizes import Size, per_axis, stage_sizes, too_small
 
 #: Filters of the first stage by default; every later stage has twice as many ...
 _FIRST_WIDTH = 32
@@ -34,8 +35,8 @@ class SimpleCNN(Network):
         Number of outputs.
     filters : sequence of int or None
         Number of filters of every stage; None chooses by the size of the input.
-    blocks_per_stage : int, sequence of int or None
-        Number of convolutions in every stage; None means 1.
+    blocks_per_stage : int or sequence of int
+        Number of convolutions in every stage.
     kernel_size, stride : int or sequence of int
         Of the convolutions; the stride is that of the first one of each stage.
     padding : {"same", "valid"}
@@ -46,7 +47,7 @@ class SimpleCNN(Network):
         How the resolution is halved between two stages; "stride" does it by a stride
         of 2 in the first convolution of the later stage [1]_.
     global_pooling : {"avg", "max", "flatten"}
-        As in :class:`~sklearn_cnn.architectures.network.GlobalPooling`.
+        As in :class:`~sklearn_cnn.architectures.pooling.GlobalPooling`.
     hidden_layer_sizes, dropout
         As in :class:`~sklearn_cnn.architectures.network.Head`.
     conv_dropout : float
@@ -65,7 +66,7 @@ class SimpleCNN(Network):
         n_outputs: int,
         *,
         filters: Sequence[int] | None = None,
-        blocks_per_stage: Size | None = None,
+        blocks_per_stage: Size = 1,
         kernel_size: Size = 3,
         stride: Size = 1,
         padding: str = "same",
@@ -79,7 +80,7 @@ class SimpleCNN(Network):
     ) -> None:
         n_dims = len(spatial_shape)
         filters = default_filters(spatial_shape) if filters is None else filters
-        blocks = per_stage(blocks_per_stage, len(filters))
+        sizes = stage_sizes(filters, blocks_per_stage)
         kernel = per_axis(kernel_size, n_dims, "kernel_size")
         first_stride = per_axis(stride, n_dims, "stride")
 
@@ -92,7 +93,7 @@ class SimpleCNN(Network):
         )
         stages = nn.Sequential()
         shape = spatial_shape
-        for i, (width, n_blocks) in enumerate(zip(filters, blocks, strict=True)):
+        for i, (width, n_blocks) in enumerate(sizes):
             stage = nn.Sequential()
             for j in range(n_blocks):
                 last = j == n_blocks - 1
@@ -111,19 +112,20 @@ class SimpleCNN(Network):
                 )
                 stage.append(convolution)
                 if min(convolution.output_shape) < 1:
-                    message = _too_small(spatial_shape, shape, i, kernel, padding)
+                    message = too_small(spatial_shape, shape, i, kernel, padding)
                     raise ValueError(message)
                 shape, n_channels = convolution.output_shape, width
             stages.append(stage)
-        pool = GlobalPooling(global_pooling, n_channels, shape)
-        head = Head(
-            pool.n_features,
+        super().__init__(
+            stages,
+            n_channels,
+            shape,
             n_outputs,
+            global_pooling=global_pooling,
             hidden_layer_sizes=hidden_layer_sizes,
             activation=activation,
             dropout=dropout,
         )
-        super().__init__(stages, pool, head)
 
 
 def default_filters(spatial_shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -154,27 +156,3 @@ def default_filters(spatial_shape: tuple[int, ...]) -> tuple[int, ...]:
     most = max(_STAGES, 1 + ceil(halvings - log2(_POSITIONS)))
     n_stages = max(1, min(most, floor(halvings)))
     return tuple(min(_MAX_WIDTH, _FIRST_WIDTH * 2**i) for i in range(n_stages))
-
-
-def _too_small(
-    image: tuple[int, ...],
-    shape: tuple[int, ...],
-    stage: int,
-    kernel: tuple[int, ...],
-    padding: str,
-) -> str:
-    padded = padding == "same" or all(
-        n >= k for n, k in zip(shape, kernel, strict=True)
-    )
-    problem = "leaves nothing to pool" if padded else "is smaller than the kernel"
-    remedy = "" if padding == "same" else "padding='same', a smaller kernel_size, "
-    return (
-        f"Images of {_times(image)} are too small for the stages in filters: at stage "
-        f"{stage + 1} the feature map of {_times(shape)} {problem} "
-        f"(kernel_size={_times(kernel)}, padding={padding!r}). Use {remedy}"
-        "fewer stages in filters, pooling=None or larger images."
-    )
-
-
-def _times(shape: tuple[int, ...]) -> str:
-    return "x".join(str(n) for n in shape)

@@ -5,16 +5,10 @@ from collections.abc import Sequence
 from torch import nn
 
 from sklearn_cnn.architectures.alexnet import dense_head
-from sklearn_cnn.architectures.blocks import (
-    ConvStage,
-    Size,
-    he_initialize,
-    is_small,
-    per_axis,
-    stage_sizes,
-)
+from sklearn_cnn.architectures.blocks import ConvStage, he_initialize
 from sklearn_cnn.architectures.network import Network
 from sklearn_cnn.architectures.registry import register
+from sklearn_cnn.architectures.sizes import Size, per_axis, stage_sizes
 
 
 @register("vgg11", blocks_per_stage=(1, 1, 2, 2, 2))
@@ -49,7 +43,7 @@ class VGG(Network):
     pooling : {"max", "avg", "stride"} or None
         As in :class:`~sklearn_cnn.architectures.blocks.ConvStage`.
     global_pooling : {"avg", "max", "flatten"} or None
-        As in :class:`~sklearn_cnn.architectures.network.GlobalPooling`; None means
+        As in :class:`~sklearn_cnn.architectures.pooling.GlobalPooling`; None means
         "flatten", and "avg" for images below 64.
     hidden_layer_sizes : sequence of int or None
         As in :class:`~sklearn_cnn.architectures.network.Head`; None means
@@ -103,16 +97,12 @@ class VGG(Network):
             shape, n_channels = stage.output_shape, width
         super().__init__(
             stages,
-            *dense_head(
-                n_channels,
-                shape,
-                n_outputs,
-                small=is_small(spatial_shape),
-                global_pooling=global_pooling,
-                hidden_layer_sizes=hidden_layer_sizes,
-                activation=activation,
-                dropout=dropout,
-            ),
+            n_channels,
+            shape,
+            n_outputs,
+            activation=activation,
+            dropout=dropout,
+            **dense_head(spatial_shape, global_pooling, hidden_layer_sizes),
         )
         # without normalisation, the deeper networks do not start to learn from
         # smaller weights: the authors had to begin with the layers of shallow ones

@@ -337,6 +337,7 @@ class BaseCNN(
                 f"is {epochs} epochs here. To train nothing but the head, pass "
                 "freeze='backbone' instead."
             )
+        unchanged = keep_optimizer and net.freeze == self.freeze
         net.freeze = self.freeze
         net.freeze_epochs = 0 if partial else self.freeze_epochs
         training.frozen_stages(net.module, self.freeze)
@@ -348,7 +349,7 @@ class BaseCNN(
         net.optimizer = training.optimizer_factory(self.optimizer, self.momentum)
         if not net.initialized_:
             net.initialize()
-        elif not keep_optimizer:
+        elif not unchanged:
             net.initialize_optimizer()
 
     def _batch_size(self, samples):

@@ -214,7 +214,9 @@ def _add_layers(key, module):
             key.update(f"{type(layer).__qualname__}{settings}".encode())
         for path, tensor in child.state_dict().items():
             key.update(path.encode())
-            key.update(tensor.detach().cpu().contiguous().flatten().numpy())
+            # in the order of memory: weights with channels last need no copy then
+            axes = sorted(range(tensor.ndim), key=tensor.stride, reverse=True)
+            key.update(tensor.detach().cpu().permute(axes).contiguous().numpy())
 
 
 def _add_images(key, images, rows):

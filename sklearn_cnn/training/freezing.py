@@ -76,11 +76,9 @@ class Freezing:
         names = frozen_stages(module, freeze)
         self.module = module
         self.head_only = bool(names) and len(names) == len(module.stage_modules())
-        if self.head_only:
-            self._layers = [m for n, m in module.named_children() if n != "head"]
-        else:
-            stages = module.stage_modules() if names else {}
-            self._layers = [layer for name in names for layer in stages[name]]
+        stages = module.stage_modules() if names else {}
+        self._layers = [layer for name in names for layer in stages[name]]
+        module.eval()
         frozen = {
             id(parameter)
             for name in names
@@ -91,6 +89,9 @@ class Freezing:
 
     def train(self):
         """Put the network into training mode, frozen layers excepted."""
+        if self.head_only:
+            self.module.head.train()
+            return
         self.module.train()
         for layer in self._layers:
             layer.eval()

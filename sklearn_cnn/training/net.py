@@ -129,7 +129,8 @@ class CNNNet(NeuralNet):
         return self
 
     def initialize_optimizer(self, triggered_directly=None):
-        """Make the optimizer; ``warm_start`` calls this anew."""
+        """Make the optimizer of what learns; ``warm_start`` calls this anew."""
+        Freezing(self.module_, self.freeze)
         groups = parameter_groups(
             self.module_, self.weight_decay, self.backbone_lr_factor
         )
@@ -156,12 +157,11 @@ class CNNNet(NeuralNet):
         -------
         self : CNNNet
         """
-        finite = Weights(self.module_)
         self.notify("on_train_begin", X=batches, y=batches.targets)
         try:
             for n_epochs, freeze, observers in self._phases(epochs, monitors):
                 phase = self._begin_phase(freeze, batches, held_out, n_epochs)
-                if not self._train_phase(*phase, n_epochs, observers, finite):
+                if not self._train_phase(*phase, n_epochs, observers):
                     break
         except KeyboardInterrupt as interrupt:
             # skorch's way for a callback to end training; a person's Ctrl-C goes on
@@ -198,7 +198,8 @@ class CNNNet(NeuralNet):
         features = self.features(batches.images, batches.rows)
         return batches.replaced(features, self.prepare.of_features(features))
 
-    def _train_phase(self, batches, held_out, epochs, monitors, finite):
+    def _train_phase(self, batches, held_out, epochs, monitors):
+        finite = Weights(self.trained)
         datasets = {
             "dataset_train": batches,
             "dataset_valid": held_out and held_out.batches,
@@ -225,19 +226,20 @@ class CNNNet(NeuralNet):
         n_samples = -(-len(batches) // batches.n_batches)
         cost = self.sample_cost
         if self._on_features:
-            cost = sum(p.numel() for p in self._trained.parameters())
+            cost = sum(p.numel() for p in self.trained.parameters())
         images = batches.prepare.blank(2)
-        return splitting(self._trained, images, n_samples, cost * n_samples)
+        return splitting(self.trained, images, n_samples, cost * n_samples)
 
     @property
-    def _trained(self):
+    def trained(self):
+        """The part of the network that a phase of the training runs."""
         return self.module_.head if self._on_features else self.module_
 
     def _run_epoch(self, batches, held_out, datasets, finite, split):
         start = perf_counter()
         self.notify("on_epoch_begin", **datasets)
         self._freezing.train()
-        pieces = split and split(self._trained)
+        pieces = split and split(self.trained)
         loss = self._train_on(batches, finite, pieces)
         self._record("train_loss", loss)
         self.history.record("learning_rate", self._last_lr)
@@ -313,7 +315,7 @@ class CNNNet(NeuralNet):
         infer = self.infer if pieces is None else partial(pieces.infer, self.infer)
         observed, outputs = self._listens("on_batch_begin", "on_batch_end"), []
         loss_sum = 0.0
-        self.module_.eval()
+        self.trained.eval()
         with torch.inference_mode():
             for batch in held_out.batches:
                 if observed:

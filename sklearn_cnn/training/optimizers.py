@@ -45,7 +45,8 @@ def optimizer_factory(name, momentum):
 def parameter_groups(module, weight_decay, backbone_lr_factor=1.0):
     """Split parameters by their weight decay and their learning rate.
 
-    Biases and the scales of normalisation layers are never decayed.
+    Biases and the scales of normalisation layers are never decayed. Parameters that
+    need no gradient are left out.
 
     Parameters
     ----------
@@ -79,6 +80,8 @@ def parameter_groups(module, weight_decay, backbone_lr_factor=1.0):
     head = len(parts or []) - 1
     groups = {}
     for parameter in module.parameters():
+        if not parameter.requires_grad:
+            continue
         part = part_of.get(id(parameter), head)
         decay = decays[part] if parameter.ndim > 1 else 0.0
         factor = 1.0 if part == head else backbone_lr_factor

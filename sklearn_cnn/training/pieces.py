@@ -8,7 +8,7 @@ from functools import partial
 import torch
 from torch import nn
 
-from sklearn_cnn.architectures.blocks import FeatureDropout, ValueDropout
+from sklearn_cnn.architectures.dropout import FeatureDropout, ValueDropout
 from sklearn_cnn.architectures.inference import has_hooks
 from sklearn_cnn.training.precision import SMALL_STEP
 from sklearn_cnn.training.reproducibility import single_thread

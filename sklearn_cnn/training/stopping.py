@@ -130,7 +130,7 @@ class EarlyStopping(Monitor):
         self.n_stalled = 0 if improved else self.n_stalled + 1
         if loss < self.best_loss:
             self.best_loss = loss
-            self.best = Weights(net.module_)
+            self.best = Weights(net.trained)
         return self.n_stalled >= self.patience
 
     def train_end(self, net):  # noqa: D102

@@ -9,7 +9,8 @@ import pytest
 import torch
 from torchvision import models
 
-from sklearn_cnn.architectures.backbones import Resize, find
+from sklearn_cnn.architectures.backbones import Resize
+from sklearn_cnn.architectures.libraries import find
 from sklearn_cnn.architectures.weights import load_weights
 
 #: Models, the images they get here, and the length of their feature vectors.

@@ -6,15 +6,13 @@ import torch
 from torch import nn
 
 from sklearn_cnn.architectures.blocks import (
-    _POOLS,
     ConvBlock,
     Convolution,
     Dense,
-    FeatureDropout,
-    ValueDropout,
-    convolved_shape,
-    per_axis,
 )
+from sklearn_cnn.architectures.dropout import FeatureDropout, ValueDropout
+from sklearn_cnn.architectures.pooling import POOLS
+from sklearn_cnn.architectures.sizes import convolved_shape, per_axis
 
 
 def sliding_window_sum(image, kernel, stride):
@@ -158,7 +156,7 @@ def test_per_axis():
 @pytest.mark.parametrize("shape", [(7,), (8, 5), (1, 6), (4, 5, 6)])
 def test_maxima_of_pairs_are_those_of_the_windows(shape):
     size = tuple(1 if n == 1 else 2 for n in shape)
-    layer = _POOLS["max"][len(shape)](size)
+    layer = POOLS["max"][len(shape)](size)
     x = torch.randn(3, 4, *shape)
     x[0, 0] = torch.nan
     expected = layer(x)

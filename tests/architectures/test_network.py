@@ -3,11 +3,8 @@
 import pytest
 import torch
 
-from sklearn_cnn.architectures.network import (
-    GlobalAveragePooling,
-    GlobalPooling,
-    Head,
-)
+from sklearn_cnn.architectures.network import Head
+from sklearn_cnn.architectures.pooling import GlobalAveragePooling, GlobalPooling
 from sklearn_cnn.architectures.simple import SimpleCNN
 
 

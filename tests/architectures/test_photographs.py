@@ -6,7 +6,8 @@ import torchvision
 from torch import nn
 
 from sklearn_cnn.architectures import build
-from sklearn_cnn.architectures.blocks import OverlappingMaxPool, he_initialize
+from sklearn_cnn.architectures.blocks import he_initialize
+from sklearn_cnn.architectures.pooling import OverlappingMaxPool
 from sklearn_cnn.architectures.resnet import Residual
 
 PARAMETERS = {

@@ -96,7 +96,9 @@ def test_flatten_keeps_positions_apart():
 def test_blocks_per_stage_may_differ():
     net = SimpleCNN(1, (8, 8), 2, filters=(4, 4), blocks_per_stage=(1, 3))
     assert [len(stage) for stage in net.stages] == [1, 3]
-    with pytest.raises(ValueError, match=r"blocks_per_stage=.*2 stages"):
+    with pytest.raises(
+        ValueError, match=r"has 2 entries, but blocks_per_stage=\(1,\) has 1"
+    ):
         SimpleCNN(1, (8, 8), 2, filters=(4, 4), blocks_per_stage=(1,))
 
 

@@ -80,7 +80,9 @@ def epoch_times(parameters, X, y, weights, pairs, epochs=5):
             found.append(seconds(lambda fit=fit: fit(X, y)) / epochs)
     full, frozen = (np.median(found[1:]) for found in times.values())
     print(f"an epoch of {len(X)} images in a fit of {epochs}: {full:.3f} s")
-    print(f"the same with a frozen backbone: {frozen:.3f} s, {full / frozen:.1f}x faster")
+    print(
+        f"the same with a frozen backbone: {frozen:.3f} s, {full / frozen:.1f}x faster"
+    )
 
 
 def search_times(X, y, pairs):
@@ -130,7 +132,7 @@ def main():
         gain(parameters, data, weights, arguments.seeds)
         some = (X[new][:5000], y[new][:5000])
         epoch_times(parameters, *some, weights, arguments.pairs)
-    search_times(X[:1000], y[:1000], arguments.pairs)
+    search_times(X[:2000], y[:2000], arguments.pairs)
 
 
 if __name__ == "__main__":

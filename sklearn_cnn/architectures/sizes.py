@@ -1,0 +1,186 @@
+"""Arithmetic of sizes, and checks of those that users give."""
+
+from collections.abc import Sequence
+
+Size = int | Sequence[int]
+
+#: Length of the longest axis below which networks made for photographs start gently.
+_SMALL = 64
+
+
+def per_axis(size: Size, n_dims: int, name: str) -> tuple[int, ...]:
+    """Repeat an integer for every spatial axis, or check a sequence.
+
+    Parameters
+    ----------
+    size : int or sequence of int
+        What the user gave.
+    n_dims : int
+        Number of spatial axes.
+    name : str
+        Name of the parameter, for the error message.
+
+    Returns
+    -------
+    sizes : tuple of int
+
+    Raises
+    ------
+    ValueError
+        If a sequence has not ``n_dims`` entries of at least 1.
+    """
+    sizes = (size,) * n_dims if isinstance(size, int) else tuple(size)
+    if len(sizes) != n_dims or any(s < 1 for s in sizes):
+        raise ValueError(
+            f"{name}={size!r} must be a positive int or a sequence of {n_dims} of "
+            f"them, one for each spatial axis of X."
+        )
+    return sizes
+
+
+def stage_sizes(
+    filters: Sequence[int], blocks_per_stage: Size
+) -> list[tuple[int, int]]:
+    """Pair the widths of the stages with their numbers of blocks.
+
+    Parameters
+    ----------
+    filters : sequence of int
+        Width of every stage.
+    blocks_per_stage : int or sequence of int
+        Number of blocks in every stage.
+
+    Returns
+    -------
+    sizes : list of (int, int)
+        Width and number of blocks of every stage.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many of the ones as of the others.
+    """
+    n_stages = len(filters)
+    if isinstance(blocks_per_stage, int):
+        blocks_per_stage = (blocks_per_stage,) * n_stages
+    if len(blocks_per_stage) != n_stages:
+        raise ValueError(
+            f"filters={filters!r} has {n_stages} entries, but blocks_per_stage="
+            f"{blocks_per_stage!r} has {len(blocks_per_stage)}. Give both one entry "
+            "for each stage, or an int as blocks_per_stage."
+        )
+    return list(zip(filters, blocks_per_stage, strict=True))
+
+
+def require_stages(filters: Sequence[int], n_stages: int) -> None:
+    """Refuse another number of stages than a network has.
+
+    Parameters
+    ----------
+    filters : sequence of int
+        Width of every stage.
+    n_stages : int
+        Number of stages.
+
+    Raises
+    ------
+    ValueError
+        If ``filters`` has another number of entries.
+    """
+    if len(filters) != n_stages:
+        raise ValueError(
+            f"filters={filters!r} has {len(filters)} entries, but this architecture "
+            f"has {n_stages} stages. Give {n_stages} numbers of filters."
+        )
+
+
+def is_small(spatial_shape: tuple[int, ...]) -> bool:
+    """Tell whether images are too small for a network made for photographs.
+
+    Parameters
+    ----------
+    spatial_shape : tuple of int
+        Length of every spatial axis of the images.
+
+    Returns
+    -------
+    small : bool
+        Whether the longest axis is below 64.
+    """
+    return max(spatial_shape) < _SMALL
+
+
+def convolved_shape(
+    shape: tuple[int, ...],
+    kernel_size: tuple[int, ...],
+    stride: tuple[int, ...],
+    padding: str,
+) -> tuple[int, ...]:
+    """Spatial shape of a convolution's output [1]_.
+
+    Parameters
+    ----------
+    shape, kernel_size, stride : tuple of int
+        One entry per spatial axis.
+    padding : {"same", "valid"}
+        "same" pads with zeros so that a stride of 1 keeps the shape.
+
+    Returns
+    -------
+    shape : tuple of int
+        An entry is 0 or less where the kernel is larger than the input.
+
+    References
+    ----------
+    .. [1] V. Dumoulin and F. Visin, "A guide to convolution arithmetic for deep
+       learning", 2016, https://arxiv.org/abs/1603.07285
+    """
+    if padding == "same":
+        return tuple(-(-n // s) for n, s in zip(shape, stride, strict=True))
+    return tuple(
+        (n - k) // s + 1 for n, k, s in zip(shape, kernel_size, stride, strict=True)
+    )
+
+
+def too_small(
+    image: tuple[int, ...],
+    shape: tuple[int, ...],
+    stage: int,
+    kernel: tuple[int, ...],
+    padding: str,
+) -> str:
+    """Say that images shrink to nothing.
+
+    Parameters
+    ----------
+    image : tuple of int
+        Spatial shape of the input.
+    shape : tuple of int
+        That of the feature maps before the stage.
+    stage : int
+        Number of the stage, from 0.
+    kernel : tuple of int
+        Size of its filters.
+    padding : {"same", "valid"}
+        Their padding.
+
+    Returns
+    -------
+    message : str
+        For an error.
+    """
+    padded = padding == "same" or all(
+        n >= k for n, k in zip(shape, kernel, strict=True)
+    )
+    problem = "leaves nothing to pool" if padded else "is smaller than the kernel"
+    remedy = "" if padding == "same" else "padding='same', a smaller kernel_size, "
+    return (
+        f"Images of {_times(image)} are too small for the stages in filters: at stage "
+        f"{stage + 1} the feature map of {_times(shape)} {problem} "
+        f"(kernel_size={_times(kernel)}, padding={padding!r}). Use {remedy}"
+        "fewer stages in filters, pooling=None or larger images."
+    )
+
+
+def _times(shape: tuple[int, ...]) -> str:
+    return "x".join(str(n) for n in shape)
