@@ -53,7 +53,9 @@ from sklearn_cnn import CNNFeatures
 
 seeds = np.random.RandomState(0)  # another seed for every fit
 flat_pixels = FunctionTransformer(lambda images: images.reshape(len(images), -1))
-first_stage = CNNFeatures(weights=weights, layer="stages.0", global_pooling="flatten")
+first_stage = CNNFeatures(
+    weights=weights, layer="stages.stage1", global_pooling="flatten"
+)
 models = {
     "CNN from scratch": CNNClassifier(max_iter=10, random_state=seeds),
     "CNN fine-tuned": CNNClassifier(

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -66,6 +67,26 @@ class Resize(nn.Module):
         super().__init__()
         self.size = size
 
+    def get_extra_state(self) -> Tensor:
+        """Give what a state dict keeps of the layer.
+
+        Returns
+        -------
+        size : Tensor of shape (2,)
+            Zeros for None.
+        """
+        return torch.tensor(self.size or (0, 0))
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Take what a state dict kept.
+
+        Parameters
+        ----------
+        state : Tensor of shape (2,)
+            Given by ``get_extra_state``.
+        """
+        self.size = tuple(state.tolist()) if state.any() else None
+
     def forward(self, x: Tensor) -> Tensor:
         """Resize.
 
@@ -123,9 +144,15 @@ class Backbone(Network):
         self.resize = Resize()
         self.body = body
         self.head = head
-        self.input_statistics: tuple[tuple[float, ...], tuple[float, ...]] | None = None
         self._images = images
         self._replaced = tuple(replaced)
+
+    @property
+    def input_statistics(self) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+        """Mean and standard deviation of every channel that images need."""
+        if self.input_size is None:
+            return None
+        return self._images.mean, self._images.std
 
     @property
     def input_size(self) -> tuple[int, ...] | None:
@@ -134,7 +161,6 @@ class Backbone(Network):
 
     def expect_library_images(self) -> None:
         """Take images from now on as the library's weights expect them."""
-        self.input_statistics = (self._images.mean, self._images.std)
         self.resize.size = self._images.size
 
     def feature_maps(self, x: Tensor) -> Tensor:

@@ -28,12 +28,17 @@ class Network(nn.Module):
         Number of outputs.
     global_pooling : {"avg", "max", "flatten"}
         As in :class:`~sklearn_cnn.architectures.pooling.GlobalPooling`.
-    hidden_layer_sizes, activation, dropout
+    hidden_layer_sizes : sequence of int
+        As in :class:`Head`.
+    activation : str
+        As in :class:`Head`.
+    dropout : float
         As in :class:`Head`.
 
     Attributes
     ----------
     stages : torch.nn.Sequential
+        From images to feature maps.
     pool : GlobalPooling
         From feature maps to vectors.
     head : Head
@@ -76,11 +81,11 @@ class Network(nn.Module):
         )
 
     def feature_maps(self, x: Tensor) -> Tensor:
-        """Compute what the stages give.
+        r"""Compute what the stages give.
 
         Parameters
         ----------
-        x : Tensor of shape (n_samples, n_channels, *spatial_shape)
+        x : Tensor of shape (n_samples, n_channels, \*spatial_shape)
             Images.
 
         Returns
@@ -92,16 +97,17 @@ class Network(nn.Module):
         return maps
 
     def features(self, x: Tensor) -> Tensor:
-        """Compute the input of the head.
+        r"""Compute the input of the head.
 
         Parameters
         ----------
-        x : Tensor of shape (n_samples, n_channels, *spatial_shape)
+        x : Tensor of shape (n_samples, n_channels, \*spatial_shape)
             Images.
 
         Returns
         -------
         features : Tensor of shape (n_samples, n_features)
+            One vector for each image.
         """
         features: Tensor = self.pool(self.feature_maps(x))
         return features
@@ -127,6 +133,7 @@ class Network(nn.Module):
         Returns
         -------
         stages : dict of str to list of torch.nn.Module
+            One module each, unless a subclass divides itself otherwise.
         """
         return {name: [stage] for name, stage in self.stages.named_children()}
 
@@ -136,6 +143,7 @@ class Network(nn.Module):
         Returns
         -------
         stages : dict of str to list of torch.nn.Parameter
+            Every weight before the head is in one of them.
         """
         return {
             name: [p for module in modules for p in module.parameters()]

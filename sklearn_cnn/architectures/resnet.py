@@ -192,7 +192,7 @@ def _shortcut(
     )
 
 
-@register("resnet18", blocks_per_stage=(2, 2, 2, 2))
+@register("resnet18", blocks_per_stage=2)
 @register("resnet34", blocks_per_stage=(3, 4, 6, 3))
 class ResNet(Network):
     """A residual network [1]_: a stem, then stages of blocks with shortcuts.
@@ -238,7 +238,7 @@ class ResNet(Network):
         n_outputs: int,
         *,
         filters: Sequence[int] = (64, 128, 256, 512),
-        blocks_per_stage: Size = (2, 2, 2, 2),
+        blocks_per_stage: Size = 2,
         activation: str = "relu",
         normalization: str | None = "batch",
         global_pooling: str = "avg",

@@ -115,7 +115,7 @@ class SimpleCNN(Network):
                     message = too_small(spatial_shape, shape, i, kernel, padding)
                     raise ValueError(message)
                 shape, n_channels = convolution.output_shape, width
-            stages.append(stage)
+            stages.add_module(f"stage{i + 1}", stage)
         super().__init__(
             stages,
             n_channels,

@@ -12,7 +12,7 @@ from sklearn_cnn.architectures.sizes import Size, per_axis, stage_sizes
 
 
 @register("vgg11", blocks_per_stage=(1, 1, 2, 2, 2))
-@register("vgg13", blocks_per_stage=(2, 2, 2, 2, 2))
+@register("vgg13", blocks_per_stage=2)
 @register("vgg16", blocks_per_stage=(2, 2, 3, 3, 3))
 @register("vgg19", blocks_per_stage=(2, 2, 4, 4, 4))
 class VGG(Network):

@@ -15,8 +15,9 @@ _SUFFIXES = {".safetensors", ".pt", ".pth", ".bin"}
 _WRAPPERS = ("state_dict", "model_state_dict", "model")
 #: So many names are given for each thing that does not fit.
 _NAMED = 5
-#: Batch normalisations count batches; older files have no such counts.
-_BATCH_COUNT = "num_batches_tracked"
+#: What a file may lack: counts of batches, which older ones do not have, and the size
+#: that a backbone resizes images to, which the libraries do not have.
+_OPTIONAL = ("num_batches_tracked", "_extra_state")
 _HOW_TO_SAVE = (
     "Save the weights by torch.save(module.state_dict(), path) or "
     "safetensors.torch.save_file(module.state_dict(), path)."
@@ -202,7 +203,7 @@ def load_state_dict(
     expected = [k for k in target if not (skipped and k.startswith(skipped))]
     problems = {
         "are missing": [
-            k for k in expected if k not in given and not k.endswith(_BATCH_COUNT)
+            k for k in expected if k not in given and not k.endswith(_OPTIONAL)
         ],
         "are unknown": [k for k in given if k not in target],
         "have another shape": [

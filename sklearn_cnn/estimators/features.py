@@ -66,7 +66,7 @@ class CNNFeatures(
         :class:`~sklearn.frozen.FrozenEstimator`. All parameters but ``layer`` and
         ``global_pooling`` are then its own.
     layer : str or None, default=None
-        Path of the layer whose output is taken, as in ``stages.1`` or
+        Path of the layer whose output is taken, as in ``stages.stage2`` or
         ``body.layer3``. None takes the last feature maps before the head.
     global_pooling : {"avg", "max", "flatten"}, default="avg"
         How the spatial axes of feature maps become one number, or are kept. The average

@@ -198,7 +198,7 @@ def test_parameters_without_effect_are_refused(name, parameter, value):
         ("alexnet", {"filters": (4, 4)}, r"filters=\(4, 4\) has 2 .* 5 stages"),
         ("mobilenet_v2", {"filters": (4,) * 6}, r"filters=.* has 6 .* 7 stages"),
         ("vgg16", {"filters": (4, 4)}, r"filters=\(4, 4\) has 2 .*blocks.* has 5"),
-        ("resnet18", {"filters": (4,)}, r"filters=\(4,\) has 1 .*blocks.* has 4"),
+        ("resnet34", {"filters": (4,)}, r"filters=\(4,\) has 1 .*blocks.* has 4"),
         ("resnet18", {"blocks_per_stage": (1, 1)}, r"filters=.* has 4 .* has 2"),
     ],
 )

@@ -15,7 +15,10 @@ def test_a_network_is_its_stages_its_pooling_and_its_head():
     assert maps.shape == (2, 6, 4, 4)
     assert net.features(x).shape == (2, 6)
     torch.testing.assert_close(net.head(net.pool(maps)), net(x))
-    assert net.stage_modules() == {"0": [net.stages[0]], "1": [net.stages[1]]}
+    assert net.stage_modules() == {
+        "stage1": [net.stages[0]],
+        "stage2": [net.stages[1]],
+    }
 
 
 @pytest.mark.parametrize("kind, n_features", [("avg", 4), ("max", 4), ("flatten", 24)])

@@ -142,16 +142,18 @@ def test_weights_of_another_architecture_change_nothing(tmp_path):
     message = str(caught.value)
     assert "w.pt' does not fit the network" in message
     assert "another architecture" in message
-    assert re.search(r"\d are unknown: stages\.2.*, \.\.\.", message)
-    assert re.search(r"\d have another shape: stages\.1.* \(7, 4, 3, 3\)", message)
+    assert re.search(r"\d are unknown: stages\.stage3.*, \.\.\.", message)
+    assert re.search(r"\d have another shape: stages\.stage2.* \(7, 4, 3, 3\)", message)
     assert_equal(copied(target), before)
 
 
 def test_missing_weights_are_listed(tmp_path):
     source = small_network()
-    state = {k: v for k, v in source.state_dict().items() if "stages.0" not in k}
+    state = {k: v for k, v in source.state_dict().items() if "stage1" not in k}
     torch.save(state, tmp_path / "w.pt")
-    with pytest.raises(ValueError, match=r"are missing: stages\.0\.0\.conv\.conv\.wei"):
+    with pytest.raises(
+        ValueError, match=r"are missing: stages\.stage1\.0\.conv\.conv\.wei"
+    ):
         load_weights(small_network(), tmp_path / "w.pt")
 
 

@@ -99,7 +99,7 @@ def test_weights_of_a_file_give_the_features_of_the_network_they_come_from(
 def test_any_layer_may_be_taken(digits, fitted, pooling, n_features):
     X, _ = digits
     taken = CNNFeatures(
-        estimator=FrozenEstimator(fitted), layer="stages.0", global_pooling=pooling
+        estimator=FrozenEstimator(fitted), layer="stages.stage1", global_pooling=pooling
     ).fit(X)
     features = taken.transform(X)
     assert features.shape == (300, n_features)
@@ -123,7 +123,7 @@ def test_any_layer_may_be_taken(digits, fitted, pooling, n_features):
 
 def test_a_layer_may_be_one_that_predictions_fold_away(digits, fitted):
     X, _ = digits
-    norm = CNNFeatures(estimator=FrozenEstimator(fitted), layer="stages.1.0.norm")
+    norm = CNNFeatures(estimator=FrozenEstimator(fitted), layer="stages.stage2.0.norm")
     assert norm.fit_transform(np.repeat(X, 20, axis=0)).shape == (6000, 8)
 
 
@@ -166,7 +166,10 @@ def test_pickled_features_are_the_same(digits, fitted):
 @pytest.mark.parametrize(
     "parameters, message",
     [
-        ({"layer": "stages.7"}, r"layer='stages.7' .*Did you mean .*'stages.0'"),
+        (
+            {"layer": "stages.stage8"},
+            r"'stages.stage8' .*Did you mean .*'stages.stage1'",
+        ),
         ({"estimator": SVC()}, "must be a CNNClassifier"),
         (
             {"estimator": CNNClassifier(), "filters": (4,)},
@@ -209,7 +212,7 @@ def test_remembered_features_follow_pixels_weights_and_layers(
     changed = features.transform(other)
     assert not np.array_equal(changed[7], first[7])
     np.testing.assert_allclose(np.delete(changed, 7, 0), np.delete(first, 7, 0))
-    features.set_params(layer="stages.0").fit(X)
+    features.set_params(layer="stages.stage1").fit(X)
     assert features.transform(X).shape == (300, 4)
     features.set_params(layer=None).fit(X)
     with torch.no_grad():

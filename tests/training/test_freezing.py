@@ -46,11 +46,11 @@ def changed_parts(state, path):
 
 
 @pytest.mark.parametrize(
-    "freeze, n_frozen", [(None, 0), (1, 1), ("1", 2), ("backbone", 3), (3, 3)]
+    "freeze, n_frozen", [(None, 0), (1, 1), ("stage2", 2), ("backbone", 3), (3, 3)]
 )
 def test_frozen_stages_keep_weights_and_statistics(weights, others, freeze, n_frozen):
     cnn = CNNClassifier(**SMALL, weights=weights, freeze=freeze).fit(*others)
-    learned = {f"stages.{i}" for i in range(n_frozen, N_STAGES)} | {"head"}
+    learned = {f"stages.stage{i + 1}" for i in range(n_frozen, N_STAGES)} | {"head"}
     assert changed_parts(state_of(cnn), weights) == learned
 
 
@@ -96,7 +96,7 @@ def test_unfreezing_trains_the_head_first_and_then_all(weights, others):
         callbacks=[Recording()],
     ).fit(*others)
     changed = [changed_parts(state, weights) for state in Recording.states]
-    every = {f"stages.{i}" for i in range(N_STAGES)} | {"head"}
+    every = {f"stages.stage{i + 1}" for i in range(N_STAGES)} | {"head"}
     assert changed == [{"head"}] * 2 + [every] * 3
     assert cnn.n_iter_ == 5
     rates = cnn.history_.learning_rate
@@ -124,7 +124,7 @@ def test_fine_tuning_by_warm_start(weights, others):
     frozen = state_of(cnn)
     cnn.set_params(freeze=None).fit(*others)
     learned = {k for k, v in state_of(cnn).items() if not torch.equal(v, frozen[k])}
-    assert any(name.startswith("stages.0") for name in learned)
+    assert any(name.startswith("stages.stage1") for name in learned)
     assert cnn.n_iter_ == 8
 
 
@@ -182,7 +182,10 @@ class Unstaged(nn.Sequential):
     "parameters, message",
     [
         ({"freeze": 4}, r"freeze=4 is beyond the last stage: .* 3 of them"),
-        ({"freeze": "stage1"}, r"freeze='stage1' is not a stage.*\['0', '1', '2'\]"),
+        (
+            {"freeze": "stage4"},
+            r"'stage4' is not a stage.*Did you mean 'stage3'",
+        ),
         ({"freeze_epochs": 4}, r"freeze_epochs=4 must be less than max_iter"),
         (
             {"architecture": Unstaged, "filters": None, "freeze": 1, "weights": None},

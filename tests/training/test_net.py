@@ -34,7 +34,9 @@ def test_a_sequence_decays_stage_by_stage_and_then_the_head():
     weights = {n: d for n, d in decays.items() if n.endswith("weight")}
     assert list(weights.values()) == [0.3, 0.2, 0.1]
     first_only = decay_by_name(module, (0.3,))
-    assert [n for n, d in first_only.items() if d] == ["stages.0.0.conv.conv.weight"]
+    assert [n for n, d in first_only.items() if d] == [
+        "stages.stage1.0.conv.conv.weight"
+    ]
 
 
 def test_a_sequence_needs_stages():
