@@ -203,10 +203,11 @@ class CNNFeatures(
         with unchanged_on_error(self):
             vars(self).pop("estimator_", None)
             if self.estimator is None:
-                self.inference_ = self._build(X)
+                inference = self._build(X)
             else:
-                self.inference_ = self._inference_of_estimator(X, y)
-            self._n_features_out = self._count_features()
+                inference = self._inference_of_estimator(X, y)
+            n_features = self._count_features(inference)
+            self._inference, self._n_features_out = inference, n_features
         return self
 
     def transform(self, X):
@@ -225,7 +226,7 @@ class CNNFeatures(
         check_is_fitted(self)
         array, _ = getattr(self, "estimator_", self)._check_images(X, reset=False)
         features = training.compute_features(
-            self.inference_, array, compute=self._compute, fold=self.layer is None
+            self._inference, array, compute=self._compute, fold=self.layer is None
         )
         # a copy: what is remembered must not change
         return features.astype(np.float32)
@@ -233,7 +234,7 @@ class CNNFeatures(
     @property
     def module_(self):
         """The network."""
-        return self.inference_.module
+        return self._inference.module
 
     @property
     def _compute(self):
@@ -290,8 +291,8 @@ class CNNFeatures(
             self.feature_names_in_ = self.estimator_.feature_names_in_
         return self.estimator_.net_.inference
 
-    def _count_features(self):
-        module = self.inference_.module
+    def _count_features(self, inference):
+        module = inference.module
         layers = [name for name, _ in module.named_modules() if name]
         if self.layer is None and not isinstance(module, Network):
             raise ValueError(
@@ -303,7 +304,7 @@ class CNNFeatures(
                 f"layer={self.layer!r} is not in the network."
                 f"{did_you_mean(self.layer, layers)} Available: {_some(layers)}."
             )
-        return self.inference_.try_out(self._compute).shape[1]
+        return inference.try_out(self._compute).shape[1]
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -1,0 +1,129 @@
+"""Networks of torchvision as estimators, with what their weights expect."""
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch.nn import functional as F
+from torchvision import models
+
+from sklearn_cnn import CNNClassifier, CNNFeatures
+
+NAME = "torchvision:squeezenet1_1"
+STATISTICS = np.array([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]])
+
+
+@pytest.fixture(scope="module")
+def model():
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return models.squeezenet1_1(weights=None).eval()
+
+
+@pytest.fixture(scope="module")
+def weights(model, tmp_path_factory):
+    path = tmp_path_factory.mktemp("weights") / "squeezenet.pth"
+    torch.save(model.state_dict(), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def photos():
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 256, size=(6, 40, 50, 3), dtype=np.uint8)
+
+
+def test_images_are_resized_and_standardised_as_the_weights_expect(
+    model, weights, photos
+):
+    features = CNNFeatures(NAME, weights=weights).fit_transform(photos)
+    x = torch.from_numpy(photos / 255.0).movedim(-1, 1).float()
+    x = F.interpolate(x, (224, 224), mode="bilinear", antialias=True)
+    mean, std = torch.tensor(STATISTICS).float()[..., None, None]
+    with torch.no_grad():
+        expected = model.features((x - mean) / std).mean(dim=(2, 3))
+    np.testing.assert_allclose(features, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_the_range_of_values_follows_their_type(weights, photos):
+    expected = CNNFeatures(NAME, weights=weights).fit_transform(photos)
+    for other in (photos / 255.0, photos.astype(np.uint16) * 257, photos.astype(int)):
+        found = CNNFeatures(NAME, weights=weights).fit_transform(other)
+        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("n_channels", [1, 2, 4, 13])
+def test_any_number_of_channels(weights, photos, n_channels):
+    channels = np.arange(n_channels) % 3
+    few = photos[:2, ..., channels]
+    cnn = CNNClassifier(
+        NAME, weights=weights, freeze="backbone", max_iter=1, random_state=0
+    )
+    cnn.fit(few, [0, 1])
+    assert cnn.predict_proba(few).shape == (2, 2)
+    layer = cnn.module_.body.features[0]
+    assert layer.in_channels == n_channels
+    mean = cnn.net_.prepare.mean
+    np.testing.assert_allclose(mean, 255 * np.full(n_channels, STATISTICS[0].mean()))
+
+
+def test_a_saved_backbone_keeps_the_size_of_its_images(weights, photos, tmp_path):
+    first = CNNFeatures(NAME, weights=weights).fit(photos)
+    path = tmp_path / "own.safetensors"
+    save_file({k: v.contiguous() for k, v in first.module_.state_dict().items()}, path)
+    second = CNNFeatures(NAME, weights=path).fit(photos)
+    np.testing.assert_allclose(
+        second.transform(photos), first.transform(photos), rtol=1e-5, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    "parameters, change, message",
+    [
+        ({}, lambda X: X * 2.0, "values from 0 to 510, .* weights expect"),
+        ({}, lambda X: X - 9.0, "values from -9 to 246"),
+        ({}, lambda X: X[..., 0].reshape(6, -1), "2-D images only.* 1-D signals"),
+        (
+            {"architecture": "torchvision:squeezenet1_2"},
+            None,
+            "Did you mean 'squeezenet1_1'",
+        ),
+        ({"architecture": "torchvison:resnet18"}, None, "Did you mean 'torchvision'"),
+        ({"weights": "IMAGENET1K_V7"}, None, r"IMAGENET1K_V7.*There are \['DEFAULT'"),
+        ({"architecture": "resnet18"}, None, "does not fit the network"),
+        ({"filters": (8, 8)}, None, r"filters=\(8, 8\) has no effect"),
+    ],
+)
+def test_bad_input(weights, photos, parameters, change, message):
+    X = photos if change is None else change(photos)
+    parameters = {"architecture": NAME, "weights": weights, **parameters}
+    cnn = CNNClassifier(**parameters)
+    with pytest.raises(ValueError, match=message):
+        cnn.fit(X, [0, 1] * 3)
+    assert not [name for name in vars(cnn) if name.endswith("_")]
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (b"", "cannot be read"),
+        (b"\x80\x04nonsense", "cannot be read"),
+        ("truncated", "cannot be read"),
+        ("code", "could run code"),
+    ],
+)
+def test_bad_files(weights, photos, tmp_path, content, message):
+    path = tmp_path / "bad.pt"
+    if content == "truncated":
+        path.write_bytes(weights.read_bytes()[:-5000])
+    elif content == "code":
+        torch.save({"layer": print}, path)
+    else:
+        path.write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        CNNClassifier(NAME, weights=path).fit(photos, [0, 1] * 3)
+
+
+def test_no_scaling_leaves_values_to_the_user(weights, photos):
+    cnn = CNNFeatures(NAME, weights=weights, input_scaling=None)
+    assert cnn.fit(photos * 2.0)._inference.prepare.mean is None
