@@ -20,7 +20,7 @@ _NAMED = 5
 _OPTIONAL = ("num_batches_tracked", "_extra_state")
 _HOW_TO_SAVE = (
     "Save the weights by torch.save(module.state_dict(), path) or "
-    "safetensors.torch.save_file(module.state_dict(), path)."
+    "safetensors.torch.save_model(module, path)."
 )
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save_model
 from torch.nn import functional as F
 from torchvision import models
 
@@ -70,7 +70,7 @@ def test_any_number_of_channels(weights, photos, n_channels):
 def test_a_saved_backbone_keeps_the_size_of_its_images(weights, photos, tmp_path):
     first = CNNFeatures(NAME, weights=weights).fit(photos)
     path = tmp_path / "own.safetensors"
-    save_file({k: v.contiguous() for k, v in first.module_.state_dict().items()}, path)
+    save_model(first.module_, path)
     second = CNNFeatures(NAME, weights=path).fit(photos)
     np.testing.assert_allclose(
         second.transform(photos), first.transform(photos), rtol=1e-5, atol=1e-6
