@@ -340,7 +340,6 @@ class BaseCNN(
         unchanged = keep_optimizer and net.freeze == self.freeze
         net.freeze = self.freeze
         net.freeze_epochs = 0 if partial else self.freeze_epochs
-        training.frozen_stages(net.module, self.freeze)
         net.lr = self.learning_rate
         net.backbone_lr_factor = self.backbone_learning_rate
         net.verbose = self.verbose

@@ -138,7 +138,8 @@ def compute_features(inference, images, rows=None, *, compute=before_head, fold=
     """
 
     def run():
-        parts = inference(images, rows, compute=compute, fold=fold)
+        # heads learn from them, on whatever number of threads
+        parts = inference(images, rows, compute=compute, fold=fold, alike=True)
         features = np.concatenate([part.numpy() for part in parts])
         features.flags.writeable = False
         return features

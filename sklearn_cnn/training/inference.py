@@ -5,8 +5,9 @@ import torch
 from sklearn_cnn.architectures.inference import fold_batch_norms, has_hooks
 from sklearn_cnn.images import take_rows
 from sklearn_cnn.training.losses import as_float32_or_wider
-from sklearn_cnn.training.pieces import map_chunks
+from sklearn_cnn.training.pieces import map_chunks, pays_threads
 from sklearn_cnn.training.precision import autocast
+from sklearn_cnn.training.reproducibility import single_thread
 
 #: Most values that a batch of a prediction reads on a CPU, whose cache then holds it.
 _PREDICTION_VALUES = 3 << 14
@@ -53,7 +54,7 @@ class Inference:
         self.sample_cost = sample_cost
         self.compiled = compiled
 
-    def __call__(self, images, rows=None, *, compute=forward, fold=True):
+    def __call__(self, images, rows=None, *, compute=forward, fold=True, alike=False):
         """Give the results of one batch after the other.
 
         Parameters
@@ -66,6 +67,8 @@ class Inference:
             Takes the network and a batch, and returns a tensor.
         fold : bool
             Whether batch normalisations may be folded into convolutions.
+        alike : bool
+            Whether the bits must not depend on the number of threads.
 
         Yields
         ------
@@ -80,6 +83,10 @@ class Inference:
         step = size * min(4, max(1, n_rows // (8 * size)))
         chunks = [slice(start, start + step) for start in range(0, n_rows, step)]
 
+        if alike and not pays_threads(len(chunks), self.sample_cost * n_rows):
+            with single_thread():
+                yield from self(images, rows, compute=compute, fold=fold)
+            return
         network, cost = self.module if self.compiled is None else self.compiled, 0
         plain = network is self.module and not (
             self.module.training or has_hooks(self.module)

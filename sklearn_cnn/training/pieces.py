@@ -119,6 +119,23 @@ def splitting(module, images, n_samples, cost):
         yield None
 
 
+def pays_threads(n_chunks, cost):
+    """Tell whether chunks are worth a thread each.
+
+    Parameters
+    ----------
+    n_chunks : int
+        Number of chunks.
+    cost : int
+        Multiply-adds of all together.
+
+    Returns
+    -------
+    pays : bool
+    """
+    return n_chunks > 1 and cost >= _POOL_COST
+
+
 def map_chunks(function, chunks, cost):
     """Call a function for every chunk of a prediction, on several threads if it pays.
 
@@ -136,7 +153,7 @@ def map_chunks(function, chunks, cost):
     result : object
         Of every call, in order.
     """
-    if len(chunks) == 1 or cost < _POOL_COST or torch.get_num_threads() == 1:
+    if not pays_threads(len(chunks), cost) or torch.get_num_threads() == 1:
         yield from map(function, chunks)
         return
     with workers(len(chunks)) as pool:

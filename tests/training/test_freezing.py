@@ -212,3 +212,20 @@ def test_bad_parameters(weights, others, parameters, message):
 def test_freezing_random_filters_is_warned_of(others):
     with pytest.warns(UserWarning, match="keeps random filters"):
         CNNClassifier(**SMALL, freeze="backbone").fit(*others)
+
+
+@pytest.mark.parametrize("n_samples", [20, 140])
+def test_the_number_of_threads_does_not_show(weights, others, n_samples):
+    X, y = others
+    X, y = np.repeat(np.repeat(X, 3, axis=1), 3, axis=2)[:n_samples], y[:n_samples]
+    cnn = CNNClassifier(**SMALL, weights=weights, freeze="backbone")
+    n_threads = torch.get_num_threads()
+    outputs = []
+    try:
+        for n in (1, 2, 4):
+            torch.set_num_threads(n)
+            outputs.append(cnn.fit(X, y).decision_function(X))
+    finally:
+        torch.set_num_threads(n_threads)
+    np.testing.assert_array_equal(outputs[1], outputs[0])
+    np.testing.assert_array_equal(outputs[2], outputs[0])
