@@ -171,7 +171,7 @@ for parameters in [
     {"backbone_learning_rate": 1.0},
     {"backbone_learning_rate": 0.1, "freeze_epochs": 2},
     {"backbone_learning_rate": 1.0, "freeze_epochs": 2},
-    {"backbone_learning_rate": 1.0, "freeze": "0"},
+    {"backbone_learning_rate": 1.0, "freeze": "stage1"},
 ]:
     model = CNNClassifier(
         weights=weights, max_iter=10, random_state=seeds, **parameters
