@@ -137,7 +137,8 @@ def main():
         gain(data, weights, arguments.seeds)
         some = (X[new][:5000], y[new][:5000])
         epoch_times(*some, weights, arguments.pairs)
-    search_times(X[:2000], y[:2000], arguments.pairs)
+    for n in (2_000, 4_000):
+        search_times(X[:n], y[:n], arguments.pairs)
 
 
 if __name__ == "__main__":
