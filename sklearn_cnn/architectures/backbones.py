@@ -139,10 +139,10 @@ class Backbone(Network):
         images: InputFormat,
         replaced: Sequence[str],
     ) -> None:
-        # the parts of a Network, stages and pool, are inside the library's model
-        nn.Module.__init__(self)
+        nn.Module.__init__(self)  # stages and pooling are inside the library's model
         self.resize = Resize()
         self.body = body
+        self.pool: nn.Module = nn.Identity()
         self.head = head
         self._images = images
         self._replaced = tuple(replaced)
@@ -179,20 +179,6 @@ class Backbone(Network):
         """
         features: Tensor = self.body(self.resize(x))
         return features
-
-    def features(self, x: Tensor) -> Tensor:
-        """Compute the input of the head.
-
-        Parameters
-        ----------
-        x : Tensor of shape (n_samples, n_channels, *spatial_shape)
-            Images.
-
-        Returns
-        -------
-        features : Tensor of shape (n_samples, n_features)
-        """
-        return self.feature_maps(x)
 
     def stage_modules(self) -> dict[str, list[nn.Module]]:
         """Give the modules of every stage, first to last, by its name.

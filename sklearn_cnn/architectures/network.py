@@ -71,9 +71,10 @@ class Network(nn.Module):
     ) -> None:
         super().__init__()
         self.stages = stages
-        self.pool = GlobalPooling(global_pooling, n_channels, spatial_shape)
+        pool = GlobalPooling(global_pooling, n_channels, spatial_shape)
+        self.pool: nn.Module = pool
         self.head = Head(
-            self.pool.n_features,
+            pool.n_features,
             n_outputs,
             hidden_layer_sizes=hidden_layer_sizes,
             activation=activation,

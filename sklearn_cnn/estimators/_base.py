@@ -272,9 +272,7 @@ class BaseCNN(
         device = training.resolve_device(self.device)
         parameters = self._network_parameters()
         with training.seeded(seeds.torch, device):
-            module, cost = build_network(
-                self, parameters, layout, self.n_outputs_, self.weights
-            )
+            module, cost = build_network(self, parameters, layout, self.n_outputs_)
         if training.frozen_stages(module, self.freeze) and self.weights is None:
             warnings.warn(
                 f"freeze={self.freeze!r} keeps random filters, as weights=None and no "

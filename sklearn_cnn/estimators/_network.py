@@ -22,21 +22,19 @@ NETWORK_PARAMETERS = (
 )
 
 
-def build_network(estimator, parameters, layout, n_outputs, weights):
+def build_network(estimator, parameters, layout, n_outputs):
     """Build a network and try it.
 
     Parameters
     ----------
     estimator : estimator instance
-        Whose ``architecture`` is meant; its class has the defaults.
+        Whose ``architecture`` and ``weights`` are meant; its class has the defaults.
     parameters : dict
         Its parameters that shape the network, by name.
     layout : sklearn_cnn.images.ImageLayout
         What a row of X holds.
     n_outputs : int
         Number of outputs.
-    weights : str, os.PathLike or None
-        Weights to start from.
 
     Returns
     -------
@@ -59,7 +57,7 @@ def build_network(estimator, parameters, layout, n_outputs, weights):
         n_outputs,
         shaping,
         {name: getattr(type(estimator), name) for name in shaping},
-        weights,
+        estimator.weights,
     )
     cost = architectures.probe(
         module, layout.n_channels, layout.spatial_shape, n_outputs

@@ -254,7 +254,7 @@ class CNNFeatures(
         parameters = {name: plain(getattr(self, name)) for name in _NETWORK}
         samples = Samples(array, layout, np.arange(len(array)), None, None)
         with training.seeded(Seeds.draw(self.random_state, 0).torch, device):
-            module, cost = build_network(self, parameters, layout, 1, self.weights)
+            module, cost = build_network(self, parameters, layout, 1)
         mean = scale = None
         if self.input_scaling == "standardize":
             mean, scale = input_statistics(module, samples)

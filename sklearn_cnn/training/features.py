@@ -79,7 +79,7 @@ class FeatureMaps:
         if self.layer is None:
             maps = network.feature_maps(images)
         else:
-            maps = _output_of(network.get_submodule(self.layer), network, images)
+            maps = _output_of(self.layer, network, images)
         if not isinstance(maps, torch.Tensor) or maps.ndim not in (2, images.ndim):
             shape = tuple(maps.shape) if isinstance(maps, torch.Tensor) else type(maps)
             raise ValueError(
@@ -92,20 +92,23 @@ class FeatureMaps:
         return maps.mean(dim=2) if self.pooling == "avg" else maps.amax(dim=2)
 
 
-def _output_of(layer, network, images):
+def _output_of(name, network, images):
     thread, outputs = threading.get_ident(), []
 
     def keep(layer, inputs, output):
         if threading.get_ident() == thread:  # others may compute other batches
             outputs.append(output)
 
-    hook = layer.register_forward_hook(keep)
+    hook = network.get_submodule(name).register_forward_hook(keep)
     try:
         network(images)
     finally:
         hook.remove()
     if not outputs:
-        raise ValueError("The layer is not used in the forward pass of the network.")
+        raise ValueError(
+            f"layer={name!r} takes no part in a forward pass of the network. Choose "
+            "another layer."
+        )
     return outputs[-1]
 
 
@@ -159,9 +162,6 @@ class _Memory:
         self.max_bytes = max_bytes
         self.arrays = OrderedDict()
         self._lock = threading.Lock()
-
-    def __reduce__(self):
-        return _Memory, (self.max_bytes,)
 
     def get(self, key, compute):
         """Look an array up; compute and keep it if it is not there."""

@@ -79,11 +79,8 @@ class Freezing:
         stages = module.stage_modules() if names else {}
         self._layers = [layer for name in names for layer in stages[name]]
         module.eval()
-        frozen = {
-            id(parameter)
-            for name in names
-            for parameter in module.stage_parameters()[name]
-        }
+        weights = module.stage_parameters() if names else {}
+        frozen = {id(parameter) for name in names for parameter in weights[name]}
         for parameter in module.parameters():
             parameter.requires_grad_(id(parameter) not in frozen)
 
@@ -109,7 +106,9 @@ def is_frozen(module):
     -------
     frozen : bool
     """
-    if not isinstance(module, Network):
-        return False
-    stages = module.stage_parameters().values()
-    return not any(p.requires_grad for stage in stages for p in stage)
+    # most networks answer at their first weight: every prediction asks
+    return isinstance(module, Network) and not any(
+        parameter.requires_grad
+        for name, parameter in module.named_parameters()
+        if not name.startswith("head.")
+    )

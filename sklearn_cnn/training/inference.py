@@ -1,5 +1,8 @@
 """Running a network, or a part of it, over an image array."""
 
+from contextlib import nullcontext
+from operator import call
+
 import torch
 
 from sklearn_cnn.architectures.inference import fold_batch_norms, has_hooks
@@ -11,23 +14,6 @@ from sklearn_cnn.training.reproducibility import single_thread
 
 #: Most values that a batch of a prediction reads on a CPU, whose cache then holds it.
 _PREDICTION_VALUES = 3 << 14
-
-
-def forward(network, images):
-    """Compute what a network gives.
-
-    Parameters
-    ----------
-    network : torch.nn.Module
-        The network.
-    images : torch.Tensor of shape (n_samples, n_channels, *spatial_shape)
-        A batch.
-
-    Returns
-    -------
-    outputs : torch.Tensor of shape (n_samples, n_outputs)
-    """
-    return network(images)
 
 
 class Inference:
@@ -54,7 +40,7 @@ class Inference:
         self.sample_cost = sample_cost
         self.compiled = compiled
 
-    def __call__(self, images, rows=None, *, compute=forward, fold=True, alike=False):
+    def __call__(self, images, rows=None, *, compute=call, fold=True, alike=False):
         """Give the results of one batch after the other.
 
         Parameters
@@ -64,7 +50,7 @@ class Inference:
         rows : ndarray of int or None
             Which of them; None means all.
         compute : callable
-            Takes the network and a batch, and returns a tensor.
+            Takes the network and a batch, and returns a tensor; by default the outputs.
         fold : bool
             Whether batch normalisations may be folded into convolutions.
         alike : bool
@@ -83,17 +69,13 @@ class Inference:
         step = size * min(4, max(1, n_rows // (8 * size)))
         chunks = [slice(start, start + step) for start in range(0, n_rows, step)]
 
-        if alike and not pays_threads(len(chunks), self.sample_cost * n_rows):
-            with single_thread():
-                yield from self(images, rows, compute=compute, fold=fold)
-            return
-        network, cost = self.module if self.compiled is None else self.compiled, 0
+        network = self.module if self.compiled is None else self.compiled
         plain = network is self.module and not (
             self.module.training or has_hooks(self.module)
         )
-        if plain and len(chunks) > 1:
-            network = fold_batch_norms(self.module) if fold else self.module
-            cost = self.sample_cost * n_rows if on_cpu else 0
+        if plain and fold and len(chunks) > 1:
+            network = fold_batch_norms(self.module)
+        cost = self.sample_cost * n_rows if plain and on_cpu else 0
 
         def run(chunk):
             chosen = chunk if rows is None else rows[chunk]
@@ -101,7 +83,9 @@ class Inference:
                 batches = self.prepare(take_rows(images, chosen)).split(size)
                 return torch.cat([self._run(compute, network, b) for b in batches])
 
-        yield from map_chunks(run, chunks, cost)
+        one = alike and not pays_threads(len(chunks), cost)
+        with single_thread() if one else nullcontext():
+            yield from map_chunks(run, chunks, cost)
 
     def try_out(self, compute):
         """Compute one sample of zeros.

@@ -401,11 +401,11 @@ class CNNNet(NeuralNet):
     @property
     def inference(self):
         """The network as predictions run it."""
-        precision = self.precision if self.module_.training else None
+        training = self.module_.training
         return Inference(
             self.module_,
             self.prepare,
-            precision or self.prediction_precision,
+            self.precision if training else self.prediction_precision,
             self.sample_cost,
             self._compiled() if self.compiled else None,
         )
