@@ -8,6 +8,8 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
+from sklearn_cnn.training import features
+
 
 @pytest.fixture(scope="session")
 def digits():
@@ -42,6 +44,16 @@ def signals():
     time = np.linspace(0, 1, 32)
     X = np.sin(2 * np.pi * (2 + 3 * y[:, None]) * time + phase)
     return X + 0.1 * rng.normal(size=X.shape), y
+
+
+@pytest.fixture
+def remembered(monkeypatch):
+    """What is remembered of features, from nothing on, and even of little work."""
+    monkeypatch.setattr(features, "_WORTH", 0)
+    monkeypatch.setattr(features, "_WORTH_PER_WEIGHT", 0)
+    memory = features._Memory(1 << 20)
+    monkeypatch.setattr(features, "_remembered", memory)
+    return memory
 
 
 class _Stumbling(torch.nn.Module):

@@ -5,8 +5,8 @@ import numpy as np
 from sklearn_cnn import architectures
 from sklearn_cnn.images import value_range
 
-#: Parameters that shape the network; each architecture obeys some of them.
-NETWORK_PARAMETERS = (
+#: Parameters that shape what comes before the head ...
+STAGE_PARAMETERS = (
     "filters",
     "blocks_per_stage",
     "kernel_size",
@@ -15,6 +15,10 @@ NETWORK_PARAMETERS = (
     "activation",
     "normalization",
     "pooling",
+)
+#: ... and the whole network; each architecture obeys some of them.
+NETWORK_PARAMETERS = (
+    *STAGE_PARAMETERS,
     "global_pooling",
     "hidden_layer_sizes",
     "dropout",

@@ -21,22 +21,16 @@ from sklearn_cnn.estimators._base import BaseCNN
 from sklearn_cnn.estimators._documentation import documented
 from sklearn_cnn.estimators._fitted import unchanged_on_error
 from sklearn_cnn.estimators._input import ImageInput
-from sklearn_cnn.estimators._network import build_network, input_statistics, plain
+from sklearn_cnn.estimators._network import (
+    STAGE_PARAMETERS,
+    build_network,
+    input_statistics,
+    plain,
+)
 from sklearn_cnn.estimators._samples import Samples, Seeds
 from sklearn_cnn.estimators._sklearn import HasMethods, StrOptions, fit_context
 
-_NETWORK = (
-    "architecture",
-    "filters",
-    "blocks_per_stage",
-    "kernel_size",
-    "stride",
-    "padding",
-    "activation",
-    "normalization",
-    "pooling",
-    "weights",
-)
+_NETWORK = ("architecture", *STAGE_PARAMETERS, "weights")
 _INPUT = (
     "input_shape",
     "spatial_dims",

@@ -194,18 +194,14 @@ def test_an_estimator_of_other_images_is_refused(fitted):
 
 
 def test_remembered_features_follow_pixels_weights_and_layers(
-    digits, fitted, monkeypatch
+    digits, fitted, remembered
 ):
     X, y = digits
-    monkeypatch.setattr(remembering, "_WORTH", 0)
-    monkeypatch.setattr(remembering, "_WORTH_PER_WEIGHT", 0)
-    memory = remembering._Memory(1 << 20)
-    monkeypatch.setattr(remembering, "_remembered", memory)
     fitted = clone(fitted).fit(X, y)
     features = CNNFeatures(estimator=FrozenEstimator(fitted)).fit(X)
     first = features.transform(X)
     np.testing.assert_array_equal(features.transform(X.copy()), first)
-    assert len(memory.arrays) == 1
+    assert len(remembered.arrays) == 1
 
     other = X.copy()
     other[7, 3, 3] += 1
@@ -218,7 +214,7 @@ def test_remembered_features_follow_pixels_weights_and_layers(
     with torch.no_grad():
         next(fitted.module_.parameters()).mul_(2)
     assert not np.array_equal(features.transform(X), first)
-    assert len(memory.arrays) == 4
+    assert len(remembered.arrays) == 4
 
 
 def test_what_is_remembered_is_bounded():

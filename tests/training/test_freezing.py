@@ -149,18 +149,14 @@ def test_early_stopping_judges_the_last_phase(weights, others):
 
 
 def test_one_search_computes_the_backbone_once_for_each_fold(
-    weights, others, monkeypatch
+    weights, others, remembered, monkeypatch
 ):
     X, y = others
-    monkeypatch.setattr(remembering, "_WORTH", 0)
-    monkeypatch.setattr(remembering, "_WORTH_PER_WEIGHT", 0)
-    memory = remembering._Memory(1 << 20)
-    monkeypatch.setattr(remembering, "_remembered", memory)
     cnn = CNNClassifier(**SMALL, weights=weights, freeze="backbone")
     grid = {"dropout": [0.0, 0.2], "learning_rate": [0.01, 0.03]}
     search = GridSearchCV(cnn, grid, cv=3).fit(X, y)
     # for every fold those of training and of test, and all for the refit
-    assert len(memory.arrays) == 3 * 2 + 1
+    assert len(remembered.arrays) == 3 * 2 + 1
 
     monkeypatch.setattr(remembering, "_WORTH", 1 << 60)
     anew = GridSearchCV(cnn, grid, cv=3).fit(X, y)
