@@ -26,6 +26,8 @@ default_role = "literal"
 
 autosummary_generate = True
 autodoc_typehints = "none"
+# one parameter a line: a phone is narrow
+maximum_signature_line_length = 60
 numpydoc_show_class_members = False
 numpydoc_validation_checks = {
     "all",
@@ -62,8 +64,10 @@ sphinx_gallery_conf = {
 # --- pages --------------------------------------------------------------------------
 
 html_theme = "pydata_sphinx_theme"
-html_title = f"sklearn_cnn {release}"
+html_title = "sklearn_cnn"
 html_show_sourcelink = False
+html_static_path = ["_static"]
+html_css_files = ["narrow.css"]
 html_theme_options = {
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
