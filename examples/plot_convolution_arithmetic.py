@@ -73,7 +73,7 @@ for kernel_size in (2, 3, 5):
 # So along an axis of n pixels, "same" gives n / stride results, rounded up, whatever
 # the window; "valid" gives (n - kernel_size + 1) / stride, rounded up. The figure shows
 # the results for one digit and a window that answers to edges, positive where there is
-# ink below and paper above. Each square is one result, as large as a pixel of the image.
+# ink below and paper above. A square is one result, as large as a pixel of the image.
 
 window = np.array([[-1, -1, -1], [0, 0, 0], [1, 1, 1]])
 image = X[0]
