@@ -11,6 +11,7 @@ from torch.nn.modules.conv import _ConvNd
 from sklearn_cnn.architectures.dropout import FeatureDropout
 from sklearn_cnn.architectures.pooling import POOLS, pool_size
 from sklearn_cnn.architectures.sizes import convolved_shape
+from sklearn_cnn.architectures.small_maps import Conv1d, Conv2d, Conv3d
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
@@ -30,7 +31,7 @@ _MONOTONE = {"relu", "relu6", "leaky_relu", "elu", "tanh", "sigmoid", "identity"
 #: Number of weights above which a dense layer keeps to float32 at prediction.
 _MAX_EXACT_WEIGHTS = 1 << 18
 
-_CONVOLUTIONS: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
+_CONVOLUTIONS: dict[int, Any] = {1: Conv1d, 2: Conv2d, 3: Conv3d}
 _BATCH_NORMS = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 
 

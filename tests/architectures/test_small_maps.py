@@ -1,0 +1,85 @@
+"""Convolutions of small maps learn what plain convolutions learn."""
+
+import pytest
+import torch
+from torch import nn
+
+from sklearn_cnn.architectures import small_maps
+
+PLAIN = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
+OURS = {1: small_maps.Conv1d, 2: small_maps.Conv2d, 3: small_maps.Conv3d}
+
+
+def results(layer, x, autocast=False):
+    x = x.clone().requires_grad_()
+    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        y = layer(x)
+    y.float().square().sum().backward()
+    gradients = [x.grad, *(p.grad for p in layer.parameters())]
+    return [y, *gradients], type(y.grad_fn).__name__
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize(
+    ("kernel_size", "shape", "dense"),
+    [
+        ((3,), (2,), True),
+        ((3,), (3,), False),
+        ((3, 3), (1, 1), True),
+        ((3, 3), (2, 2), True),
+        ((3, 3), (1, 2), True),
+        ((3, 3), (2, 3), False),
+        ((5, 3), (3, 2), True),
+        ((1, 1), (1, 1), True),
+        ((3, 3, 3), (2, 1, 2), True),
+    ],
+)
+def test_outputs_and_gradients_are_those_of_torch(kernel_size, shape, dense, bias):
+    torch.manual_seed(0)
+    n_dims, padding = len(shape), tuple(k // 2 for k in kernel_size)
+    ours = OURS[n_dims](3, 5, kernel_size, padding=padding, bias=bias)
+    plain = PLAIN[n_dims](3, 5, kernel_size, padding=padding, bias=bias)
+    plain.load_state_dict(ours.state_dict())
+    x = torch.randn(4, 3, *shape)
+    found, how = results(ours, x)
+    expected, usual = results(plain, x)
+    for a, b in zip(found, expected, strict=True):
+        torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-5)
+    assert (how != usual) == dense
+    with torch.no_grad():
+        assert torch.equal(ours.eval()(x), plain(x))
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"stride": 2}, {"groups": 2}, {"padding": 0}, {"dilation": 2}]
+)
+def test_other_convolutions_stay_as_they_are(parameters):
+    ours = small_maps.Conv2d(4, 4, 3, **{"padding": 1} | parameters)
+    plain = nn.Conv2d(4, 4, 3, **{"padding": 1} | parameters)
+    plain.load_state_dict(ours.state_dict())
+    size = 5 if parameters.keys() & {"padding", "dilation"} else 2
+    x = torch.randn(2, 4, size, size)
+    for a, b in zip(results(ours, x)[0], results(plain, x)[0], strict=True):
+        assert torch.equal(a, b)
+
+
+def test_bfloat16_under_autocast():
+    torch.manual_seed(0)
+    ours = small_maps.Conv2d(16, 32, 3, padding=1, bias=False)
+    plain = nn.Conv2d(16, 32, 3, padding=1, bias=False)
+    plain.load_state_dict(ours.state_dict())
+    x = torch.randn(8, 16, 2, 2)
+    found, _ = results(ours, x, autocast=True)
+    expected, _ = results(plain, x, autocast=True)
+    assert [t.dtype for t in found] == [t.dtype for t in expected]
+    for a, b in zip(found, expected, strict=True):
+        error = (a.float() - b.float()).norm() / b.float().norm()
+        assert error < 0.01
+
+
+def test_memory_formats_stay():
+    layer = small_maps.Conv2d(3, 5, 3, padding=1).to(memory_format=torch.channels_last)
+    x = torch.randn(4, 3, 2, 2).contiguous(memory_format=torch.channels_last)
+    (y, _, weight_gradient, _), _ = results(layer, x)
+    for tensor in (y, weight_gradient):
+        assert tensor.is_contiguous(memory_format=torch.channels_last)
