@@ -120,7 +120,8 @@ def _n_spatial_dims(shape, sample_shape, input_shape, spatial_dims):
         return _SPATIAL_DIMS_OF_NDIM[n_axes]
     if n_axes not in (spatial_dims, spatial_dims + 1):
         remedy = (
-            "Pass input_shape to say what a flat row holds"
+            "Pass input_shape to say what a flat row holds, or reshape it first with "
+            "sklearn_cnn.transforms.Unflatten"
             if input_shape is None and len(shape) == 2
             else "Change spatial_dims or the shape"
         )

@@ -1,6 +1,5 @@
 """What all steps on images share: parameters, checks, and the way through an array."""
 
-from abc import ABCMeta, abstractmethod
 from collections.abc import Iterable
 from numbers import Integral
 from typing import ClassVar
@@ -22,8 +21,12 @@ from sklearn_cnn.utils._sklearn import Options, StrOptions, fit_context
 _CHUNK = 1 << 20
 
 
-class _ImageTransformer(ImageInput, TransformerMixin, BaseEstimator, metaclass=ABCMeta):
-    """A step that looks at no other sample; subclasses say what it does to images."""
+class _ImageTransformer(ImageInput, TransformerMixin, BaseEstimator):
+    """A step that treats every sample by itself.
+
+    Subclasses say by ``_apply(images)`` what it does to an array of shape (n_samples,
+    n_channels, *spatial).
+    """
 
     _parameter_constraints: ClassVar[dict] = {
         "spatial_dims": [StrOptions({"auto"}), Options(Integral, {1, 2, 3})],
@@ -89,10 +92,6 @@ class _ImageTransformer(ImageInput, TransformerMixin, BaseEstimator, metaclass=A
 
     def _transform(self, array, layout):
         return self._map(self._apply, array, layout)
-
-    @abstractmethod
-    def _apply(self, images):
-        """Work on an array of shape (n_samples, n_channels, *spatial)."""
 
     def _map(self, function, array, layout):
         """Apply a function to pieces of the array, whose size the result limits too."""

@@ -84,9 +84,6 @@ class Flatten(OneToOneFeatureMixin, _ImageTransformer):
     def _transform(self, array, layout):
         return take_rows(array, slice(None)).reshape(len(array), -1)
 
-    def _apply(self, images):
-        raise NotImplementedError
-
     def _warn_if_flat_images(self, width):
         """Flat rows stay flat, whatever they hold."""
 

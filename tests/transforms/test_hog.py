@@ -70,7 +70,7 @@ def test_names_and_tables(digits):
         ({"cells_per_block": (1, 1, 1)}, (8, 8), "has 3 entries"),
         ({"orientations": 0}, (8, 8), "The 'orientations' parameter"),
         ({"block_norm": "l2"}, (8, 8), "The 'block_norm' parameter"),
-        ({}, (64,), "spatial_dims=2 needs samples of shape"),
+        ({}, (64,), "spatial_dims=2 needs samples of shape.*Unflatten"),
     ],
 )
 def test_bad_parameters_are_named(parameters, shape, message):
