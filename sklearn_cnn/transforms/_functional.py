@@ -117,9 +117,7 @@ def resize(
     """
     if images.dtype == bool and interpolation != "nearest":
         images = images.astype(np.float32)
-    # torchvision rounds after each pass, and volumes take two
-    native = [np.uint8] if len(size) < 3 else []
-    computed = images.astype(_computing_dtype(images.dtype, native), copy=False)
+    computed = images.astype(_computing_dtype(images.dtype), copy=False)
     mode = INTERPOLATIONS[interpolation]
     tensor = torch.from_numpy(computed)
     if len(size) == 1:
@@ -185,7 +183,7 @@ def grayscale(images: Array) -> Array:
         )
     if images.dtype == bool:
         images = images.astype(np.float32)
-    computed = images.astype(_computing_dtype(images.dtype, []), copy=False)
+    computed = images.astype(_computing_dtype(images.dtype), copy=False)
     lines = torch.from_numpy(computed.reshape(len(images), 3, 1, -1))
     grey = kernels.rgb_to_grayscale(lines).numpy()
     return _as_dtype(grey.reshape(len(images), 1, *images.shape[2:]), images.dtype)
@@ -276,9 +274,13 @@ def hog(images: Array, **options: Any) -> Array:
     return np.stack([feature.hog(x, channel_axis=0, **options) for x in images])
 
 
-def _computing_dtype(dtype: np.dtype[Any], native: list[Any]) -> npt.DTypeLike:
-    """Name the dtype to compute in: the kernels have no others, and lose digits."""
-    return dtype if dtype in [*native, np.float32, np.float64] else np.float64
+def _computing_dtype(dtype: np.dtype[Any]) -> npt.DTypeLike:
+    """Name the dtype to compute in, from which results are rounded once.
+
+    The kernel for uint8 would be faster, but differs by a level between processors, and
+    fails on images that become one pixel (torch 2.14).
+    """
+    return np.float32 if dtype in (np.uint8, np.float32) else np.float64
 
 
 def _as_dtype(values: Array, dtype: np.dtype[Any]) -> Array:

@@ -299,10 +299,6 @@ class ChannelScaler(_ImageTransformer):
                 sample_weight, array, dtype=np.float64, ensure_non_negative=True
             )
             rows = np.flatnonzero(weights)
-        if not len(rows):
-            raise ValueError(
-                "sample_weight is 0 for all samples. At least one must count."
-            )
         before = ChannelStatistics.nothing(layout.n_channels)
         if not reset:
             before = self._statistics

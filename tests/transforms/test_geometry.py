@@ -32,7 +32,17 @@ def test_resize_is_that_of_torchvision(photos, size, mode, antialias, dtype):
         functional.resize, X, size, interpolation=MODES[mode], antialias=antialias
     )
     assert found.dtype == dtype
-    np.testing.assert_array_equal(found, expected)
+    if dtype == np.uint8:
+        assert np.abs(found.astype(int) - expected).max() <= 1
+    else:
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("mode", list(MODES))
+def test_grey_levels_are_rounded_to_the_nearest(photos, mode):
+    resize = Resize((150, 40), interpolation=mode)
+    exact = resize.fit_transform(photos.astype(np.float64)).clip(0, 255)
+    assert np.abs(resize.fit_transform(photos) - exact).max() < 0.5 + 1e-4
 
 
 @pytest.mark.parametrize("n_channels", [1, 2, 4, 13])
@@ -53,7 +63,7 @@ def test_enlarging_is_that_of_scikit_image(photos, size):
     )
     np.testing.assert_allclose(found, expected, atol=1e-9)
     rounded = Resize(size).fit_transform(photos)
-    assert np.abs(rounded - expected).max() <= 1
+    assert np.abs(rounded - expected).max() < 0.5 + 1e-4
 
 
 def test_shrinking_is_close_to_that_of_scikit_image(photos):
@@ -88,7 +98,8 @@ def test_other_numbers_are_rounded_once_and_keep_their_range(photos, mode, dtype
 def test_masks_are_averaged_as_fractions_or_copied(photos):
     masks = photos[..., 0] > 100
     halves = Resize((50, 80)).fit_transform(masks)
-    assert halves.dtype == np.float32 and 0 <= halves.min() < halves.max() <= 1
+    assert halves.dtype == np.float32
+    np.testing.assert_allclose([halves.min(), halves.max()], [0, 1], rtol=1e-6)
     copied = Resize((50, 80), interpolation="nearest").fit_transform(masks)
     assert copied.dtype == bool
 
@@ -110,7 +121,7 @@ def test_small_volumes_are_rounded_once():
     volume = np.random.default_rng(0).integers(0, 255, size=(2, 6, 7, 8, 2))
     exact = Resize(5).fit_transform(volume.astype(np.float64))
     found = Resize(5).fit_transform(volume.astype(np.uint8))
-    assert np.abs(found - exact).max() < 0.5 + 1e-5
+    assert np.abs(found - exact).max() < 0.5 + 1e-4
 
 
 @pytest.mark.parametrize("size", [(100, 100), (101, 33), (107, 160), (1, 1)])

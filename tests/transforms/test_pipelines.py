@@ -24,7 +24,7 @@ def test_steps_and_a_network_are_searched_and_saved(coloured):
     X, y = coloured
     pipeline = make_pipeline(Resize(8), Grayscale(), ChannelScaler(), CNN)
     grid = {"resize__size": [(6, 5), 10], "resize__interpolation": ["nearest"]}
-    search = GridSearchCV(pipeline, grid, cv=2, n_jobs=2).fit(X, y)
+    search = GridSearchCV(pipeline, grid, cv=2).fit(X, y)
     assert len(search.cv_results_["params"]) == 2
     best = search.best_estimator_
     assert best[-1].input_shape_[-1] == 1
