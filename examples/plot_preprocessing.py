@@ -60,8 +60,14 @@ figure, axes = plt.subplots(2, 6, figsize=(12, 4.2), layout="constrained")
 for column, (name, images) in zip(axes.T, stages.items(), strict=True):
     column[0].set_title(f"{name}\n{' x '.join(map(str, images.shape[1:]))}", fontsize=9)
     for ax, image in zip(column, images, strict=True):
-        grey = image.shape[-1] == 1
-        shown = ax.imshow(image, cmap="gray" if grey else None)
+        # grey images of one column share their scale; colours have none
+        shown = ax.imshow(
+            image,
+            cmap="gray",
+            vmin=images.min(),
+            vmax=images.max(),
+            interpolation="nearest",
+        )
         ax.set_axis_off()
 figure.colorbar(shown, ax=axes[:, -1], label="standard deviations", shrink=0.8)
 plt.show()

@@ -65,16 +65,17 @@ class ImageInput:
 
 def _remedy(layout, fitted_shape):
     """Name the transformer that brings samples to the fitted shape."""
-    steps = "sklearn_cnn.transforms"
-    channels = 0 if layout.channels_first else -1
-    n_channels = fitted_shape[channels]
     if len(layout.shape) != len(fitted_shape):
         return "Reshape them"
+    first = layout.channels_first
+    n_channels = fitted_shape[0 if first else -1]
+    size = fitted_shape[1:] if first else fitted_shape[:-1]
+    steps, order = "sklearn_cnn.transforms", 'data_format="channels_first"' * first
     if layout.n_channels == n_channels:
-        size = fitted_shape[1:] if layout.channels_first else fitted_shape[:-1]
-        return f"Bring them to that size with {steps}.Resize({size})"
+        arguments = f"{size}, {order}" if first else size
+        return f"Bring them to that size with {steps}.Resize({arguments})"
     if (layout.n_channels, n_channels) == (3, 1):
-        return f"Convert them with {steps}.Grayscale()"
+        return f"Convert them with {steps}.Grayscale({order})"
     return f"Bring them to {n_channels} channel(s) with {steps}.SelectChannels"
 
 

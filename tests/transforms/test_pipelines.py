@@ -50,3 +50,11 @@ def test_the_remedy_of_a_wrong_shape_is_named_and_works(coloured, change, remedy
         cnn.predict(change(X))
     assert len(cnn.predict(Grayscale().transform(X))) == len(X)
     assert len(cnn.predict(Resize((8, 8)).transform(X[:, 1:, :, :1]))) == len(X)
+
+
+def test_the_remedy_knows_where_the_channels_are(coloured):
+    X, y = coloured
+    cnn = clone(CNN).set_params(data_format="channels_first")
+    cnn.fit(np.moveaxis(X, -1, 1), y)
+    with pytest.raises(ValueError, match=r"Resize\(\(8, 8\), data_format=.*first"):
+        cnn.predict(np.moveaxis(X, -1, 1)[:, :, 1:])
