@@ -42,9 +42,7 @@ class Resize(_ImageTransformer):
     -----
     The result is that of :func:`torchvision.transforms.v2.functional.resize`, which
     agrees with PIL. Its integer ``size`` is the shorter side, though. Integers are
-    computed as floats and rounded to the nearest level, on all processors alike.
-    torchvision's own results for uint8 may differ by one level. Booleans become float32
-    from 0 to 1, except with "nearest".
+    rounded to whole levels. Booleans become float32 from 0 to 1, except with "nearest".
 
     Once fitted, the step takes images of the fitted size alone, as all of scikit-learn
     does. Images of other sizes are resized by a step that is not fitted, as
