@@ -118,10 +118,11 @@ def resize(
     if images.dtype == bool and interpolation != "nearest":
         images = images.astype(np.float32)
     # The kernel for uint8 is seven times faster than that for floats (measured), but
-    # fails or gives wrong values where one pixel is left (torch 2.14).
+    # fails or gives wrong values where one pixel is left; and so does the latter where
+    # one pixel is in memory as if channels came last (torch 2.14).
     native = images.dtype == np.uint8 and len(size) == 2 and min(size) > 1
-    dtype = images.dtype if native else _computing_dtype(images.dtype)
-    computed = images.astype(dtype, copy=False)
+    dtype = _computing_dtype(images.dtype)
+    computed = images if native else np.ascontiguousarray(images, dtype=dtype)
     mode = INTERPOLATIONS[interpolation]
     tensor = torch.from_numpy(computed)
     if len(size) == 1:
