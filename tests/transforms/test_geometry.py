@@ -55,6 +55,17 @@ def test_resize_of_any_number_of_channels(photos, n_channels, dtype):
     np.testing.assert_allclose(found, np.stack(single, axis=-1), rtol=1e-5)
 
 
+@pytest.mark.parametrize("n_samples", [1, 3])
+@pytest.mark.parametrize("size", [(4, 1), (1, 4), (5, 8)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_images_of_one_pixel_across(n_samples, size, dtype):
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 256, size=(n_samples, 30, 1, 5)).astype(dtype)
+    single = [Resize(size).fit_transform(X[..., [i]].astype(float)) for i in range(5)]
+    found = Resize(size).fit_transform(X)
+    np.testing.assert_allclose(found, np.concatenate(single, axis=-1), atol=1 + 1e-6)
+
+
 @pytest.mark.parametrize("size", [(150, 200), (107, 300)])
 def test_enlarging_is_that_of_scikit_image(photos, size):
     found = Resize(size).fit_transform(photos.astype(np.float64))
