@@ -67,6 +67,11 @@ class Augmenter:
         ValueError
             If that fails, for whatever reason.
         """
+        if isinstance(self.augmentation, type):
+            name = self.augmentation.__name__
+            raise ValueError(
+                f"augmentation={name} is a class, but must be an instance: {name}(...)."
+            )
         try:
             Augmenter(self.augmentation, 0, self.generator.device)(images)
         except Exception as error:
@@ -79,8 +84,7 @@ class Augmenter:
     def _check(self, augmented, images):
         if not isinstance(augmented, torch.Tensor):
             raise ValueError(
-                f"it returned {type(augmented).__name__}, but must be an instance that "
-                "takes a batch and returns a tensor of the same shape."
+                f"it returned {type(augmented).__name__}, but must return a tensor."
             )
         if augmented.shape != images.shape:
             raise ValueError(
