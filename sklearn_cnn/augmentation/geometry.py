@@ -153,8 +153,8 @@ class RandomAffine(Augmentation):
         Range of the factor of size, above 0; a number stands for
         ``(1 - scale, 1 + scale)``.
     shear : number or (number, number), default=0
-        Range of the angle, in degrees, by which the first of ``axes`` leans towards the
-        second, within [-80, 80].
+        Range of the angle, in degrees, by which images lean along the second of
+        ``axes``, within [-80, 80]: positive ones to the right, as italics do.
     axes : (int, int), default=(-2, -1)
         Plane of rotation and shear, as spatial axes. The default turns an image, and
         each slice of a volume.
@@ -267,8 +267,8 @@ def _fill_plane(
     cos, sin, lean = angles.cos(), angles.sin(), (shear * (pi / 180)).tan()
     matrices[:, first, first] = cos
     matrices[:, first, second] = sin
-    matrices[:, second, first] = -sin - lean * cos
-    matrices[:, second, second] = cos - lean * sin
+    matrices[:, second, first] = lean * cos - sin
+    matrices[:, second, second] = lean * sin + cos
 
 
 @dataclass(eq=False, repr=False)
