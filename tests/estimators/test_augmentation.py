@@ -1,11 +1,13 @@
 """The parameter ``augmentation``: what it acts on, and what it never sees."""
 
+import copy
 import pickle
 
 import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from torchvision.transforms import v2
 
@@ -79,9 +81,7 @@ def test_predictions_and_features_are_not_augmented(digits):
     seen.clear()
     with_augmentation = fitted.predict_proba(X)
     fitted.score(X, y)
-    features = CNNFeatures(estimator=fitted)
-    features._inference = fitted.net_.inference
-    fitted.net_.features(X)
+    CNNFeatures(estimator=FrozenEstimator(fitted)).fit_transform(X)
     assert seen == set()
     fitted.set_params(augmentation=None)
     np.testing.assert_array_equal(with_augmentation, fitted.predict_proba(X))
@@ -114,8 +114,14 @@ def test_the_same_bits_twice_and_nothing_global_is_touched(digits, augmentation)
 
 def test_the_same_bits_in_parallel_and_on_any_number_of_threads(digits):
     X, y = digits
-    # two stages of 64 filters make a step large enough to be cut into pieces
-    wide = cnn(Compose(SEVERAL), filters=(64, 64), batch_size=150, max_iter=1)
+    # steps of 500 million multiply-adds, which are cut into pieces
+    wide = cnn(
+        Compose(SEVERAL),
+        filters=(64, 64),
+        blocks_per_stage=2,
+        batch_size=150,
+        max_iter=1,
+    )
     searches = [
         GridSearchCV(wide, {"augmentation__mix__alpha": [0.2, 1.0]}, cv=2, n_jobs=n)
         for n in (1, 2)
@@ -175,11 +181,8 @@ def test_a_frozen_backbone_sees_augmented_images(digits, parameters):
         "as it is": RandomCrop(0),
         "crop": RandomCrop(1),
     }.items():
-        model = clone(plain).set_params(max_iter=3, warm_start=True)
-        model.__dict__.update(pickle.loads(pickle.dumps(vars(plain))))
-        model.set_params(
-            max_iter=3, warm_start=True, augmentation=augmentation, **parameters
-        )
+        model = copy.deepcopy(plain).set_params(augmentation=augmentation)
+        model.set_params(max_iter=3, warm_start=True, **parameters)
         models[name] = model.fit(X, y)
     # a head learns the same from remembered features as from images
     loss = {name: np.array(m.loss_curve_[1:]) for name, m in models.items()}

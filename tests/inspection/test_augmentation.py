@@ -53,7 +53,7 @@ def test_signals_colours_bands_and_volumes_are_drawn(shape):
 
 def test_nothing_to_show_and_the_wrong_images(digits):
     X, _ = digits
-    with pytest.raises(ValueError, match="augmentation=None"):
+    with pytest.raises(ValueError, match=r"augmentation=None"):
         AugmentationDisplay.from_estimator(CNNClassifier(), X[:2])
-    with pytest.raises(ValueError, match="hue=0.1 needs images of three channels"):
+    with pytest.raises(ValueError, match=r"hue=0.1 needs images of three channels"):
         AugmentationDisplay.from_augmentation(ColorJitter(hue=0.1), X[:2])
