@@ -12,11 +12,12 @@ script runs on them, with 1,000 training images.
 """
 
 # %%
-# Two augmentations and a trap
-# ----------------------------
+# Moves, and a trap
+# -----------------
 #
-# ``RandomCrop`` moves an image by whole pixels, ``RandomAffine`` turns, moves and scales
-# it. ``RandomFlip`` mirrors it, which suits photographs; but a mirrored 2 is no 2.
+# ``RandomCrop`` moves an image by whole pixels, ``RandomAffine`` turns, moves and
+# scales it. ``RandomFlip`` mirrors it, which suits photographs; but a mirrored 2 is no
+# 2.
 
 import os
 
@@ -40,7 +41,7 @@ else:
     digits = load_digits()
     X, y = digits.images, digits.target
     n_train, n_test = 100, 797
-    moves = Compose([("affine", RandomAffine(translate=0.05))])
+    moves = Compose([("affine", RandomAffine())])
     name = "affine"
 
 # %%
