@@ -16,11 +16,16 @@ ALLOWED = {
     "training": {"architectures", "images"},
     "estimators": {"training", "architectures", "images", "utils"},
     "transforms": {"images", "utils"},
+    "augmentation": set(),
+    "inspection": {"estimators", "training", "architectures", "images"},
     "utils": set(),
 }
 #: Which folders may import these packages.
 ONLY_IN = {"skorch": {"training"}}
-NEVER_IN = {"architectures": {"sklearn", "skorch"}}
+NEVER_IN = {
+    "architectures": {"sklearn", "skorch"},
+    "augmentation": {"sklearn", "skorch"},
+}
 
 
 def modules():

@@ -33,6 +33,7 @@ from sklearn_cnn.utils._sklearn import (
     check_sample_weight,
     fit_context,
 )
+from sklearn_cnn.images import take_rows
 
 _POSITIVE = Interval(Integral, 1, None, closed="left")
 _PROBABILITY = Interval(Real, 0, 1, closed="left")
@@ -64,6 +65,7 @@ class BaseCNN(
     spatial_dims: Any = "auto"
     data_format: str = "channels_last"
     input_scaling: str | None = "standardize"
+    augmentation: Any = None
     weight_decay: Any = 0.01
     optimizer: str = "adamw"
     learning_rate: float = 0.01
@@ -105,6 +107,7 @@ class BaseCNN(
         "spatial_dims": [StrOptions({"auto"}), Options(Integral, {1, 2, 3})],
         "data_format": [StrOptions({"channels_last", "channels_first"})],
         "input_scaling": [StrOptions({"standardize"}), None],
+        "augmentation": [callable, None],
         "weight_decay": [Interval(Real, 0, None, closed="left"), "array-like"],
         "optimizer": [StrOptions(set(training.OPTIMIZERS))],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
@@ -197,11 +200,17 @@ class BaseCNN(
         epochs = 1 if partial else self._n_epochs(samples)
         net = self._copied_net() if resume else self._build_net(samples, seeds)
         self._configure(net, epochs, keep_optimizer=resume and partial, partial=partial)
+        augment = self._augmenter(net, samples, seeds.augmentation)
         context, data = self._begin_task(X, y, sample_weight, epochs)
         held_out = held_out and self._held_out(net, held_out)
         with training.seeded(seeds.torch, net.device):
             net.train(
-                self._batches(net, samples, shuffle=np.random.default_rng(seeds.order)),
+                self._batches(
+                    net,
+                    samples,
+                    shuffle=np.random.default_rng(seeds.order),
+                    augment=augment,
+                ),
                 held_out,
                 epochs=epochs,
                 monitors=self._monitors(epochs, held_out, context, data),
@@ -360,7 +369,16 @@ class BaseCNN(
             return default_max_iter(len(samples.rows))
         return self.max_iter
 
-    def _batches(self, net, samples, shuffle=None):
+    def _augmenter(self, net, samples, seed):
+        if self.augmentation is None:
+            return None
+        augment = training.Augmenter(self.augmentation, seed, net.device)
+        some = net.prepare.load(take_rows(samples.images, samples.rows[:2]))
+        with training.seeded(seed, net.device):
+            augment.try_out(some)
+        return augment
+
+    def _batches(self, net, samples, shuffle=None, augment=None):
         weights = self._loss_weights(samples)
         if weights is not None:
             # a mean of 1 over the training samples: the loss keeps its scale
@@ -373,6 +391,7 @@ class BaseCNN(
             weights,
             batch_size=net.batch_size,
             shuffle=shuffle,
+            augment=augment,
         )
 
     def _held_out(self, net, samples):

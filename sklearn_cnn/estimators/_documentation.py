@@ -77,6 +77,14 @@ input_scaling : {"standardize"} or None, default="standardize"
     backbone with weights of its library is given the mean and standard deviation that
     these were trained with, which take pixels for 0 to 255 (65,535 for uint16) if they
     are integers and for 0 to 1 if they are floats.
+augmentation : callable or None, default=None
+    Random changes of the training images, drawn anew in each epoch and never made at
+    validation or prediction: one of :mod:`sklearn_cnn.augmentation`, such as
+    ``RandomCrop()``, a :class:`~sklearn_cnn.augmentation.Compose` of several, or any
+    callable, such as a transform of torchvision or kornia. It is called on batches
+    (n_samples, n_channels, \\*spatial_shape) with the values of ``X``, before they are
+    standardised, and must keep the shape. None changes nothing, as which changes leave
+    the targets right depends on the images.
 weight_decay : float or sequence of float, default=0.01
     L2 penalty: ``weight_decay * weight`` is added to the gradient of each weight (for
     "adamw", subtracted from the weight at the learning rate [4]_). Biases and
@@ -131,8 +139,9 @@ callbacks : list of skorch callbacks or None, default=None
     Told of epochs and batches; copied before they are used (see
     ``net_.callbacks_``).
 random_state : int, RandomState instance or None, default=None
-    Seeds initial weights, order of samples, dropout and hold-out. The same integer
-    gives the same bits on one machine; global random state is never touched.
+    Seeds initial weights, order of samples, dropout, augmentation and hold-out. The
+    same integer gives the same bits on one machine; global random state is never
+    touched.
 verbose : int, default=0
     Whether to show a bar over the epochs."""
 

@@ -85,6 +85,7 @@ class Seeds(NamedTuple):
     torch: int
     order: int
     split: int
+    augmentation: int
 
     @classmethod
     def draw(cls, random_state, n_epochs_before):
@@ -106,6 +107,7 @@ class Seeds(NamedTuple):
             seed = np.random.SeedSequence().entropy
         else:
             seed = check_random_state(random_state).randint(2**31 - 1)
-        torch, order = np.random.SeedSequence([seed, n_epochs_before]).generate_state(2)
-        (split,) = np.random.SeedSequence(seed).generate_state(1)
-        return cls(int(torch), int(order), int(split))
+        ours = np.random.SeedSequence([seed, n_epochs_before]).generate_state(3)
+        torch, order, augmentation = ours.tolist()
+        (split,) = np.random.SeedSequence(seed).generate_state(1).tolist()
+        return cls(torch, order, split, augmentation)

@@ -1,5 +1,6 @@
 """How a network is trained: the only place that imports skorch."""
 
+from sklearn_cnn.training.augmentation import Augmenter
 from sklearn_cnn.training.batches import Batches, Preparation, placed
 from sklearn_cnn.training.features import FeatureMaps, compute_features
 from sklearn_cnn.training.freezing import frozen_stages
@@ -25,6 +26,7 @@ __all__ = [
     "OPTIMIZERS",
     "REGRESSION_LOSSES",
     "SCHEDULES",
+    "Augmenter",
     "Batches",
     "BinaryCrossEntropy",
     "CNNNet",

@@ -59,6 +59,21 @@ class Preparation:
         -------
         batch : torch.Tensor of shape (n_samples, n_channels, *spatial_shape)
         """
+        return self.standardize(self.load(rows))
+
+    def load(self, rows):
+        """Move rows to the device, with the values that they have.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n_samples, ...)
+            Freshly allocated.
+
+        Returns
+        -------
+        batch : torch.Tensor of shape (n_samples, n_channels, *spatial_shape)
+            Of the same dtype, or float64 where float32 would lose digits.
+        """
         wide = rows.dtype.name not in _EXACT_IN_FLOAT32
         if wide:
             rows = rows.astype(np.float64, copy=False)
@@ -67,9 +82,23 @@ class Preparation:
             batch = batch.pin_memory()  # only from there is a copy non-blocking
         # float64 stays on the CPU until it is scaled: not every device has it
         batch = batch if wide else batch.to(self.device, non_blocking=True)
+        return batch if self.layout.channels_first else batch.movedim(-1, 1)
+
+    def standardize(self, batch):
+        """Standardise a batch, and give it the dtype and memory format of the network.
+
+        Parameters
+        ----------
+        batch : torch.Tensor of shape (n_samples, n_channels, *spatial_shape)
+            Given by ``load``: it may be overwritten.
+
+        Returns
+        -------
+        batch : torch.Tensor of the same shape
+            As the network takes it.
+        """
+        wide = batch.dtype == torch.float64
         batch = batch.to(torch.float64 if wide else self.dtype)
-        if not self.layout.channels_first:
-            batch = batch.movedim(-1, 1)
         if self.mean is not None:
             mean, factor = self._statistics_like(batch)
             batch = batch.sub_(mean).mul_(factor)
@@ -138,11 +167,39 @@ def placed(module, prepare):
 
 
 class Batch(NamedTuple):
-    """Some rows, ready for a training step."""
+    """Some rows, ready for a training step.
+
+    Where samples are mixed, each has a second target. Its losses for both are weighted
+    and added.
+    """
 
     images: torch.Tensor
     targets: torch.Tensor
     weights: torch.Tensor | None
+    partner_targets: torch.Tensor | None = None
+    partner_weights: torch.Tensor | None = None
+
+    def mixed(self, mixing):
+        """Give samples the targets of those that were mixed into them.
+
+        Parameters
+        ----------
+        mixing : sklearn_cnn.augmentation.Mixing or None
+            Which ones, and how much each sample is still its own.
+
+        Returns
+        -------
+        batch : Batch
+        """
+        if mixing is None:
+            return self
+        partners, shares = (part.to(self.targets.device) for part in mixing)
+        weights = torch.ones_like(shares) if self.weights is None else self.weights
+        return self._replace(
+            weights=weights * shares,
+            partner_targets=self.targets[partners],
+            partner_weights=weights[partners] * (1 - shares),
+        )
 
     def split(self, sizes):
         """Cut the batch into smaller ones.
@@ -156,9 +213,8 @@ class Batch(NamedTuple):
         -------
         pieces : list of Batch
         """
-        n = len(sizes)
-        weights = [None] * n if self.weights is None else self.weights.split(sizes)
-        parts = (self.images.split(sizes), self.targets.split(sizes), weights)
+        absent = [None] * len(sizes)
+        parts = (absent if part is None else part.split(sizes) for part in self)
         return [Batch(*part) for part in zip(*parts, strict=True)]
 
 
@@ -184,10 +240,21 @@ class Batches:
         Largest number of samples in a batch.
     shuffle : numpy.random.Generator or None
         Draws a new order for every epoch; None keeps the order of ``rows``.
+    augment : sklearn_cnn.training.Augmenter or None
+        Changes images before they are standardised.
     """
 
     def __init__(
-        self, images, rows, prepare, targets, weights, *, batch_size, shuffle=None
+        self,
+        images,
+        rows,
+        prepare,
+        targets,
+        weights,
+        *,
+        batch_size,
+        shuffle=None,
+        augment=None,
     ):
         self.images = images
         self.rows = rows
@@ -196,6 +263,7 @@ class Batches:
         self.weights = None if weights is None else self._tensor(weights)
         self.batch_size = batch_size
         self.shuffle = shuffle
+        self.augment = augment
 
     def __len__(self):
         """Count the rows."""
@@ -246,10 +314,13 @@ class Batches:
         return tensor.to(self.prepare.dtype) if tensor.is_floating_point() else tensor
 
     def _batch(self, chosen):
-        images = self.prepare(take_rows(self.images, chosen))
+        loaded, mixing = self.prepare.load(take_rows(self.images, chosen)), None
+        if self.augment is not None:
+            loaded, mixing = self.augment(loaded)
+        images = self.prepare.standardize(loaded)
         index = torch.from_numpy(chosen)
         targets = self.targets[index].to(images.device, non_blocking=True)
         if self.weights is None:
-            return Batch(images, targets, None)
+            return Batch(images, targets, None).mixed(mixing)
         weights = self.weights[index].to(images.device, non_blocking=True)
-        return Batch(images, targets, weights)
+        return Batch(images, targets, weights).mixed(mixing)

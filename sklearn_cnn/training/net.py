@@ -184,7 +184,7 @@ class CNNNet(NeuralNet):
 
     def _begin_phase(self, freeze, batches, held_out, epochs):
         self._freezing = Freezing(self.module_, freeze)
-        self._on_features = self._freezing.head_only
+        self._on_features = self._freezing.head_only and batches.augment is None
         if self._on_features:
             batches = self._batches_of_features(batches)
             if held_out is not None:
@@ -309,7 +309,12 @@ class CNNNet(NeuralNet):
 
     def _loss_and_outputs(self, network, batch):
         outputs = self._compute(network, batch.images)
-        return self.criterion_(outputs, batch.targets, batch.weights), outputs
+        loss = self.criterion_(outputs, batch.targets, batch.weights)
+        if batch.partner_targets is not None:
+            loss = loss + self.criterion_(
+                outputs, batch.partner_targets, batch.partner_weights
+            )
+        return loss, outputs
 
     def _validate(self, held_out, pieces):
         infer = self.infer if pieces is None else partial(pieces.infer, self.infer)

@@ -10,6 +10,7 @@ from sklearn.utils.estimator_checks import (
 )
 
 from sklearn_cnn import CNNClassifier, CNNRegressor
+from sklearn_cnn.augmentation import Compose, GaussianNoise, MixUp
 
 #: Images and volumes of one pixel's width, so that rows of any width fit.
 IMAGES = {"input_shape": (-1, 1), "spatial_dims": 2}
@@ -22,6 +23,8 @@ INSTANCES = [
     for Estimator in (CNNClassifier, CNNRegressor)
     for parameters in ({}, IMAGES, VOLUMES, EXACT)
 ]
+AUGMENTATION = Compose([("noise", GaussianNoise(0.1)), ("mix", MixUp())])
+INSTANCES.append(CNNClassifier(filters=(8,), augmentation=AUGMENTATION))
 
 REASON = (
     "batch normalisation averages over the samples of a batch without their weights, "

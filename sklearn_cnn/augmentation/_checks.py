@@ -1,0 +1,157 @@
+"""Checks of parameters: one clear error for each that is wrong."""
+
+from math import isfinite
+from numbers import Integral, Real
+from typing import Any
+
+import torch
+from torch import Tensor
+
+PADDING_MODES = ("constant", "edge", "reflect")
+_AXES = {1: "length", 2: "height, width", 3: "depth, height, width"}
+
+
+def is_number(value: Any) -> bool:
+    """Tell whether a value is a finite real number, booleans excluded."""
+    return isinstance(value, Real) and not isinstance(value, bool) and isfinite(value)
+
+
+def check_probability(name: str, value: Any) -> None:
+    """Check that a value is a probability."""
+    if not is_number(value) or not 0 <= value <= 1:
+        raise ValueError(f"{name}={value!r} must be a probability, from 0 to 1.")
+
+
+def check_option(name: str, value: Any, options: tuple[str, ...]) -> None:
+    """Check that a value is one of some strings."""
+    if not isinstance(value, str) or value not in options:
+        raise ValueError(f"{name}={value!r} must be one of {list(options)}.")
+
+
+def as_range(
+    name: str,
+    value: Any,
+    *,
+    center: float | None = 0,
+    low: float = -float("inf"),
+    high: float = float("inf"),
+) -> tuple[float, float]:
+    """Read a parameter that is drawn uniformly.
+
+    Parameters
+    ----------
+    name : str
+        Of the parameter.
+    value : number or (number, number)
+        A pair is the range; a number stands for ``(center - value, center + value)``,
+        no lower than ``low``.
+    center : number or None
+        None takes a number for the range from it to itself.
+    low, high : number
+        Between which both ends must be.
+
+    Returns
+    -------
+    ends : (float, float)
+
+    Raises
+    ------
+    ValueError
+        If it is neither, or out of bounds.
+    """
+    expected = f"a number or a pair (low, high), within [{low:g}, {high:g}]"
+    if is_number(value):
+        if center is None:
+            ends = (value, value)
+        elif value < 0:
+            raise ValueError(
+                f"{name}={value!r} must not be negative: a number stands for a range "
+                f"around {center:g}. Pass a pair (low, high) for any other range."
+            )
+        else:
+            ends = (max(low, center - value), center + value)
+    elif _is_pair(value):
+        ends = (value[0], value[1])
+    else:
+        raise ValueError(f"{name}={value!r} must be {expected}.")
+    if not low <= ends[0] <= ends[1] <= high:
+        raise ValueError(f"{name}={value!r} must be {expected}.")
+    return float(ends[0]), float(ends[1])
+
+
+def _is_pair(value: Any) -> bool:
+    is_sequence = isinstance(value, tuple | list) and len(value) == 2
+    return is_sequence and all(is_number(end) for end in value)
+
+
+def check_fill(value: Any, dtype: torch.dtype) -> None:
+    """Check that images of a dtype can hold the value that fills gaps."""
+    if not is_number(value):
+        raise ValueError(f"fill={value!r} must be a number.")
+    if dtype.is_floating_point:
+        return
+    low, high = value_bounds(dtype)
+    if value != int(value) or not low <= value <= high:
+        raise ValueError(
+            f"fill={value!r} is no value of images of {dtype}: it must be an integer "
+            f"from {low} to {high}."
+        )
+
+
+def value_bounds(dtype: torch.dtype) -> tuple[int, int]:
+    """Give the smallest and largest value of an integer or boolean type."""
+    if dtype == torch.bool:
+        return 0, 1
+    info = torch.iinfo(dtype)
+    return int(info.min), int(info.max)
+
+
+def as_axes(name: str, value: Any, images: Tensor) -> tuple[int, ...]:
+    """Read spatial axes.
+
+    Parameters
+    ----------
+    name : str
+        Of the parameter.
+    value : int or sequence of int
+        Counted from 0 for the first spatial axis, or back from -1 for the last.
+    images : Tensor of shape (n_samples, n_channels, *spatial_shape)
+        Whose axes are meant.
+
+    Returns
+    -------
+    axes : tuple of int
+        Counted from 0.
+
+    Raises
+    ------
+    ValueError
+        If the images have no such axes, or one is named twice.
+    """
+    n_axes = images.ndim - 2
+    axes = (value,) if isinstance(value, Integral) else value
+    if not isinstance(axes, tuple | list) or not all(
+        isinstance(axis, Integral) and -n_axes <= int(axis) < n_axes for axis in axes
+    ):
+        raise ValueError(
+            f"{name}={value!r} must name spatial axes of the images, of which there "
+            f"are {n_axes} ({_AXES[n_axes]}), by numbers from {-n_axes} to "
+            f"{n_axes - 1}."
+        )
+    counted = tuple(int(axis) % n_axes for axis in axes)
+    if len(set(counted)) < len(counted):
+        raise ValueError(f"{name}={value!r} names the same axis twice.")
+    return counted
+
+
+def per_axis(name: str, value: Any, images: Tensor) -> tuple[Any, ...]:
+    """Spread a number over all spatial axes, or check that there is one for each."""
+    n_axes = images.ndim - 2
+    if not isinstance(value, tuple | list):
+        return (value,) * n_axes
+    if len(value) != n_axes:
+        raise ValueError(
+            f"{name}={value!r} must be one number, or one for each of the {n_axes} "
+            f"spatial axes ({_AXES[n_axes]})."
+        )
+    return tuple(value)

@@ -1,0 +1,290 @@
+"""Pure functions on batches: what the augmentations draw is an argument here.
+
+Batches have the shape (n_samples, n_channels, *spatial_shape), and drawn values one row
+for each sample.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+from torch.nn import functional as F
+
+from sklearn_cnn.augmentation._checks import value_bounds
+
+#: Types whose every value float32 holds exactly.
+_EXACT_IN_FLOAT32 = {
+    torch.bool,
+    torch.int8,
+    torch.uint8,
+    torch.int16,
+    torch.float16,
+    torch.bfloat16,
+    torch.float32,
+}
+_GRID_PADDING = {"constant": "zeros", "edge": "border", "reflect": "reflection"}
+#: Weights of red, green and blue in the brightness of a pixel (ITU-R BT.601).
+_LUMA = (0.299, 0.587, 0.114)
+
+
+def uniform(
+    shape: tuple[int, ...], low: float, high: float, like: Tensor, generator: Generator
+) -> Tensor:
+    """Draw numbers from [low, high) in float32, on the device of a batch."""
+    drawn = torch.rand(shape, generator=generator, device=generator.device)
+    return (low + (high - low) * drawn).to(like.device)
+
+
+def chosen(p: float, like: Tensor, generator: Generator) -> Tensor:
+    """Choose each sample with probability p."""
+    return uniform((len(like),), 0, 1, like, generator) < p
+
+
+def per_sample(values: Tensor, images: Tensor) -> Tensor:
+    """Give values of samples the axes of a batch, and its dtype if they are floats."""
+    if values.is_floating_point():
+        values = values.to(images.dtype)
+    return values.view(-1, *[1] * (images.ndim - 1))
+
+
+def as_floats(images: Tensor) -> Tensor:
+    """Convert to float32, or to float64 where float32 would lose digits."""
+    exact = images.dtype in _EXACT_IN_FLOAT32
+    return images.to(torch.float32 if exact else torch.float64)
+
+
+def as_dtype(values: Tensor, dtype: torch.dtype) -> Tensor:
+    """Convert floats back; for integers they are rounded and kept in range.
+
+    These are overwritten: a second array of their size would cost more than the sums.
+    """
+    if not dtype.is_floating_point:
+        values = values.round_().clamp_(*value_bounds(dtype))
+    return values.to(dtype)
+
+
+# --- geometry -------------------------------------------------------------------------
+
+
+def flip(images: Tensor, axis: int, flipped: Tensor) -> Tensor:
+    """Reverse a spatial axis of some samples.
+
+    Parameters
+    ----------
+    images : Tensor of shape (n_samples, n_channels, *spatial_shape)
+        The batch.
+    axis : int
+        Spatial axis, counted from 0.
+    flipped : Tensor of shape (n_samples,), bool
+        Of which samples.
+
+    Returns
+    -------
+    images : Tensor of the same shape and dtype
+    """
+    size = images.shape[axis + 2]
+    places = torch.arange(size, device=images.device)
+    index = torch.where(flipped[:, None], places.flip(0), places)
+    shape = [len(images)] + [1] * (images.ndim - 1)
+    shape[axis + 2] = size
+    return images.gather(axis + 2, index.view(shape).expand(images.shape))
+
+
+def pad(images: Tensor, widths: Sequence[int], mode: str, fill: float) -> Tensor:
+    """Surround images.
+
+    Parameters
+    ----------
+    images : Tensor of shape (n_samples, n_channels, *spatial_shape)
+        The batch.
+    widths : sequence of int
+        Pixels on both sides of each spatial axis.
+    mode : {"constant", "edge", "reflect"}
+        By ``fill``, by the outermost pixels, or by a mirror image that begins with
+        them.
+    fill : number
+        For "constant".
+
+    Returns
+    -------
+    images : Tensor of the same dtype
+    """
+    if mode == "constant":
+        both = [width for width in reversed(widths) for _ in range(2)]
+        return F.pad(images, both, value=fill)
+    for axis, width in enumerate(widths, start=2):
+        size = images.shape[axis]
+        places = torch.arange(-width, size + width, device=images.device)
+        if mode == "edge":
+            places = places.clamp(0, size - 1)
+        else:
+            places = places % (2 * size)
+            places = torch.minimum(places, 2 * size - 1 - places)
+        images = images.index_select(axis, places)
+    return images
+
+
+def windows(images: Tensor, starts: Sequence[Tensor], shape: Sequence[int]) -> Tensor:
+    """Cut a window out of each sample.
+
+    Parameters
+    ----------
+    images : Tensor of shape (n_samples, n_channels, *spatial_shape)
+        The batch.
+    starts : sequence of Tensor of shape (n_samples,), int64
+        Where the windows begin, axis by axis.
+    shape : sequence of int
+        Of the windows.
+
+    Returns
+    -------
+    images : Tensor of shape (n_samples, n_channels, *shape)
+    """
+    for axis, size in enumerate(shape, start=2):
+        images = images.unfold(axis, size, 1)
+    samples = torch.arange(len(images), device=images.device)
+    index: tuple[Any, ...] = (samples, slice(None), *starts)
+    return images[index]
+
+
+def warp(
+    images: Tensor,
+    matrices: Tensor,
+    shifts: Tensor,
+    *,
+    interpolation: str,
+    padding_mode: str,
+    fill: float,
+) -> Tensor:
+    """Read every output pixel from somewhere else.
+
+    Parameters
+    ----------
+    images : Tensor of shape (n_samples, n_channels, *spatial_shape)
+        The batch.
+    matrices : Tensor of shape (n_samples, n_axes, n_axes), float32
+        From output to input positions, both in pixels from the middle.
+    shifts : Tensor of shape (n_samples, n_axes), float32
+        Added to input positions, as a share of each axis.
+    interpolation : {"bilinear", "nearest"}
+        Between pixels.
+    padding_mode : {"constant", "edge", "reflect"}
+        What is outside, as for ``pad``.
+    fill : number
+        For "constant".
+
+    Returns
+    -------
+    images : Tensor of the same shape and dtype
+    """
+    if images.ndim == 3:
+        # a signal is an image of one row
+        matrices = F.pad(matrices, (1, 0, 1, 0))
+        matrices[:, 0, 0] = 1
+        return warp(
+            images.unsqueeze(2),
+            matrices,
+            F.pad(shifts, (1, 0)),
+            interpolation=interpolation,
+            padding_mode=padding_mode,
+            fill=fill,
+        ).squeeze(2)
+    floats = as_floats(images)
+    outside = fill if padding_mode == "constant" else 0
+    warped = F.grid_sample(
+        floats - outside if outside else floats,
+        _grid(matrices, shifts, images.shape[2:]).to(floats.dtype),
+        mode=interpolation,
+        padding_mode=_GRID_PADDING[padding_mode],
+        align_corners=False,
+    )
+    return as_dtype(warped.add_(outside), images.dtype)
+
+
+def _grid(matrices: Tensor, shifts: Tensor, shape: Sequence[int]) -> Tensor:
+    """Positions as ``grid_sample`` takes them: from -1 to 1, last axis first."""
+    sizes = torch.tensor(shape, dtype=matrices.dtype, device=matrices.device)
+    # affine_grid would take 8 us per image of 28x28 pixels on one thread, a sum of one
+    # term for each axis takes 1: in planes, so that it runs along whole rows of pixels
+    matrices = (matrices * sizes / sizes[:, None]).flip(1)
+    n, n_axes = shifts.shape
+    grid = (2 * shifts).flip(1).view(n, n_axes, *[1] * n_axes)
+    for axis, size in enumerate(shape):
+        places = (2 * torch.arange(size, device=matrices.device) + 1) / size - 1
+        axes = [1] * n_axes
+        axes[axis] = size
+        grid = grid + (matrices[:, :, axis, None] * places).view(n, n_axes, *axes)
+    return grid.movedim(1, -1)
+
+
+# --- intensity ------------------------------------------------------------------------
+
+
+def blend(images: Tensor, others: Tensor, shares: Tensor) -> Tensor:
+    """Compute ``share * image + (1 - share) * other``, for shares beyond 1 as well."""
+    return others + per_sample(shares, images) * (images - others)
+
+
+def luminance(images: Tensor) -> Tensor:
+    """Brightness of RGB images, with one channel."""
+    weights = torch.tensor(_LUMA, dtype=images.dtype, device=images.device)
+    return (images * weights.view(3, *[1] * (images.ndim - 2))).sum(1, keepdim=True)
+
+
+def shift_hue(images: Tensor, turns: Tensor) -> Tensor:
+    """Turn the hue of RGB images; value and chroma stay, in whatever range.
+
+    Parameters
+    ----------
+    images : Tensor of shape (n_samples, 3, *spatial_shape)
+        Floats.
+    turns : Tensor of shape (n_samples,)
+        Around the colour circle.
+
+    Returns
+    -------
+    images : Tensor of the same shape and dtype
+    """
+    red, green, blue = images.unbind(1)
+    value, lowest = images.amax(1), images.amin(1)
+    chroma = value - lowest
+    safe = torch.where(chroma > 0, chroma, torch.ones_like(chroma))
+    sixths = torch.where(
+        value == red,
+        (green - blue) / safe,
+        torch.where(value == green, 2 + (blue - red) / safe, 4 + (red - green) / safe),
+    )
+    sixths = sixths + 6 * per_sample(turns, sixths)
+    channels = []
+    for start in (5, 3, 1):
+        place = (start + sixths) % 6
+        channels.append(value - chroma * torch.minimum(place, 4 - place).clamp(0, 1))
+    return torch.stack(channels, dim=1)
+
+
+# --- boxes ----------------------------------------------------------------------------
+
+
+def inside(starts: Tensor, stops: Tensor, images: Tensor) -> Tensor:
+    """Mark a box in each sample.
+
+    Parameters
+    ----------
+    starts, stops : Tensor of shape (n_samples, n_axes)
+        First pixel of the box along each axis, and the one after its last.
+    images : Tensor of shape (n_samples, n_channels, *spatial_shape)
+        The batch.
+
+    Returns
+    -------
+    mask : Tensor of shape (n_samples, 1, *spatial_shape), bool
+    """
+    mask = torch.ones((), dtype=torch.bool, device=images.device)
+    for axis, size in enumerate(images.shape[2:]):
+        places = torch.arange(size, device=images.device)
+        within = (places >= starts[:, axis, None]) & (places < stops[:, axis, None])
+        shape = [len(images)] + [1] * (images.ndim - 1)
+        shape[axis + 2] = size
+        mask = mask & within.view(shape)
+    return mask

@@ -1,0 +1,169 @@
+"""Compose."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Generator, Tensor
+
+from sklearn_cnn.augmentation._base import Augmentation, Mixing
+
+
+@dataclass(eq=False, repr=False)
+class Compose(Augmentation):
+    """Augmentations one after the other.
+
+    Each is reached by its name, as the steps of a :class:`~sklearn.pipeline.Pipeline`:
+    ``flip__p`` is the parameter ``p`` of the step "flip", and so
+    ``augmentation__flip__p`` that of an estimator, for
+    :class:`~sklearn.model_selection.GridSearchCV` and ``set_params``.
+
+    Parameters
+    ----------
+    steps : list of (str, augmentation) or of augmentations
+        In the order in which they act. Those without a name take that of their class in
+        lower case, with a number if there are several: "randomflip-1". An augmentation
+        is one of this module, a callable or a :class:`torch.nn.Module` that takes a
+        batch and returns it, or "passthrough", which does nothing.
+
+    Notes
+    -----
+    At most one step may mix samples (:class:`MixUp`, :class:`CutMix`).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_cnn.augmentation import Compose, RandomCrop, RandomFlip
+    >>> both = Compose([("flip", RandomFlip()), ("crop", RandomCrop(padding=2))])
+    >>> both.set_params(flip__p=0.25, crop="passthrough")
+    Compose(steps=[('flip', RandomFlip(p=0.25)), ('crop', 'passthrough')])
+    >>> both(torch.zeros(5, 3, 8, 8)).shape
+    torch.Size([5, 3, 8, 8])
+    """
+
+    steps: list[Any]
+
+    @property
+    def named_steps(self) -> dict[str, Any]:
+        """The augmentations by name."""
+        return dict(_named(self.steps))
+
+    def augment(
+        self, images: Tensor, generator: Generator
+    ) -> tuple[Tensor, Mixing | None]:
+        """Augment a batch by one step after the other.
+
+        Parameters
+        ----------
+        images : Tensor of shape (n_samples, n_channels, *spatial_shape)
+            Of any real dtype, on any device; it stays as it is.
+        generator : torch.Generator
+            What to draw from; other callables draw from what they like.
+
+        Returns
+        -------
+        augmented : Tensor of the same shape
+            Each sample with draws of its own.
+        mixing : Mixing or None
+            That of the step that mixes samples, if there is one.
+
+        Raises
+        ------
+        ValueError
+            If a step is no augmentation, fails, or is the second one that mixes
+            samples.
+        """
+        self._check(images)
+        mixing = None
+        for name, step in _named(self.steps):
+            if isinstance(step, str):  # "passthrough"
+                continue
+            if not hasattr(step, "augment"):
+                images = step(images)
+                continue
+            try:
+                images, mixed = step.augment(images, generator)
+            except ValueError as error:
+                raise ValueError(f"step {name!r}: {error}") from error
+            if mixed is not None and mixing is not None:
+                raise ValueError(
+                    f"step {name!r} mixes samples, as one before it does. Keep one of "
+                    "them."
+                )
+            mixing = mixing or mixed
+        return images, mixing
+
+    def _check(self, images: Tensor) -> None:
+        if not isinstance(self.steps, list | tuple):
+            raise ValueError(f"steps={self.steps!r} must be a list of augmentations.")
+        names = [name for name, _ in _named(self.steps)]
+        for name, step in _named(self.steps):
+            if not (callable(step) or step == "passthrough") or isinstance(step, type):
+                raise ValueError(
+                    f"step {name!r} of Compose is {step!r}, but it must be an "
+                    "augmentation (an instance, not a class), a callable, or "
+                    "'passthrough'."
+                )
+            if names.count(name) > 1 or "__" in name or name == "steps":
+                raise ValueError(
+                    f"{name!r} cannot name a step of Compose: names must differ, must "
+                    "not contain '__', and 'steps' is taken."
+                )
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Give the parameters by name.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to give the steps and their parameters too.
+
+        Returns
+        -------
+        parameters : dict
+            Names and values.
+        """
+        parameters = super().get_params()
+        if not deep:
+            return parameters
+        for name, step in _named(self.steps):
+            parameters[name] = step
+            if hasattr(step, "get_params"):
+                for key, value in step.get_params().items():
+                    parameters[f"{name}__{key}"] = value
+        return parameters
+
+    def _set(self, name: str, value: Any) -> None:
+        if name == "steps":
+            self.steps = value
+            return
+        names = [found for found, _ in _named(self.steps)]
+        # a new list: others may share the old one
+        self.steps = [
+            _with(step, value) if found == name else step
+            for found, step in zip(names, self.steps, strict=True)
+        ]
+
+
+def _named(steps: Any) -> Iterator[tuple[str, Any]]:
+    """Give steps with their names: those that they were given, or that of the class."""
+    if not isinstance(steps, list | tuple):
+        return  # refused when it is used, as other parameters are
+    bare = [type(step).__name__.lower() for step in steps if not _has_name(step)]
+    counts, seen = Counter(bare), Counter[str]()
+    for step in steps:
+        if _has_name(step):
+            yield step
+            continue
+        name = type(step).__name__.lower()
+        seen[name] += 1
+        yield (f"{name}-{seen[name]}" if counts[name] > 1 else name), step
+
+
+def _has_name(step: Any) -> bool:
+    return isinstance(step, tuple) and len(step) == 2 and isinstance(step[0], str)
+
+
+def _with(step: Any, value: Any) -> Any:
+    return (step[0], value) if _has_name(step) else value

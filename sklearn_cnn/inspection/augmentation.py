@@ -1,0 +1,217 @@
+"""AugmentationDisplay."""
+
+import numpy as np
+import torch
+
+from sklearn_cnn import images, training
+
+
+class AugmentationDisplay:
+    """Images beside random variants of them.
+
+    It is the quickest way to see whether an augmentation leaves targets right: whether
+    a person would still give each variant the label of the original.
+
+    Parameters
+    ----------
+    variants : ndarray of shape (n_samples, 1 + n_variants, n_channels, *spatial_shape)
+        For each sample, the original and then its variants.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        What was drawn into.
+    axes_ : ndarray of matplotlib Axes of shape (n_samples, 1 + n_variants)
+        One for each image.
+    figure_ : matplotlib Figure
+        Their figure.
+
+    See Also
+    --------
+    sklearn_cnn.augmentation.Compose : Several augmentations in one.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn_cnn.augmentation import RandomAffine
+    >>> from sklearn_cnn.inspection import AugmentationDisplay
+    >>> digits = load_digits().images
+    >>> display = AugmentationDisplay.from_augmentation(
+    ...     RandomAffine(), digits[:3], n_variants=4)
+    >>> display.variants.shape
+    (3, 5, 1, 8, 8)
+    """
+
+    def __init__(self, variants):
+        self.variants = variants
+
+    @classmethod
+    def from_augmentation(
+        cls,
+        augmentation,
+        X,
+        *,
+        n_variants=5,
+        random_state=0,
+        input_shape=None,
+        spatial_dims="auto",
+        data_format="channels_last",
+        ax=None,
+    ):
+        """Augment some images, and draw them.
+
+        Parameters
+        ----------
+        augmentation : callable
+            As the parameter ``augmentation`` of
+            :class:`~sklearn_cnn.CNNClassifier`.
+        X : array-like of shape (n_samples, ...)
+            A few images, each of which becomes a row. They are augmented as one batch.
+        n_variants : int, default=5
+            How many for each image.
+        random_state : int or None, default=0
+            Seeds what is drawn; None draws from the operating system.
+        input_shape, spatial_dims, data_format : object
+            What a row of ``X`` holds, as for :class:`~sklearn_cnn.CNNClassifier`.
+        ax : matplotlib Axes, default=None
+            Where to draw, in place of a new figure.
+
+        Returns
+        -------
+        display : AugmentationDisplay
+            Drawn already.
+
+        Raises
+        ------
+        ValueError
+            If the augmentation is not meant for such images.
+        """
+        if augmentation is None:
+            raise ValueError("augmentation=None: there is nothing to show.")
+        X = images.check_image_array(images.as_array(X), estimator=cls.__name__)
+        layout = images.read_layout(
+            X.shape,
+            input_shape=input_shape,
+            spatial_dims=spatial_dims,
+            data_format=data_format,
+        )
+        prepare = training.Preparation(layout, None, None, torch.float32, "cpu")
+        seed = int(np.random.default_rng(random_state).integers(2**31))
+        augment = training.Augmenter(augmentation, seed, "cpu")
+
+        def loaded():
+            return prepare.load(images.take_rows(X, slice(None)))
+
+        with training.seeded(seed, "cpu"):
+            augment.try_out(loaded())
+            drawn = [loaded()] + [augment(loaded())[0] for _ in range(n_variants)]
+        variants = np.stack([np.asarray(batch) for batch in drawn], axis=1)
+        return cls(variants).plot(ax)
+
+    @classmethod
+    def from_estimator(cls, estimator, X, *, n_variants=5, random_state=0, ax=None):
+        """Augment some images as an estimator does in training, and draw them.
+
+        Parameters
+        ----------
+        estimator : CNNClassifier or CNNRegressor
+            Whose ``augmentation`` is meant; it need not be fitted.
+        X : array-like of shape (n_samples, ...)
+            A few images, as ``fit`` takes them, each of which becomes a row.
+        n_variants : int, default=5
+            How many for each image.
+        random_state : int or None, default=0
+            Seeds what is drawn; None draws from the operating system.
+        ax : matplotlib Axes, default=None
+            Where to draw, in place of a new figure.
+
+        Returns
+        -------
+        display : AugmentationDisplay
+            Drawn already.
+
+        Raises
+        ------
+        ValueError
+            If the estimator has no augmentation, or it is not meant for such images.
+        """
+        return cls.from_augmentation(
+            estimator.augmentation,
+            X,
+            n_variants=n_variants,
+            random_state=random_state,
+            input_shape=estimator.input_shape,
+            spatial_dims=estimator.spatial_dims,
+            data_format=estimator.data_format,
+            ax=ax,
+        )
+
+    def plot(self, ax=None):
+        """Draw a row for each image: the original, and then its variants.
+
+        One channel is drawn in grey, three as red, green and blue, and the mean of any
+        other number in grey; of volumes the middle slice. All images of a row share the
+        range of the original.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw, in place of a new figure.
+
+        Returns
+        -------
+        display : AugmentationDisplay
+            Itself.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        pyplot = _pyplot()
+        n_rows, n_columns = self.variants.shape[:2]
+        if ax is None:
+            size = (1.3 * n_columns, 1.3 * n_rows + 0.4)
+            _, ax = pyplot.subplots(figsize=size, layout="constrained")
+        ax.set_axis_off()
+        grid = ax.get_subplotspec().subgridspec(n_rows, n_columns)
+        self.ax_, self.figure_ = ax, ax.figure
+        self.axes_ = np.empty((n_rows, n_columns), dtype=object)
+        for row, variants in enumerate(self.variants):
+            for column, image in enumerate(variants):
+                cell = self.figure_.add_subplot(grid[row, column])
+                cell.set(xticks=[], yticks=[])
+                _draw(cell, image, variants[0])
+                self.axes_[row, column] = cell
+        self.axes_[0, 0].set_title("original", fontsize="medium")
+        for column, cell in enumerate(self.axes_[0, 1:], start=1):
+            cell.set_title(f"variant {column}", fontsize="medium")
+        return self
+
+
+def _draw(cell, image, original):
+    low, high = float(original.min()), float(original.max())
+    high = high if high > low else low + 1
+    if image.ndim == 2:
+        margin = (high - low) / 10
+        cell.plot(image.T, linewidth=1)
+        cell.set_ylim(low - margin, high + margin)
+        return
+    if image.ndim == 4:
+        image = image[:, image.shape[1] // 2]
+    if len(image) == 3:
+        scaled = (image.astype(float) - low) / (high - low)
+        cell.imshow(np.moveaxis(scaled.clip(0, 1), 0, -1))
+    else:
+        cell.imshow(image.astype(float).mean(axis=0), cmap="gray", vmin=low, vmax=high)
+
+
+def _pyplot():
+    try:
+        from matplotlib import pyplot
+    except ImportError as error:
+        raise ImportError(
+            "AugmentationDisplay needs matplotlib. Install it by pip install "
+            "'sklearn_cnn[plot]'."
+        ) from error
+    return pyplot

@@ -1,0 +1,117 @@
+"""Pixels go where they should."""
+
+import numpy as np
+import pytest
+import torch
+from scipy import ndimage
+from torchvision.transforms.v2 import functional as F
+
+from sklearn_cnn.augmentation import RandomAffine, RandomCrop, RandomFlip
+from sklearn_cnn.augmentation._functional import pad, warp
+
+
+def noise(*shape):
+    return torch.from_numpy(np.random.default_rng(0).uniform(size=shape)).float()
+
+
+def test_a_flip_mirrors_about_half_of_the_samples():
+    images = noise(200, 3, 4, 5)
+    found = RandomFlip(axis=(0, 1))(images, torch.Generator().manual_seed(0))
+    kinds = torch.zeros(4, dtype=int)
+    for image, flipped in zip(images, found, strict=True):
+        versions = [image, image.flip(1), image.flip(2), image.flip(1, 2)]
+        kinds += torch.tensor([torch.equal(v, flipped) for v in versions])
+    assert kinds.sum() == 200 and kinds.min() > 30
+
+
+def test_no_flip_and_always_a_flip():
+    images = noise(5, 1, 4, 5)
+    assert torch.equal(RandomFlip(p=0)(images), images)
+    assert torch.equal(RandomFlip(p=1, axis=-2)(images), images.flip(2))
+
+
+def test_a_crop_is_a_window_of_the_padded_image():
+    images = noise(300, 2, 6, 7)
+    found = RandomCrop((1, 2), fill=5)(images, torch.Generator().manual_seed(0))
+    padded = torch.nn.functional.pad(images, (2, 2, 1, 1), value=5)
+    places = np.zeros((3, 5))
+    for image, cropped in zip(padded, found, strict=True):
+        for i, j in np.ndindex(3, 5):
+            places[i, j] += torch.equal(image[:, i : i + 6, j : j + 7], cropped)
+    assert places.sum() == 300 and places.min() > 5
+
+
+def test_a_share_of_the_axis_is_rounded_up():
+    assert RandomCrop()._widths(noise(1, 1, 28, 8)) == [4, 1]
+
+
+@pytest.mark.parametrize("dtype", [torch.bool, torch.uint8, torch.float16])
+@pytest.mark.parametrize("mode, name", [("edge", "edge"), ("reflect", "symmetric")])
+def test_padding_is_that_of_numpy(mode, name, dtype):
+    images = (noise(2, 3, 4, 5) * 2).to(dtype)
+    widths = [(0, 0), (0, 0), (3, 3), (7, 7)]
+    expected = np.pad(images.numpy(), widths, mode=name)
+    np.testing.assert_array_equal(pad(images, (3, 7), mode, 0).numpy(), expected)
+
+
+@pytest.mark.parametrize(
+    "angle, shear, scale", [(30, 0, 1.0), (0, 25, 1.2), (-70, 0, 0.7)]
+)
+@pytest.mark.parametrize("shape", [(21, 21), (16, 25)])
+def test_affine_is_that_of_torchvision(angle, shear, scale, shape):
+    images = noise(2, 3, *shape)
+    affine = RandomAffine(
+        (angle, angle), translate=0, scale=(scale, scale), shear=(shear, shear)
+    )
+    expected = F.affine(
+        images,
+        angle=-angle,
+        translate=[0, 0],
+        scale=scale,
+        shear=[shear, 0],
+        interpolation=F.InterpolationMode.BILINEAR,
+    )
+    torch.testing.assert_close(affine(images), expected, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("mode, name", [("edge", "nearest"), ("reflect", "reflect")])
+def test_outside_is_what_scipy_has_there(mode, name):
+    images = noise(1, 1, 8, 11)
+    shift = torch.tensor([[2 / 8, -3 / 11]])
+    found = warp(
+        images,
+        torch.eye(2)[None],
+        shift,
+        interpolation="bilinear",
+        padding_mode=mode,
+        fill=0,
+    )
+    expected = ndimage.shift(images[0, 0].numpy(), (-2, 3), order=1, mode=name)
+    np.testing.assert_allclose(found[0, 0].numpy(), expected, atol=1e-5)
+
+
+def test_moves_and_sizes_stay_in_their_range():
+    images = torch.zeros(100, 1, 41, 41)
+    images[..., 20, 20] = 1
+    found = RandomAffine(0, translate=(0.2, 0), scale=0)(images)
+    rows, columns = np.indices((41, 41))
+    centers = [(image * rows).sum() - 20 for image in found[:, 0].numpy()]
+    assert 6 < np.max(centers) <= 8.2 and -6 > np.min(centers) >= -8.2
+    assert np.allclose([(im * columns).sum() for im in found[:, 0].numpy()], 20)
+
+
+def test_volumes_turn_slice_by_slice_and_signals_move():
+    volumes = noise(3, 1, 4, 9, 9)
+    turned = RandomAffine((90, 90), translate=0, scale=0)(volumes)
+    torch.testing.assert_close(turned, volumes.rot90(1, (3, 4)), rtol=0, atol=1e-5)
+    signals = torch.arange(8.0).view(1, 1, 8)
+    doubled = RandomAffine(0, translate=0, scale=(2, 2), padding_mode="edge")(signals)
+    np.testing.assert_allclose(doubled[0, 0], np.arange(8) / 2 + 1.75, atol=1e-5)
+
+
+def test_fill_and_rounding_of_integers():
+    images = torch.full((50, 1, 9, 9), 200, dtype=torch.uint8)
+    found = RandomAffine(45, fill=200)(images)
+    assert torch.equal(found, images)
+    found = RandomAffine(45, fill=255)(images)
+    assert found.min() == 200 and found.max() == 255
