@@ -24,7 +24,7 @@ from sklearn_cnn.estimators._network import (
 )
 from sklearn_cnn.estimators._recipe import default_batch_size, default_max_iter
 from sklearn_cnn.estimators._samples import Samples, Seeds
-from sklearn_cnn.images import ImageInput
+from sklearn_cnn.images import ImageInput, take_rows
 from sklearn_cnn.utils._fitting import unchanged_on_error
 from sklearn_cnn.utils._sklearn import (
     Interval,
@@ -33,7 +33,6 @@ from sklearn_cnn.utils._sklearn import (
     check_sample_weight,
     fit_context,
 )
-from sklearn_cnn.images import take_rows
 
 _POSITIVE = Interval(Integral, 1, None, closed="left")
 _PROBABILITY = Interval(Real, 0, 1, closed="left")
