@@ -1,0 +1,5 @@
+"""Fair contests between estimators: same folds, same threads, honest intervals."""
+
+from sklearn_cnn.comparison.compare import compare_estimators
+from sklearn_cnn.comparison.display import ComparisonDisplay
+
