@@ -207,7 +207,7 @@ def as_frame(records, metrics):
     scores = [f"test_{metric}" for metric in metrics]
     about = ["estimator", "fold", "n_train", "n_test", "error"]
     folds = pd.DataFrame(records, columns=[*about, *scores, *_TIMES, *_COUNTS])
-    return folds.astype({name: float for name in (*scores, *_TIMES, *_COUNTS)})
+    return folds.astype(dict.fromkeys((*scores, *_TIMES, *_COUNTS), float))
 
 
 def succeeded(folds):
