@@ -14,8 +14,9 @@ ALLOWED = {
     "images": set(),
     "architectures": set(),
     "training": {"architectures", "images"},
-    "estimators": {"training", "architectures", "images"},
-    "comparison": {"estimators", "transforms", "architectures"},
+    "estimators": {"training", "architectures", "images", "utils"},
+    "transforms": {"images", "utils"},
+    "comparison": {"transforms", "architectures", "utils"},
     "utils": set(),
 }
 #: Which folders may import these packages.

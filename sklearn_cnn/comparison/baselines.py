@@ -18,7 +18,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
 from sklearn.svm import SVC, SVR
 
-from sklearn_cnn.estimators._sklearn import StrOptions, validate_params
+from sklearn_cnn.transforms import Flatten, HOGDescriptor
+from sklearn_cnn.utils._sklearn import StrOptions, validate_params
 
 # the regularisation of support vector machines on images in most of the literature
 _C = 10
@@ -97,15 +98,15 @@ def classical_baselines(
     (linear, support, *rest) = models
     unit = "pixels" if data == "images" else "values"
     baselines = {
-        linear: make_pipeline(_flatten(), MinMaxScaler(), models[linear]),
-        f"{support} on {unit}": make_pipeline(_flatten(), models[support]),
+        linear: make_pipeline(Flatten(), MinMaxScaler(), models[linear]),
+        f"{support} on {unit}": make_pipeline(Flatten(), models[support]),
     }
     if data == "images":
         hog = FunctionTransformer(hog_features, kw_args={"input_shape": input_shape})
         baselines[f"{support} on HOG"] = make_pipeline(hog, clone(models[support]))
     for name in rest:
         scale = [MinMaxScaler()] if name == "MLP" else []
-        baselines[name] = make_pipeline(_flatten(), *scale, models[name])
+        baselines[name] = make_pipeline(Flatten(), *scale, models[name])
     if data == "images":
         del baselines["1-nearest neighbour"]
     return baselines
@@ -136,27 +137,6 @@ def _regressors(seed):
     }
 
 
-def _flatten():
-    return FunctionTransformer(flatten)
-
-
-def flatten(images):
-    """Make one row of numbers of each image.
-
-    Parameters
-    ----------
-    images : array-like of shape (n_samples, ...)
-        Images, signals or volumes, or rows already.
-
-    Returns
-    -------
-    rows : ndarray of shape (n_samples, n_values)
-        Of the same dtype.
-    """
-    array = np.asarray(images)
-    return array.reshape(len(array), -1)
-
-
 def hog_features(images, input_shape=None):
     """Describe images by histograms of the directions of their edges.
 
@@ -172,12 +152,6 @@ def hog_features(images, input_shape=None):
     features : ndarray of shape (n_samples, n_features)
         Nine directions in every cell of every block.
     """
-    try:
-        from skimage.feature import hog
-    except ImportError as error:
-        raise ImportError(
-            "HOG needs scikit-image: pip install 'sklearn_cnn[scikit-image]'"
-        ) from error
     array = np.asarray(images)
     array = array.reshape(len(array), *(input_shape or array.shape[1:]))
     if array.ndim not in (3, 4):
@@ -187,14 +161,4 @@ def hog_features(images, input_shape=None):
             "classical_baselines."
         )
     cell = max(2, min(array.shape[1:3]) // 7)
-    return np.stack(
-        [
-            hog(
-                image,
-                pixels_per_cell=(cell, cell),
-                cells_per_block=(2, 2),
-                channel_axis=-1 if image.ndim == 3 else None,
-            )
-            for image in array
-        ]
-    )
+    return HOGDescriptor(pixels_per_cell=cell, cells_per_block=2).fit_transform(array)

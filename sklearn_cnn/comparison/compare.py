@@ -9,7 +9,7 @@ from sklearn.utils import check_random_state
 from sklearn_cnn.comparison.checks import check_estimators, check_folds, check_metrics
 from sklearn_cnn.comparison.evaluation import Task, evaluate, seeded_clone
 from sklearn_cnn.comparison.statistics import corrected_t
-from sklearn_cnn.estimators._sklearn import Interval, validate_params
+from sklearn_cnn.utils._sklearn import Interval, validate_params
 
 _TIMES = ("fit_time", "predict_time")
 _COUNTS = ("peak_memory", "model_size", "n_parameters")

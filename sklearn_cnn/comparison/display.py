@@ -15,7 +15,7 @@ from sklearn_cnn.comparison.compare import (
 )
 from sklearn_cnn.comparison.evaluation import evaluate
 from sklearn_cnn.comparison.statistics import corrected_t
-from sklearn_cnn.estimators._sklearn import StrOptions, validate_params
+from sklearn_cnn.utils._sklearn import StrOptions, validate_params
 
 # the colours of Okabe and Ito, which the colour-blind tell apart; yellow is too pale
 _COLORS = (

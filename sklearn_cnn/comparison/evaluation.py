@@ -17,7 +17,7 @@ from sklearn_cnn.comparison.resources import (
     timed,
     warm_up,
 )
-from sklearn_cnn.estimators._sklearn import safe_indexing
+from sklearn_cnn.utils._sklearn import safe_indexing
 
 
 class Task(NamedTuple):

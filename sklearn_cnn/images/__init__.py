@@ -6,14 +6,13 @@ from sklearn_cnn.images.arrays import (
     take_rows,
     value_range,
 )
-from sklearn_cnn.images.layout import (
-    ImageLayout,
-    channel_statistics,
-    read_layout,
-    warn_if_flat_images,
-)
+from sklearn_cnn.images.input import ImageInput
+from sklearn_cnn.images.layout import ImageLayout, read_layout, warn_if_flat_images
+from sklearn_cnn.images.statistics import ChannelStatistics, channel_statistics
 
 __all__ = [
+    "ChannelStatistics",
+    "ImageInput",
     "ImageLayout",
     "as_array",
     "channel_statistics",

@@ -24,8 +24,8 @@ __all__ = ["check_estimator", "estimator_checks", "parametrize_with_checks"]
 
 _METHODS = ("predict", "predict_proba", "decision_function", "transform")
 _N_SAMPLES = 24
-#: Float32 arithmetic on scaled inputs keeps about this much.
-_TOLERANCE = {"rtol": 1e-6, "atol": 1e-6}
+#: Float32 arithmetic on scaled inputs keeps about this much, float16 less.
+_TOLERANCE = {2: 2e-3, 4: 1e-6, 8: 1e-6}
 
 
 def check_estimator(estimator, *, sample_shape=(8, 8, 1), expected_failed_checks=None):
@@ -144,6 +144,8 @@ def estimator_checks(estimator, *, sample_shape=(8, 8, 1)) -> Iterator[Callable]
     ]
     if is_classifier(estimator):
         checks += [check_label_types, check_single_class]
+    if hasattr(estimator, "fit_transform"):
+        checks += [check_fit_transform]
     if has_fit_parameter(estimator, "sample_weight"):
         checks += [
             check_unit_weights,
@@ -202,9 +204,18 @@ def _assert_same(expected, found, message, exact=False):
         message_here = f"{name}: {message}"
         if exact or values.dtype.kind not in "fc":
             np.testing.assert_array_equal(found[name], values, err_msg=message_here)
+        elif found[name].dtype.kind in "iu":
+            # a transformer that keeps the dtype rounds to the nearest level
+            difference = np.abs(found[name].astype(values.dtype) - values)
+            assert difference.max() <= 1, message_here
         else:
+            tolerance = _TOLERANCE[min(found[name].dtype.itemsize, 8)]
             np.testing.assert_allclose(
-                found[name], values, err_msg=message_here, **_TOLERANCE
+                found[name],
+                values,
+                rtol=tolerance,
+                atol=tolerance,
+                err_msg=message_here,
             )
 
 
@@ -467,6 +478,22 @@ def check_subset_invariance(estimator, *, sample_shape):
     single = [_responses(fitted, X[i : i + 1]) for i in range(len(X))]
     found = {name: np.concatenate([one[name] for one in single]) for name in single[0]}
     _assert_same(_responses(fitted, X), found, "alone differs from among others")
+
+
+# --- transformers -------------------------------------------------------------------
+
+
+def check_fit_transform(estimator, *, sample_shape):
+    """``fit_transform`` gives what ``fit`` and then ``transform`` give."""
+    X, y = _data(estimator, sample_shape)
+    fitted = _fitted(estimator, X, y)
+    estimator = clone(estimator)
+    set_random_state(estimator, 0)
+    found = np.asarray(estimator.fit_transform(X, y))
+    message = "fit_transform differs from fit and transform"
+    np.testing.assert_array_equal(found, fitted.transform(X), err_msg=message)
+    again = np.asarray(estimator.transform(X))
+    np.testing.assert_array_equal(again, found, err_msg="transform differs afterwards")
 
 
 # --- targets and weights ------------------------------------------------------------

@@ -28,7 +28,7 @@ from threadpoolctl import threadpool_info
 
 from sklearn_cnn import CNNClassifier
 from sklearn_cnn.comparison import compare_estimators
-from sklearn_cnn.comparison.baselines import flatten
+from sklearn_cnn.transforms import Flatten
 
 
 class Recorder(ClassifierMixin, BaseEstimator):
@@ -159,7 +159,7 @@ def test_costs(digits):
     models = {
         "CNN": CNNClassifier(filters=(4,), max_iter=2),
         "linear": make_pipeline(
-            FunctionTransformer(flatten), LogisticRegression(solver="newton-cholesky")
+            Flatten(), LogisticRegression(solver="newton-cholesky")
         ),
     }
     results = compare_estimators(models, X, y, cv=2, random_state=0)

@@ -70,6 +70,31 @@ class Random(ClassifierMixin, BaseEstimator):
         return np.random.choice(self.classes_, size=len(X))
 
 
+class TwoWays(TransformerMixin, BaseEstimator):
+    """A transformer with two ways to its result, of which one forgot the scale."""
+
+    def fit(self, X, y=None):
+        self.scale_ = np.asarray(X).max()
+        return self
+
+    def transform(self, X):
+        return np.asarray(X) / self.scale_
+
+    def fit_transform(self, X, y=None):
+        self.fit(X)
+        return np.asarray(X) - self.scale_
+
+
+class Careless(TransformerMixin, BaseEstimator):
+    """A transformer whose result in uint8 is another one than in floats."""
+
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        return np.asarray(X) * np.asarray(2, dtype=np.asarray(X).dtype)
+
+
 def broken_promises(estimator):
     broken = set()
     for check in estimator_checks(estimator):
@@ -94,6 +119,15 @@ def test_writing_to_X_is_found_out():
 def test_randomness_is_found_out():
     broken = broken_promises(Random())
     assert {"check_determinism", "check_global_random_state"} <= broken
+
+
+def test_a_second_way_to_a_result_is_found_out():
+    assert "check_fit_transform" in broken_promises(TwoWays())
+    assert "check_fit_transform" not in broken_promises(Careless())
+
+
+def test_integers_that_wrap_around_are_found_out():
+    assert "check_dtypes" in broken_promises(Careless())
 
 
 def test_check_estimator_raises_unless_the_failure_is_expected():

@@ -1,0 +1,20 @@
+"""Deterministic steps on images, for pipelines."""
+
+from sklearn_cnn.transforms.channels import Grayscale, SelectChannels
+from sklearn_cnn.transforms.geometry import CenterCrop, Pad, Resize
+from sklearn_cnn.transforms.hog import HOGDescriptor
+from sklearn_cnn.transforms.scaling import ChannelScaler, Rescale
+from sklearn_cnn.transforms.shape import Flatten, Unflatten
+
+__all__ = [
+    "CenterCrop",
+    "ChannelScaler",
+    "Flatten",
+    "Grayscale",
+    "HOGDescriptor",
+    "Pad",
+    "Rescale",
+    "Resize",
+    "SelectChannels",
+    "Unflatten",
+]

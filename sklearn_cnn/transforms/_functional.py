@@ -1,0 +1,312 @@
+"""What the transformers do, as functions of arrays (n_samples, channels, *spatial)."""
+
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torchvision.transforms import InterpolationMode
+from torchvision.transforms.v2 import functional as kernels
+
+Array: TypeAlias = npt.NDArray[Any]
+PaddingMode: TypeAlias = Literal["constant", "edge", "reflect", "symmetric"]
+
+#: The centre of a pixel decides which one is nearest, as in PIL and scikit-image.
+INTERPOLATIONS = {
+    "nearest": InterpolationMode.NEAREST_EXACT,
+    "bilinear": InterpolationMode.BILINEAR,
+    "bicubic": InterpolationMode.BICUBIC,
+}
+
+
+def center_crop(images: Array, size: tuple[int, ...]) -> Array:
+    """Cut out the middle.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n_samples, n_channels, *spatial)
+        Images.
+    size : tuple of int
+        Length of each spatial axis of the result.
+
+    Returns
+    -------
+    cropped : ndarray of shape (n_samples, n_channels, *size)
+        A view.
+
+    Raises
+    ------
+    ValueError
+        If the crop is larger than the images.
+    """
+    lengths = images.shape[2:]
+    if any(wanted > length for wanted, length in zip(size, lengths, strict=True)):
+        raise ValueError(
+            f"size={size} is larger than the samples of X, which are {lengths}. Take a "
+            "smaller crop, or enlarge them first with sklearn_cnn.transforms.Pad or "
+            "Resize."
+        )
+    # half a pixel goes to the even side, as torchvision has it
+    starts = [round((n - wanted) / 2) for wanted, n in zip(size, lengths, strict=True)]
+    middle = [slice(s, s + wanted) for s, wanted in zip(starts, size, strict=True)]
+    return images[:, :, *middle]
+
+
+def pad(
+    images: Array,
+    padding: tuple[tuple[int, int], ...],
+    fill: float,
+    padding_mode: PaddingMode,
+) -> Array:
+    """Surround images by pixels.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n_samples, n_channels, *spatial)
+        Images.
+    padding : tuple of (int, int)
+        How many pixels before and after, for each spatial axis.
+    fill : float
+        Value of the new pixels in the mode "constant".
+    padding_mode : {"constant", "edge", "reflect", "symmetric"}
+        Where other modes take them from.
+
+    Returns
+    -------
+    padded : ndarray of shape (n_samples, n_channels, *padded)
+
+    Raises
+    ------
+    ValueError
+        If the dtype of the images does not hold ``fill``.
+    """
+    widths = ((0, 0), (0, 0), *padding)
+    if padding_mode != "constant":
+        return np.pad(images, widths, mode=padding_mode)
+    with np.errstate(all="ignore"):
+        value = np.asarray(fill).astype(images.dtype)
+    if not np.isfinite(value) or (images.dtype.kind != "f" and value != fill):
+        raise ValueError(
+            f"fill={fill} cannot be a value of X, which has dtype {images.dtype}. Take "
+            "one that can, or convert X to floats first, as "
+            "sklearn_cnn.transforms.Rescale does."
+        )
+    return np.pad(images, widths, constant_values=value)
+
+
+def resize(
+    images: Array, size: tuple[int, ...], interpolation: str, antialias: bool
+) -> Array:
+    """Interpolate images to another size.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n_samples, n_channels, *spatial)
+        Images.
+    size : tuple of int
+        Length of each spatial axis of the result.
+    interpolation : {"nearest", "bilinear", "bicubic"}
+        How to compute a new pixel from old ones, along each axis.
+    antialias : bool
+        Whether to average over all old pixels that a new one covers.
+
+    Returns
+    -------
+    resized : ndarray of shape (n_samples, n_channels, *size)
+        Of the same dtype; booleans become float32, unless they are only selected.
+    """
+    if images.dtype == bool and interpolation != "nearest":
+        images = images.astype(np.float32)
+    # torchvision rounds after each pass, and volumes take two
+    native = [np.uint8] if len(size) < 3 else []
+    computed = images.astype(_computing_dtype(images.dtype, native), copy=False)
+    mode = INTERPOLATIONS[interpolation]
+    tensor = torch.from_numpy(computed)
+    if len(size) == 1:
+        tensor = _resize_plane(tensor.unsqueeze(-2), (1, *size), mode, antialias)
+    elif len(size) == 2:
+        tensor = _resize_plane(tensor, size, mode, antialias)
+    else:
+        tensor = _resize_volumes(tensor, size, mode, antialias)
+    return _as_dtype(tensor.numpy().reshape(*images.shape[:2], *size), images.dtype)
+
+
+def _resize_plane(
+    tensor: torch.Tensor,
+    size: tuple[int, ...],
+    mode: InterpolationMode,
+    antialias: bool,
+) -> torch.Tensor:
+    resized: torch.Tensor = kernels.resize(
+        tensor, list(size), interpolation=mode, antialias=antialias
+    )
+    return resized
+
+
+def _resize_volumes(
+    tensor: torch.Tensor,
+    size: tuple[int, ...],
+    mode: InterpolationMode,
+    antialias: bool,
+) -> torch.Tensor:
+    """Resize height and width, then depth: the interpolations are separable."""
+    n_samples, n_channels, depth = tensor.shape[:3]
+    planes = _resize_plane(tensor.flatten(1, 2), size[1:], mode, antialias)
+    columns = planes.reshape(n_samples, n_channels, depth, -1)
+    return _resize_plane(columns, (size[0], columns.shape[3]), mode, antialias)
+
+
+def grayscale(images: Array) -> Array:
+    """Turn red, green and blue into one channel of brightness.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n_samples, 1 or 3, *spatial)
+        Images.
+
+    Returns
+    -------
+    grey : ndarray of shape (n_samples, 1, *spatial)
+        Of the same dtype; booleans of three channels become float32.
+
+    Raises
+    ------
+    ValueError
+        If there are neither one nor three channels.
+    """
+    n_channels = images.shape[1]
+    if n_channels == 1:
+        return images
+    if n_channels != 3:
+        raise ValueError(
+            f"Grayscale needs red, green and blue, but X has {n_channels} channels. "
+            "Choose three of them with sklearn_cnn.transforms.SelectChannels first, "
+            "such as SelectChannels([0, 1, 2]) to drop the alpha channel of RGBA."
+        )
+    if images.dtype == bool:
+        images = images.astype(np.float32)
+    computed = images.astype(_computing_dtype(images.dtype, []), copy=False)
+    lines = torch.from_numpy(computed.reshape(len(images), 3, 1, -1))
+    grey = kernels.rgb_to_grayscale(lines).numpy()
+    return _as_dtype(grey.reshape(len(images), 1, *images.shape[2:]), images.dtype)
+
+
+def affine(images: Array, scale: Array | float, offset: Array | float) -> Array:
+    """Multiply by a scale and add an offset, in float64.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n_samples, n_channels, *spatial)
+        Images.
+    scale, offset : float or ndarray of shape (n_channels,)
+        The same for all channels, or one for each.
+
+    Returns
+    -------
+    scaled : ndarray of the same shape
+        Floats keep their dtype; integers become float32, those of 32 and 64 bits
+        float64.
+
+    Raises
+    ------
+    ValueError
+        If a result is beyond the range of its dtype.
+    """
+    return _in_float64(
+        images,
+        lambda values: (
+            values * _per_channel(scale, images) + _per_channel(offset, images)
+        ),
+    )
+
+
+def inverse_affine(images: Array, scale: Array | float, offset: Array | float) -> Array:
+    """Subtract an offset and divide by a scale, in float64.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n_samples, n_channels, *spatial)
+        Images.
+    scale, offset : float or ndarray of shape (n_channels,)
+        The same for all channels, or one for each.
+
+    Returns
+    -------
+    scaled : ndarray of the same shape
+        Of the dtype that :func:`affine` gives.
+
+    Raises
+    ------
+    ValueError
+        If a result is beyond the range of its dtype.
+    """
+    return _in_float64(
+        images,
+        lambda values: (
+            (values - _per_channel(offset, images)) / _per_channel(scale, images)
+        ),
+    )
+
+
+def hog(images: Array, **options: Any) -> Array:
+    """Histograms of oriented gradients by scikit-image.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n_samples, n_channels, height, width)
+        Images.
+    **options : dict
+        Keyword arguments of :func:`skimage.feature.hog`.
+
+    Returns
+    -------
+    descriptors : ndarray of shape (n_samples, n_features)
+
+    Raises
+    ------
+    ImportError
+        If scikit-image is not installed.
+    """
+    try:
+        from skimage import feature
+    except ImportError as error:
+        raise ImportError(
+            "HOGDescriptor needs scikit-image: pip install 'sklearn_cnn[scikit-image]'"
+        ) from error
+    return np.stack([feature.hog(x, channel_axis=0, **options) for x in images])
+
+
+def _computing_dtype(dtype: np.dtype[Any], native: list[Any]) -> npt.DTypeLike:
+    """Name the dtype to compute in: the kernels have no others, and lose digits."""
+    return dtype if dtype in [*native, np.float32, np.float64] else np.float64
+
+
+def _as_dtype(values: Array, dtype: np.dtype[Any]) -> Array:
+    """Round to a dtype; bicubic interpolation may overshoot its range."""
+    if values.dtype == dtype:
+        return values
+    if dtype.kind in "iu":
+        limits = np.iinfo(dtype)
+        values = np.clip(np.rint(values), limits.min, limits.max)
+    return values.astype(dtype)
+
+
+def _per_channel(values: Array | float, images: Array) -> Array:
+    return np.reshape(values, (-1, *[1] * (images.ndim - 2)))
+
+
+def _in_float64(images: Array, function: Any) -> Array:
+    """Compute in float64 and round once."""
+    dtype = images.dtype
+    if dtype.kind != "f":
+        dtype = np.result_type(dtype, np.float32)
+    values = images.astype(np.result_type(dtype, np.float64), copy=False)
+    try:
+        with np.errstate(over="raise"):
+            result: Array = function(values).astype(dtype)
+    except FloatingPointError as error:
+        raise ValueError(
+            f"The scaled values of X are beyond the range of {dtype}. Take a smaller "
+            "scale, or convert X to a wider dtype first, as in X.astype('float64')."
+        ) from error
+    return result

@@ -1,0 +1,207 @@
+"""Images of another size are those of torchvision, and of scikit-image."""
+
+import numpy as np
+import pytest
+import torch
+from skimage import transform
+from torchvision.transforms import InterpolationMode
+from torchvision.transforms.v2 import functional
+
+from sklearn_cnn.transforms import CenterCrop, Pad, Resize
+
+MODES = {
+    "nearest": InterpolationMode.NEAREST_EXACT,
+    "bilinear": InterpolationMode.BILINEAR,
+    "bicubic": InterpolationMode.BICUBIC,
+}
+
+
+def by_torchvision(function, images, *args, **parameters):
+    tensor = torch.from_numpy(np.moveaxis(images, -1, 1).copy())
+    return np.moveaxis(function(tensor, *args, **parameters).numpy(), 1, -1)
+
+
+@pytest.mark.parametrize("size", [(20, 30), (150, 90), (1, 1), (107, 160)])
+@pytest.mark.parametrize("mode", list(MODES))
+@pytest.mark.parametrize("antialias", [True, False])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+def test_resize_is_that_of_torchvision(photos, size, mode, antialias, dtype):
+    X = photos.astype(dtype)
+    found = Resize(size, interpolation=mode, antialias=antialias).fit_transform(X)
+    expected = by_torchvision(
+        functional.resize, X, size, interpolation=MODES[mode], antialias=antialias
+    )
+    assert found.dtype == dtype
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("n_channels", [1, 2, 4, 13])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_resize_of_any_number_of_channels(photos, n_channels, dtype):
+    X = np.resize(photos[..., :1], (2, 107, 160, 1)) + np.arange(n_channels)
+    X = X.astype(dtype)
+    found = Resize((40, 50)).fit_transform(X)
+    single = [Resize((40, 50)).fit_transform(X[..., i]) for i in range(n_channels)]
+    np.testing.assert_allclose(found, np.stack(single, axis=-1), rtol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(150, 200), (107, 300)])
+def test_enlarging_is_that_of_scikit_image(photos, size):
+    found = Resize(size).fit_transform(photos.astype(np.float64))
+    expected = transform.resize(
+        photos, (2, *size, 3), order=1, mode="edge", preserve_range=True
+    )
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+    rounded = Resize(size).fit_transform(photos)
+    assert np.abs(rounded - expected).max() <= 1
+
+
+def test_shrinking_is_close_to_that_of_scikit_image(photos):
+    # a triangle there, a Gaussian here: not the same, but no aliasing in either
+    found = Resize((27, 40)).fit_transform(photos.astype(np.float64))
+    smooth = transform.resize(
+        photos, (2, 27, 40, 3), anti_aliasing=True, preserve_range=True
+    )
+    aliased = Resize((27, 40), antialias=False).fit_transform(photos.astype(float))
+    assert np.abs(found - smooth).mean() < np.abs(aliased - smooth).mean() / 3
+
+
+@pytest.mark.parametrize("mode", list(MODES))
+@pytest.mark.parametrize("dtype", ["uint16", "int16", "int32", "uint32", "float16"])
+def test_other_numbers_are_rounded_once_and_keep_their_range(photos, mode, dtype):
+    X = np.where(photos > 127, 65_000 if dtype == "uint16" else 30_000, 0)
+    if dtype == "float16":
+        X = X / 1000
+    resize = Resize((150, 40), interpolation=mode)
+    found = resize.fit_transform(X.astype(dtype))
+    exact = resize.fit_transform(X.astype(np.float64))
+    assert found.dtype == dtype
+    if dtype == "float16":
+        np.testing.assert_array_equal(found, exact.astype(dtype))
+    else:
+        limits = np.iinfo(dtype)
+        np.testing.assert_array_equal(
+            found, np.rint(exact).clip(limits.min, limits.max)
+        )
+
+
+def test_masks_are_averaged_as_fractions_or_copied(photos):
+    masks = photos[..., 0] > 100
+    halves = Resize((50, 80)).fit_transform(masks)
+    assert halves.dtype == np.float32 and 0 <= halves.min() < halves.max() <= 1
+    copied = Resize((50, 80), interpolation="nearest").fit_transform(masks)
+    assert copied.dtype == bool
+
+
+def test_signals_and_volumes_are_interpolated_along_every_axis():
+    ramp = np.arange(8.0)
+    doubled = np.concatenate([[0], np.arange(0.25, 7, 0.5), [7]])
+    signals = Resize(16).fit_transform(np.stack([ramp, 2 * ramp]))
+    np.testing.assert_allclose(signals, np.stack([doubled, 2 * doubled]))
+    volume = ramp[:, None, None] + 10 * ramp[:, None] + 100 * ramp
+    found = Resize(16, spatial_dims=3).fit_transform(volume[None])
+    expected = doubled[:, None, None] + 10 * doubled[:, None] + 100 * doubled
+    np.testing.assert_allclose(found[0], expected)
+    rounded = Resize(16, spatial_dims=3).fit_transform(volume[None].astype(np.uint16))
+    np.testing.assert_array_equal(rounded[0], np.rint(expected))
+
+
+def test_small_volumes_are_rounded_once():
+    volume = np.random.default_rng(0).integers(0, 255, size=(2, 6, 7, 8, 2))
+    exact = Resize(5).fit_transform(volume.astype(np.float64))
+    found = Resize(5).fit_transform(volume.astype(np.uint8))
+    assert np.abs(found - exact).max() < 0.5 + 1e-5
+
+
+@pytest.mark.parametrize("size", [(100, 100), (101, 33), (107, 160), (1, 1)])
+def test_center_crop_is_that_of_torchvision(photos, size):
+    expected = by_torchvision(functional.center_crop, photos, size)
+    np.testing.assert_array_equal(CenterCrop(size).fit_transform(photos), expected)
+    odd = photos[:, 1:, 1:]
+    size = tuple(np.minimum(size, odd.shape[1:3]).tolist())
+    expected = by_torchvision(functional.center_crop, odd, size)
+    np.testing.assert_array_equal(CenterCrop(size).fit_transform(odd), expected)
+
+
+def test_an_integer_is_every_axis(photos):
+    assert CenterCrop(64).fit_transform(photos).shape == (2, 64, 64, 3)
+    assert Resize(64).fit_transform(photos).shape == (2, 64, 64, 3)
+
+
+@pytest.mark.parametrize("mode", ["constant", "edge", "reflect", "symmetric"])
+def test_pad_is_that_of_torchvision(photos, mode):
+    X = photos.astype(np.float32)
+    # left, top, right, bottom
+    expected = by_torchvision(functional.pad, X, [3, 1, 4, 2], padding_mode=mode)
+    pad = Pad([(1, 2), (3, 4)], padding_mode=mode)
+    np.testing.assert_array_equal(pad.fit_transform(X), expected)
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.uint16, np.float32])
+def test_pad_fills_in_every_dtype(dtype):
+    X = np.zeros((2, 3, 4), dtype)
+    found = Pad((2, 1), fill=1).fit_transform(X)
+    assert found.dtype == dtype and found.shape == (2, 7, 6)
+    assert found.sum() == 2 * (7 * 6 - 3 * 4)
+
+
+def test_channels_first_is_the_same_with_its_axes_moved(photos):
+    first = np.moveaxis(photos, -1, 1)
+    for Step, argument in ((Resize, (30, 50)), (CenterCrop, (30, 50)), (Pad, (3, 5))):
+        found = Step(argument, data_format="channels_first").fit_transform(first)
+        expected = np.moveaxis(Step(argument).fit_transform(photos), -1, 1)
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_pieces_of_an_array_are_those_of_the_whole(photos):
+    X = np.tile(photos, (20, 1, 1, 1))
+    found = Resize((33, 55)).fit_transform(X)
+    np.testing.assert_array_equal(found[-2:], Resize((33, 55)).fit_transform(photos))
+
+
+def test_an_unfitted_step_takes_any_size_and_a_fitted_one_its_own(photos):
+    resize = Resize(16)
+    assert resize.transform(photos).shape == resize.transform(photos[:, 9:]).shape
+    assert not hasattr(resize, "input_shape_")
+    resize.fit(photos)
+    with pytest.raises(ValueError, match=r"fitted on shape \(107, 160, 3\)"):
+        resize.transform(photos[:, 9:])
+
+
+@pytest.mark.parametrize(
+    "step, message",
+    [
+        (Resize(0), "size=0 must be an integer of at least 1"),
+        (Resize((16, 0)), r"size=\(16, 0\) must be an integer of at least 1"),
+        (Resize((16, 1.5)), r"size=\(16, 1.5\) must be"),
+        (Resize((16, 16, 16)), "has 3 entries, but the samples of X have 2"),
+        (Resize(1.5), "The 'size' parameter of Resize"),
+        (Resize(8, interpolation="cubic"), "'interpolation' parameter"),
+        (CenterCrop(161), r"size=\(161, 161\) is larger than .* \(107, 160\)"),
+        (CenterCrop(-1), "size=-1 must be an integer of at least 1"),
+        (Pad(-1), "padding=-1 must be an integer of at least 0"),
+        (Pad((1, -2)), r"padding=\(1, -2\) must be"),
+        (Pad([(1, 2, 3), (1, 2, 3)]), "two entries for each axis"),
+        (Pad([(1, 2)]), "has 1 entries, but the samples of X have 2"),
+        (Pad(1, fill=256), "fill=256 cannot be a value of X, which has dtype uint8"),
+        (Pad(1, fill=-1), "fill=-1"),
+        (Pad(1, fill=0.5), "fill=0.5"),
+        (Pad(1, fill=float("nan")), "fill=nan"),
+        (Pad(1, padding_mode="same"), "'padding_mode' parameter"),
+    ],
+)
+def test_bad_parameters_are_named_at_fit_and_without_one(photos, step, message):
+    for method in (step.fit, step.transform):
+        with pytest.raises(ValueError, match=message):
+            method(photos)
+    assert not hasattr(step, "n_features_in_")
+
+
+def test_a_parameter_changed_after_the_fit_is_checked(photos):
+    with pytest.raises(ValueError, match="size=0"):
+        Resize(8).fit(photos).set_params(size=0).transform(photos)
+
+
+def test_flat_images_are_pointed_out():
+    with pytest.warns(UserWarning, match=r"Unflatten\(\(8, 8\)\) before this step"):
+        CenterCrop(4).fit(np.zeros((3, 64)))
