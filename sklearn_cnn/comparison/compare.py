@@ -135,11 +135,10 @@ def compare_estimators(
     >>> results = compare_estimators(
     ...     {"neighbours": KNeighborsClassifier(), "majority": DummyClassifier()},
     ...     X, y, cv=3, random_state=0)
-    >>> results[["mean_test_accuracy", "difference_accuracy"]].round(2)
-                mean_test_accuracy  difference_accuracy
-    estimator
-    neighbours                0.99                 0.00
-    majority                  0.10                -0.89
+    >>> results["mean_test_accuracy"].round(2).to_dict()
+    {'neighbours': 0.99, 'majority': 0.1}
+    >>> results["difference_accuracy"].round(2).to_dict()
+    {'neighbours': 0.0, 'majority': -0.89}
     """
     named, kind = check_estimators(estimators)
     metrics = check_metrics(scoring, kind)
