@@ -3,8 +3,8 @@ A CNN and its classical competitors, on the same folds
 ======================================================
 
 Is the network better than what scikit-learn has anyway, by how much, how sure is that,
-and what does it cost? :func:`~sklearn_cnn.comparison.compare_estimators` cross-validates
-them all on the same folds with the same number of threads.
+and what does it cost? :func:`~sklearn_cnn.comparison.compare_estimators`
+cross-validates them all on the same folds with the same number of threads.
 """
 
 # %%
@@ -47,8 +47,9 @@ print(results[costs].round(3))
 
 # %%
 # ``difference_accuracy`` is the distance to the best, between ``low_accuracy`` and
-# ``high_accuracy`` with a confidence of 95 %. Where that interval holds 0 the five folds
-# cannot tell the two models apart. Times are in seconds, memory and size in bytes.
+# ``high_accuracy`` with a confidence of 95 %. Where that interval holds 0 the five
+# folds cannot tell the two models apart. Times are in seconds, memory and size in
+# bytes.
 #
 # Scores with their intervals
 # ---------------------------

@@ -11,8 +11,8 @@ whether the best of them stands out or lies on a plateau.
 # The search
 # ----------
 #
-# 400 of scikit-learn's digits, so that there is something to overfit. Every candidate is
-# trained on the same three folds.
+# 400 of scikit-learn's digits, so that there is something to overfit. Every candidate
+# is trained on the same three folds.
 
 import numpy as np
 from sklearn.datasets import load_digits

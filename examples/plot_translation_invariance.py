@@ -48,8 +48,8 @@ def shifted(images, pixels):
 # ------
 #
 # Two networks with the same convolutions differ in one parameter: ``global_pooling`` is
-# "avg", which forgets the position, or "flatten", where a dense layer reads all positions
-# apart.
+# "avg", which forgets the position, or "flatten", where a dense layer reads all
+# positions apart.
 
 models = {
     "CNN, global average": CNNClassifier(
