@@ -148,9 +148,12 @@ def evaluate(tasks, X, y, scorer, *, n_jobs, n_threads, verbose):
 
 
 def _with_bar(records, total, verbose):
+    if not verbose:
+        yield from records
+        return
     from tqdm.auto import tqdm
 
-    with tqdm(total=total, unit="fit", disable=not verbose) as bar:
+    with tqdm(total=total, unit="fit") as bar:
         for record in records:
             bar.set_description(record["estimator"], refresh=False)
             bar.update()
