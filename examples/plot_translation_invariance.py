@@ -116,8 +116,8 @@ plt.show()
 # %%
 # - The dense network and the SVC are lost as soon as strokes lie on pixels that were
 #   blank in training: two pixels are enough to bring both to chance.
-# - Convolution alone does not help much. The network that flattens its feature maps sees
-#   the same strokes elsewhere, and its dense layer does not know them there.
+# - Convolution alone does not help much. The network that flattens its feature maps
+#   sees the same strokes elsewhere, and its dense layer does not know them there.
 # - With the global average the network keeps about 0.9 or more everywhere. Odd shifts
 #   cost a little more than even ones, as max pooling with a stride of 2 meets another
 #   grid.

@@ -339,6 +339,12 @@ class ComparisonDisplay:
             seconds = group["fit_time"].median()
             ax.errorbar(seconds, mean, yerr=reach, linestyle="", ms=8, **style)
         ax.set_xscale("log")
+        ax.xaxis.set_major_formatter("{x:g}")
+        if np.ptp(np.log10(ax.get_xlim())) > 1:
+            # minor labels are for less than a decade
+            ax.xaxis.set_minor_formatter("")
+        else:
+            ax.xaxis.set_minor_formatter("{x:g}")
         ax.set_xlabel("time of a fit (seconds)")
         ax.set_ylabel(self._score_label)
         ax.set_title("Score against the time of a fit")
