@@ -340,11 +340,9 @@ class ComparisonDisplay:
             ax.errorbar(seconds, mean, yerr=reach, linestyle="", ms=8, **style)
         ax.set_xscale("log")
         ax.xaxis.set_major_formatter("{x:g}")
-        if np.ptp(np.log10(ax.get_xlim())) > 1:
-            # minor labels are for less than a decade
-            ax.xaxis.set_minor_formatter("")
-        else:
-            ax.xaxis.set_minor_formatter("{x:g}")
+        # within a decade there may be no other labels
+        decades = np.ptp(np.log10(ax.get_xlim()))
+        ax.xaxis.set_minor_formatter("{x:g}" if decades < 1 else "")
         ax.set_xlabel("time of a fit (seconds)")
         ax.set_ylabel(self._score_label)
         ax.set_title("Score against the time of a fit")
