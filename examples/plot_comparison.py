@@ -80,7 +80,7 @@ display = ComparisonDisplay.from_estimators(
     {"CNN": CNNClassifier(max_iter=10), **{name: models[name] for name in names}},
     X,
     y,
-    train_sizes=[100, 200, 400, 800],
+    train_sizes=[100, 300, 900],
     cv=3,
     random_state=0,
 )
