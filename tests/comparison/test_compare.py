@@ -103,6 +103,24 @@ def test_splits_of_ones_own(data, masks):
     assert log[0]["train"] == X[splits[0][0], 0].tolist()
 
 
+def test_only_the_rows_of_a_fold_are_taken(data):
+    class OnDisk:
+        shape = data[0].shape
+        taken = []  # noqa: RUF012
+
+        def __len__(self):
+            return len(data[0])
+
+        def __getitem__(self, key):
+            rows = data[0][key]
+            self.taken.append(len(rows))
+            return rows
+
+    results = compare_estimators({"bayes": GaussianNB()}, OnDisk(), data[1], cv=3)
+    assert results["error"].isna().all()
+    assert sorted(OnDisk.taken) == [10] * 3 + [20] * 3
+
+
 @pytest.mark.parametrize("n_threads", [1, 2])
 def test_all_have_the_same_threads_which_are_restored(data, n_threads):
     before = torch.get_num_threads(), threadpool_info()
