@@ -18,6 +18,7 @@ ALLOWED = {
     "transforms": {"images", "utils"},
     "augmentation": set(),
     "inspection": {"estimators", "training", "architectures", "images"},
+    "comparison": {"transforms", "architectures", "utils"},
     "utils": set(),
 }
 #: Which folders may import these packages.

@@ -1,0 +1,163 @@
+"""One clear error for each kind of bad input, before anything is fitted."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from sklearn.base import is_classifier, is_regressor
+from sklearn.metrics import get_scorer_names
+from sklearn.model_selection import check_cv
+from sklearn.utils import check_consistent_length
+
+from sklearn_cnn.architectures.names import did_you_mean
+
+
+def check_estimators(estimators):
+    """Check the contenders.
+
+    Parameters
+    ----------
+    estimators : dict or list of (str, estimator) pairs
+        As the user gave them.
+
+    Returns
+    -------
+    named : dict
+        Estimators by name.
+    kind : {"classifier", "regressor"}
+        Of all of them.
+
+    Raises
+    ------
+    ValueError
+        If there are none, names occur twice or are no strings, something cannot fit
+        and predict, or kinds are mixed.
+    """
+    pairs = _pairs(estimators)
+    names = [name for name, _ in pairs]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(
+            f"estimators holds the name {twice[0]!r} more than once. Give every "
+            "estimator a name of its own."
+        )
+    kinds = {name: _kind(name, estimator) for name, estimator in pairs}
+    if len(set(kinds.values())) > 1:
+        raise ValueError(
+            "estimators mixes classifiers and regressors, whose scores cannot be "
+            f"compared: {kinds}. Compare either kind on its own."
+        )
+    return dict(pairs), next(iter(kinds.values()))
+
+
+def _pairs(estimators):
+    if isinstance(estimators, Mapping):
+        pairs = list(estimators.items())
+    else:
+        pairs = list(estimators)
+    named = all(
+        isinstance(pair, tuple | list) and len(pair) == 2 and isinstance(pair[0], str)
+        for pair in pairs
+    )
+    if not pairs or not named:
+        raise ValueError(
+            f"estimators={estimators!r} must be a dict of at least one estimator by "
+            'its name, as in {"SVC": SVC()}.'
+        )
+    return [tuple(pair) for pair in pairs]
+
+
+def _kind(name, estimator):
+    if isinstance(estimator, type):
+        raise ValueError(
+            f"estimators[{name!r}] is the class {estimator.__name__}. Pass an "
+            f"instance of it: {estimator.__name__}()."
+        )
+    if hasattr(estimator, "fit") and hasattr(estimator, "predict"):
+        if is_classifier(estimator):
+            return "classifier"
+        if is_regressor(estimator):
+            return "regressor"
+    raise ValueError(
+        f"estimators[{name!r}]={estimator!r} must be a classifier or a regressor of "
+        "scikit-learn's kind."
+    )
+
+
+def check_metrics(scoring, kind):
+    """Give every metric a name.
+
+    Parameters
+    ----------
+    scoring : str, callable, list, tuple, set, dict or None
+        As the user gave it.
+    kind : {"classifier", "regressor"}
+        Of the estimators; None scores with their default, accuracy or R².
+
+    Returns
+    -------
+    metrics : dict
+        Scorers, or names that scikit-learn knows, by name.
+
+    Raises
+    ------
+    ValueError
+        If a metric is not known or there is none.
+    """
+    if scoring is None:
+        scoring = "accuracy" if kind == "classifier" else "r2"
+    if callable(scoring):
+        return {getattr(scoring, "__name__", "score"): scoring}
+    if isinstance(scoring, str):
+        scoring = [scoring]
+    metrics = scoring if isinstance(scoring, Mapping) else {m: m for m in scoring}
+    if not metrics:
+        raise ValueError(f"scoring={scoring!r} must name at least one metric.")
+    for metric in metrics.values():
+        if not callable(metric) and metric not in get_scorer_names():
+            raise ValueError(
+                f"scoring={metric!r} is no metric."
+                f"{did_you_mean(str(metric), get_scorer_names())} "
+                "sklearn.metrics.get_scorer_names() lists all."
+            )
+    return dict(metrics)
+
+
+def check_folds(cv, X, y, kind, random_state):
+    """Split the rows once, for all estimators.
+
+    Parameters
+    ----------
+    cv : int, splitter, iterable of (train, test) or None
+        As the user gave it; an int and None shuffle.
+    X : array-like of shape (n_samples, ...)
+        Only its length counts, unless a splitter looks at it.
+    y : array-like of shape (n_samples, ...)
+        Targets.
+    kind : {"classifier", "regressor"}
+        Classes are spread evenly over folds.
+    random_state : numpy.random.RandomState
+        Shuffles.
+
+    Returns
+    -------
+    folds : list of (ndarray, ndarray)
+        Rows to train and to test on.
+
+    Raises
+    ------
+    ValueError
+        If there are no targets, or not as many as images.
+    """
+    if y is None:
+        raise ValueError("y is None, but a comparison needs targets to score with.")
+    check_consistent_length(X, y)
+    splitter = check_cv(
+        cv,
+        y,
+        classifier=kind == "classifier",
+        shuffle=True,
+        random_state=random_state.randint(2**31 - 1),
+    )
+    rows = np.arange(len(y))
+    # masks and negative numbers become row numbers
+    return [(rows[train], rows[test]) for train, test in splitter.split(X, y)]

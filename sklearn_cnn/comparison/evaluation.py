@@ -1,0 +1,212 @@
+"""Every estimator on every fold, one after another or in several processes."""
+
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from joblib import Parallel, delayed, effective_n_jobs
+from sklearn.base import clone
+from sklearn.exceptions import FitFailedWarning
+
+from sklearn_cnn.comparison.resources import (
+    PeakMemory,
+    count_parameters,
+    limited_threads,
+    model_size,
+    timed,
+    warm_up,
+)
+from sklearn_cnn.utils._sklearn import safe_indexing
+
+
+class Task(NamedTuple):
+    """One fit to do.
+
+    Attributes
+    ----------
+    name : str
+        Of the estimator.
+    estimator : estimator instance
+        A clone of it is fitted.
+    fold : int
+        Number of the fold.
+    train, test : ndarray of int
+        Rows of the fold.
+    """
+
+    name: str
+    estimator: object
+    fold: int
+    train: np.ndarray
+    test: np.ndarray
+
+    def record(self, **results):
+        """Write down what is known of the fit.
+
+        Parameters
+        ----------
+        **results : object
+            What was measured, or the ``error``.
+
+        Returns
+        -------
+        record : dict
+            Of plain numbers and strings.
+        """
+        return {
+            "estimator": self.name,
+            "fold": self.fold,
+            "n_train": len(self.train),
+            "n_test": len(self.test),
+            "error": None,
+            **results,
+        }
+
+
+def seeded_clone(estimator, random_state):
+    """Copy an estimator, and give every ``random_state`` that is None a seed.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        Not changed.
+    random_state : numpy.random.RandomState or None
+        Where seeds come from. None leaves the copy as it is.
+
+    Returns
+    -------
+    clone : estimator instance
+        Unfitted.
+    """
+    copy = clone(estimator)
+    if random_state is not None:
+        seeds = {
+            name: random_state.randint(2**31 - 1)
+            for name, value in sorted(copy.get_params().items())
+            if name.rpartition("__")[2] == "random_state" and value is None
+        }
+        copy.set_params(**seeds)
+    return copy
+
+
+def evaluate(tasks, X, y, scorer, *, n_jobs, n_threads, verbose):
+    """Do all fits that can be done.
+
+    The first failure of an estimator ends its fits, but not those of others. Ctrl-C
+    ends all fits, and what is finished by then is kept.
+
+    Parameters
+    ----------
+    tasks : list of Task
+        Those of one estimator stand together.
+    X, y : array-like
+        All data.
+    scorer : callable
+        Gives a dict of scores by metric.
+    n_jobs : int or None
+        Number of processes.
+    n_threads : int or None
+        Threads of each fit; None shares those of torch among the processes.
+    verbose : int
+        Whether a bar shows what is done.
+
+    Returns
+    -------
+    records : list of dict
+        One for each fit that was begun, with an ``error`` if it failed, and one for
+        each estimator that was stopped.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If no estimator had been finished.
+    """
+    n_jobs = effective_n_jobs(n_jobs)
+    n_threads = n_threads or max(1, torch.get_num_threads() // n_jobs)
+    failed = set()
+    jobs = (
+        delayed(_evaluate_one)(task, X, y, scorer, n_threads)
+        for task in tasks
+        if task.name not in failed
+    )
+    # processes: threads and memory belong to a process, and cannot be told apart in one
+    run = Parallel(n_jobs=n_jobs, backend="loky", return_as="generator")
+    records = []
+    try:
+        for record in _with_bar(run(jobs), len(tasks), verbose):
+            records.append(record)
+            if record["error"]:
+                failed.add(record["estimator"])
+    except KeyboardInterrupt:
+        stopped = _stopped(tasks, records, failed)
+        if len(stopped) == len({task.name for task in tasks}):
+            raise
+        records += stopped
+    _warn_of_failures(records)
+    return records
+
+
+def _with_bar(records, total, verbose):
+    if not verbose:
+        yield from records
+        return
+    from tqdm.auto import tqdm
+
+    with tqdm(total=total, unit="fit") as bar:
+        for record in records:
+            bar.set_description(record["estimator"], refresh=False)
+            bar.update()
+            yield record
+
+
+def _evaluate_one(task, X, y, scorer, n_threads):
+    try:
+        with limited_threads(n_threads):
+            return task.record(**_measure(task, X, y, scorer))
+    except Exception as error:
+        return task.record(error=f"{type(error).__name__}: {error}")
+
+
+def _measure(task, X, y, scorer):
+    estimator = clone(task.estimator)
+    X_train, y_train = safe_indexing(X, task.train), safe_indexing(y, task.train)
+    X_test, y_test = safe_indexing(X, task.test), safe_indexing(y, task.test)
+    warm_up()
+    with PeakMemory() as peak:
+        estimator, fit_time = timed(estimator.fit, X_train, y_train)
+        _, predict_time = timed(estimator.predict, X_test)
+    scores = scorer(estimator, X_test, y_test)
+    for metric, score in scores.items():
+        if not np.isfinite(score):
+            raise ValueError(f"{metric} is {score} in fold {task.fold}")
+    return {
+        "fit_time": fit_time,
+        "predict_time": predict_time,
+        "peak_memory": peak.bytes,
+        "model_size": model_size(estimator),
+        "n_parameters": count_parameters(estimator),
+        **{f"test_{metric}": float(score) for metric, score in scores.items()},
+    }
+
+
+def _stopped(tasks, records, failed):
+    done = {(record["estimator"], record["fold"]) for record in records}
+    first_undone = {
+        task.name: task
+        for task in reversed(tasks)
+        if task.name not in failed and (task.name, task.fold) not in done
+    }
+    error = "KeyboardInterrupt: stopped before all folds were done"
+    return [task.record(error=error) for task in reversed(first_undone.values())]
+
+
+def _warn_of_failures(records):
+    errors = {record["estimator"]: record["error"] for record in records}
+    reasons = [f"{name} ({error})" for name, error in errors.items() if error]
+    if reasons:
+        warnings.warn(
+            f"There are no scores for: {'; '.join(reasons)}.",
+            FitFailedWarning,
+            stacklevel=5,
+        )

@@ -1,0 +1,89 @@
+"""The corrected resampled t-test of Nadeau and Bengio."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.stats import t as student_t
+
+
+class Estimate(NamedTuple):
+    """A mean over folds, and how sure it is.
+
+    Attributes
+    ----------
+    mean : float
+        Over the folds.
+    low, high : float
+        Ends of the confidence interval.
+    p_value : float
+        Of the two-sided test that the true mean is 0.
+    """
+
+    mean: float
+    low: float
+    high: float
+    p_value: float
+
+
+def corrected_std(values, n_train, n_test):
+    """Estimate the standard error of a mean over overlapping training sets.
+
+    The sample variance is multiplied by 1 / k + n_test / n_train, for k folds, in place
+    of 1 / k. Training sets that share rows give values that vary less than those of
+    independent ones would.
+
+    Parameters
+    ----------
+    values : array-like of shape (n_folds,)
+        One for each fold: scores, or differences of scores.
+    n_train : float
+        Rows that each fold trains on, on average.
+    n_test : float
+        Rows that each fold tests on, on average.
+
+    Returns
+    -------
+    std : float
+        NaN with a single fold.
+    """
+    k = len(values)
+    if k < 2:
+        return np.nan
+    return float(np.sqrt((1 / k + n_test / n_train) * np.var(values, ddof=1)))
+
+
+def corrected_t(values, n_train, n_test, confidence_level=0.95):
+    """Estimate a mean over folds with its interval and test.
+
+    Parameters
+    ----------
+    values : array-like of shape (n_folds,)
+        One for each fold: scores, or differences of scores.
+    n_train : float
+        Rows that each fold trains on, on average.
+    n_test : float
+        Rows that each fold tests on, on average.
+    confidence_level : float, default=0.95
+        Of the interval.
+
+    Returns
+    -------
+    estimate : Estimate
+        Interval and p-value are NaN with a single fold. Where all values agree the
+        interval has no width.
+
+    References
+    ----------
+    .. [1] C. Nadeau and Y. Bengio, "Inference for the generalization error", Machine
+       Learning 52, 2003.
+    """
+    mean = float(np.mean(values))
+    std = corrected_std(values, n_train, n_test)
+    freedom = len(values) - 1
+    if not std > 0:
+        # without any spread the statistic is infinite, or 0 / 0 for values of 0
+        p_value = std if np.isnan(std) else float(mean == 0)
+        return Estimate(mean, mean - std, mean + std, p_value)
+    reach = student_t.ppf((1 + confidence_level) / 2, freedom) * std
+    p_value = 2 * student_t.sf(abs(mean) / std, freedom)
+    return Estimate(mean, float(mean - reach), float(mean + reach), float(p_value))

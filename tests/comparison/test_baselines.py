@@ -1,0 +1,96 @@
+"""The baselines learn, from images as from flat rows, and are seeded."""
+
+import numpy as np
+import pytest
+from skimage.feature import hog
+from sklearn.datasets import load_digits
+
+from sklearn_cnn.comparison import classical_baselines, compare_estimators
+from sklearn_cnn.comparison.baselines import hog_features
+
+ON_IMAGES = [
+    "logistic regression",
+    "SVC on pixels",
+    "SVC on HOG",
+    "random forest",
+    "gradient boosting",
+    "MLP",
+]
+
+
+@pytest.fixture(scope="module")
+def images():
+    X, y = load_digits(return_X_y=True)
+    few = y[:500] < 3
+    return X[:500][few].reshape(-1, 8, 8), y[:500][few]
+
+
+@pytest.mark.parametrize("flat", [False, True])
+def test_images(images, flat):
+    X, y = images
+    baselines = classical_baselines(input_shape=(8, 8) if flat else None)
+    assert list(baselines) == ON_IMAGES
+    X = X.reshape(len(X), -1) if flat else X[..., None]
+    results = compare_estimators(baselines, X, y, cv=2, random_state=0)
+    assert results["error"].isna().all()
+    assert (results["mean_test_accuracy"] > 0.95).all()
+
+
+def test_series(signals):
+    baselines = classical_baselines(data="series")
+    assert list(baselines)[-1] == "1-nearest neighbour"
+    assert "SVC on values" in baselines and "SVC on HOG" not in baselines
+    results = compare_estimators(baselines, *signals, cv=2, random_state=0)
+    assert results["error"].isna().all()
+    assert results["mean_test_accuracy"].median() > 0.9
+
+
+def test_regression(images):
+    X, _ = images
+    y = 1000 + X[:, 2:6, 2:6].sum(axis=(1, 2))
+    baselines = classical_baselines("regression")
+    results = compare_estimators(baselines, X, y, cv=2, random_state=0)
+    assert results["error"].isna().all()
+    assert (results["mean_test_r2"].drop("SVR on HOG") > 0.7).all()
+
+
+def test_random_state(images):
+    def forest(random_state):
+        forest = classical_baselines(random_state=random_state)["random forest"]
+        return forest.fit(*images).predict_proba(images[0])
+
+    np.testing.assert_array_equal(forest(0), forest(0))
+    assert (forest(0) != forest(1)).any()
+
+
+@pytest.mark.parametrize("shape, cell", [((8, 8), 2), ((28, 40), 4), ((24, 24, 3), 3)])
+def test_hog_is_that_of_scikit_image(shape, cell):
+    images = np.random.default_rng(0).uniform(size=(2, *shape))
+    expected = hog(
+        images[1],
+        orientations=9,
+        pixels_per_cell=(cell, cell),
+        cells_per_block=(2, 2),
+        channel_axis=-1 if len(shape) == 3 else None,
+    )
+    np.testing.assert_array_equal(hog_features(images)[1], expected)
+    flat = images.reshape(2, -1)
+    np.testing.assert_array_equal(hog_features(flat, shape)[1], expected)
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"task": "clustering"}, "task"),
+        ({"data": "volumes"}, "data"),
+        ({"data": "series", "input_shape": (8, 8)}, "input_shape=.* is for images"),
+    ],
+)
+def test_bad_input(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        classical_baselines(**arguments)
+
+
+def test_hog_of_flat_rows_wants_their_shape():
+    with pytest.raises(ValueError, match="pass input_shape"):
+        hog_features(np.zeros((3, 64)))
