@@ -15,6 +15,7 @@ ALLOWED = {
     "architectures": set(),
     "training": {"architectures", "images"},
     "estimators": {"training", "architectures", "images"},
+    "inspection": {"estimators", "training", "architectures", "images"},
     "utils": set(),
 }
 #: Which folders may import these packages.
