@@ -198,7 +198,7 @@ class _Walk:
             own = {id(p): p.numel() for p in layer.parameters(recurse=False)}
             n_parameters = sum(n for key, n in own.items() if key not in counted)
             counted |= own.keys()
-            unused = layer in left_out and not own
+            unused = layer not in self.seen and not own
             if unused or (not own and next(layer.children(), None) is not None):
                 continue
             shape, multiply_adds, field = self.seen.get(layer, (None, 0, None))

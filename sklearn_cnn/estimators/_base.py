@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_cnn import architectures, training
 from sklearn_cnn.estimators._callbacks import EpochTasks
 from sklearn_cnn.estimators._fitted import FittedAttributes, unchanged_on_error
+from sklearn_cnn.estimators._html import html_with_layers
 from sklearn_cnn.estimators._input import ImageInput
 from sklearn_cnn.estimators._network import (
     build_network,
@@ -425,6 +426,8 @@ class BaseCNN(
                 "smaller learning_rate, or check the scale of X."
             )
         return outputs
+
+    _html_repr = html_with_layers
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -36,7 +36,7 @@ def import_pyplot(what):
     return pyplot
 
 
-def grid_of_axes(ax, n_rows, n_columns, panel_size, what, sharex=False, head=0.5):
+def grid_of_axes(ax, n_rows, n_columns, panel_size, what, *, images=False):
     """Make a grid of axes, in a figure of its own or in the place of an axes.
 
     Parameters
@@ -49,10 +49,8 @@ def grid_of_axes(ax, n_rows, n_columns, panel_size, what, sharex=False, head=0.5
         Width and height of a panel in a new figure, in inches.
     what : str
         Name of the display.
-    sharex : bool
-        Whether the panels have one horizontal axis.
-    head : float
-        Height that the title takes, in inches.
+    images : bool
+        Whether the panels have the proportions of images, and no gaps between them.
 
     Returns
     -------
@@ -65,11 +63,15 @@ def grid_of_axes(ax, n_rows, n_columns, panel_size, what, sharex=False, head=0.5
         If the number of axes is not that of the panels, or an axes cannot be divided.
     """
     pyplot = import_pyplot(what)
-    shape = {"nrows": n_rows, "ncols": n_columns, "squeeze": False, "sharex": sharex}
     if ax is None:
         width, height = panel_size
-        size = (max(3.5, n_columns * width), n_rows * height + head)
-        return pyplot.subplots(**shape, figsize=size, layout="constrained")
+        return pyplot.subplots(
+            n_rows,
+            n_columns,
+            squeeze=False,
+            figsize=(max(4.0, n_columns * width + 0.7), n_rows * height + 0.5),
+            layout="compressed" if images else "constrained",
+        )
     given = np.asarray(ax, dtype=object)
     n_panels = n_rows * n_columns
     if given.size == n_panels:
@@ -82,9 +84,8 @@ def grid_of_axes(ax, n_rows, n_columns, panel_size, what, sharex=False, head=0.5
             "matplotlib.pyplot.subplots, which will be divided, or None."
         )
     ax.set_axis_off()
-    shape.pop("squeeze")
     inner = ax.get_subplotspec().subgridspec(n_rows, n_columns)
-    return ax.figure, inner.subplots(sharex=sharex, squeeze=False)
+    return ax.figure, inner.subplots(squeeze=False)
 
 
 def hide_unused(axes):

@@ -140,7 +140,7 @@ class FeatureMapDisplay:
         n_columns = max(len(maps) for _, maps in chunks)
         size = (1.5, 1.1) if signals else (1.05, 1.2)
         self.figure_, self.axes_ = grid_of_axes(
-            ax, 1 + len(chunks), n_columns, size, type(self).__name__, head=0.2
+            ax, 1 + len(chunks), n_columns, size, type(self).__name__, images=not signals
         )
         show_sample(self.axes_[0, 0], self.picture)
         self.axes_[0, 0].set_title("sample", fontsize="small", loc="left")
@@ -149,6 +149,7 @@ class FeatureMapDisplay:
             for panel, feature_map in zip(row, maps, strict=False):
                 if signals:
                     show_sample(panel, feature_map[:, None])
+                    panel.set(xticks=[], yticks=[])
                 else:
                     show_image(panel, as_image(feature_map[..., None]), cmap="viridis")
         hide_unused(self.axes_)

@@ -144,7 +144,7 @@ class FilterDisplay:
         n_rows = -(-len(panels) // n_columns)
         size = (1.4, 1.1) if n_dims == 1 else (0.9, 0.9)
         self.figure_, self.axes_ = grid_of_axes(
-            ax, n_rows, n_columns, size, type(self).__name__, head=0.8
+            ax, n_rows, n_columns, size, type(self).__name__, images=n_dims > 1
         )
         drawn = None
         for panel, weights in zip(self.axes_.flat, panels, strict=False):
@@ -176,8 +176,9 @@ class FilterDisplay:
         depth = self.filters.shape[2] if self.filters.ndim == 5 else 1
         for i in range(n_columns):
             channel, z = divmod(i, depth)
-            label = f"channel {channel}" if depth == 1 else f"{channel}, {z}"
-            self.axes_[0, i].set_title(label, fontsize="x-small")
+            names = [f"channel {channel}"] if self.filters.shape[1] > 1 else []
+            names += [f"slice {z}"] if depth > 1 else []
+            self.axes_[0, i].set_title("\n".join(names), fontsize="x-small")
         for i, row in enumerate(self.axes_):
             row[0].set_ylabel(str(i), rotation=0, ha="right", va="center")
 

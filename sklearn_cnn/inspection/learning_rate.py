@@ -3,11 +3,17 @@
 from numbers import Integral, Real
 
 import numpy as np
+from scipy.ndimage import gaussian_filter1d
 from sklearn.base import clone
 
 from sklearn_cnn.inspection._drawing import COLORS, grid_of_axes, tidy
 from sklearn_cnn.inspection._fitted import unwrap
 from sklearn_cnn.training.range_test import LearningRateRange
+
+#: Width of the smoothing.
+_STEPS = 3
+#: How far below the rate of the smallest loss the suggestion is.
+_MARGIN = 3
 
 
 class LearningRateDisplay:
@@ -20,14 +26,15 @@ class LearningRateDisplay:
     learning_rates : ndarray of shape (n_steps,)
         Of every step.
     losses : ndarray of shape (n_steps,)
-        Training loss of every batch.
-    smoothed : ndarray of shape (n_steps,)
-        Moving average of the losses.
+        Training loss of every batch; the last ones may be infinite.
 
     Attributes
     ----------
+    smoothed_ : ndarray of shape (n_finite,)
+        Weighted mean of neighbouring losses, by a Gaussian of 3 steps, as far as they
+        are finite.
     suggestion_ : float
-        A tenth of the learning rate where the smoothed loss is smallest.
+        A third of the learning rate where the smoothed loss is smallest.
     figure_ : matplotlib Figure
         What contains the curve, after :meth:`plot`.
     ax_ : matplotlib Axes
@@ -41,10 +48,10 @@ class LearningRateDisplay:
     -----
     The network is trained from its beginning, one batch for each learning rate. Too
     small rates leave the loss as it is, good ones decrease it, and too large ones make
-    it rise again. Where it is smallest the rate is about to become too large; an order
-    of magnitude below is a common choice for the peak of a schedule. The test is noisy
-    and sees the first steps of training only: try a third and three times of its
-    suggestion as well.
+    it rise again. [1]_ takes the rate where the loss stops falling for the largest of a
+    cycle; a third of it is a cautious peak of a schedule. The test is noisy and sees
+    the first steps of training only: try a third and three times of its suggestion as
+    well.
 
     References
     ----------
@@ -60,15 +67,14 @@ class LearningRateDisplay:
     >>> digits = load_digits()
     >>> cnn = CNNClassifier(filters=(8,), random_state=0)
     >>> display = LearningRateDisplay.from_estimator(cnn, digits.images, digits.target)
-    >>> bool(1e-3 < display.suggestion_ < 1)
+    >>> bool(0.01 < display.suggestion_ < 0.5)
     True
     >>> plt.show()
     """
 
-    def __init__(self, learning_rates, losses, smoothed):
+    def __init__(self, learning_rates, losses):
         self.learning_rates = learning_rates
         self.losses = losses
-        self.smoothed = smoothed
 
     @classmethod
     def from_estimator(
@@ -123,13 +129,18 @@ class LearningRateDisplay:
             for _, callback in trained.net_.callbacks_
             if isinstance(callback, LearningRateRange)
         )
-        results = (found.learning_rates, found.losses, found.smoothed)
-        return cls(*map(np.array, results)).plot(ax=ax)
+        rates, losses = np.array(found.learning_rates), np.array(found.losses)
+        return cls(rates, losses).plot(ax=ax)
+
+    @property
+    def smoothed_(self):
+        """Weighted mean of neighbouring losses, as far as they are finite."""
+        return gaussian_filter1d(self.losses[np.isfinite(self.losses)], _STEPS)
 
     @property
     def suggestion_(self):
-        """A tenth of the learning rate where the smoothed loss is smallest."""
-        return float(self.learning_rates[np.nanargmin(self.smoothed)]) / 10
+        """A third of the learning rate where the smoothed loss is smallest."""
+        return float(self.learning_rates[self.smoothed_.argmin()]) / _MARGIN
 
     def plot(self, ax=None):
         """Draw the loss against the learning rate.
@@ -147,23 +158,26 @@ class LearningRateDisplay:
         self.figure_, axes = grid_of_axes(ax, 1, 1, (6.0, 3.6), type(self).__name__)
         self.ax_ = axes[0, 0]
         blue, red = COLORS[:2]
-        rates = self.learning_rates
-        self.ax_.plot(rates, self.losses, ".", color="#999999", markersize=3)
-        self.ax_.plot(rates, self.smoothed, color=blue, label="smoothed training loss")
+        smoothed = self.smoothed_
+        finite = self.losses[: len(smoothed)]
+        rates = self.learning_rates[: len(smoothed)]
+        self.ax_.plot(
+            rates, finite, ".", color="#888888", markersize=4, label="loss of a batch"
+        )
+        self.ax_.plot(rates, smoothed, color=blue, label="smoothed")
         self.ax_.axvline(
             self.suggestion_,
             color=red,
             linestyle="--",
             label=f"suggestion: {self.suggestion_:.2g}",
         )
-        finite = self.smoothed[np.isfinite(self.smoothed)]
-        low, high = finite.min(), finite[: max(1, len(finite) // 4)].max()
+        low, high = finite.min(), finite[: len(finite) // 4 + 1].max()
         # what diverged would press everything else to the ground
-        self.ax_.set_ylim(low - 0.1 * (high - low), high + 0.5 * (high - low))
+        self.ax_.set_ylim(low - 0.1 * (high - low), high + 0.3 * (high - low))
         self.ax_.set(
             xscale="log",
             xlabel="learning rate",
-            ylabel="training loss of a batch",
+            ylabel="training loss",
             title="Learning rate range test",
         )
         self.ax_.legend(fontsize="small", frameon=False)

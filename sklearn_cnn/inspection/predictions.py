@@ -232,7 +232,7 @@ class PredictionDisplay:
         n_rows = max(1, -(-n // n_columns))
         size = (3.6, 1.7) if signals else (1.45, 1.95)
         self.figure_, self.axes_ = grid_of_axes(
-            ax, n_rows, n_columns, size, type(self).__name__
+            ax, n_rows, n_columns, size, type(self).__name__, images=not signals
         )
         for panel, picture, row, true, predicted, (p, p_true) in zip(
             self.axes_.flat,
@@ -251,8 +251,11 @@ class PredictionDisplay:
             )
             panel.set_xlabel(f"sample {row}", fontsize="x-small")
         hide_unused(self.axes_)
-        rate = f"{self.n_errors} errors among {self.n_samples} samples"
-        title = f"{rate}, the surest first" if n else f"No {rate[2:]}"
+        errors = "error" if self.n_errors == 1 else "errors"
+        title = f"{self.n_errors or 'no'} {errors} among {self.n_samples} samples"
+        if n < self.n_errors:
+            title = f"the {n} surest of {title}"
+        title = title[0].upper() + title[1:]
         if ax is None:
             self.figure_.suptitle(title)
         return self

@@ -166,7 +166,10 @@ class SaliencyDisplay:
         import_captum()
         targets, titles = _targets(seen, rows, target)
         if y is not None:
-            titles = [f"true {np.asarray(y)[row]}, {t}" for row, t in zip(rows, titles)]
+            titles = [
+                f"true {true}\n{title}"
+                for true, title in zip(np.asarray(y)[rows], titles, strict=True)
+            ]
         attributions = attribute(
             seen.cnn.module_,
             seen.prepared(rows),
@@ -200,8 +203,10 @@ class SaliencyDisplay:
         n = len(self.pictures)
         signals = self.pictures.ndim == 3
         shape = (n, 1) if signals else (2, n)
-        size = (7.0, 1.5) if signals else (1.6, 1.75)
-        self.figure_, self.axes_ = grid_of_axes(ax, *shape, size, type(self).__name__)
+        size = (7.0, 1.5) if signals else (1.5, 1.75)
+        self.figure_, self.axes_ = grid_of_axes(
+            ax, *shape, size, type(self).__name__, images=not signals
+        )
         positive = self.method == "grad_cam"
         scale = pyplot.cm.ScalarMappable(
             pyplot.Normalize(0 if positive else -1, 1),
@@ -213,7 +218,8 @@ class SaliencyDisplay:
         ):
             values = values / (abs(values).max() or 1.0)
             panel = self.axes_[i, 0] if signals else self.axes_[0, i]
-            panel.set_title(titles[i], fontsize="small")
+            title = titles[i].replace("\n", ", ") if signals else titles[i]
+            panel.set_title(title, fontsize="small")
             if signals:
                 _draw_signal(panel, picture, values, scale)
             else:
@@ -279,7 +285,7 @@ def _targets(seen, rows, target):
     else:
         numbers, word = np.full(len(rows), classes.index(target)), "for"
     titles = [
-        f"{word} {classes[number]}\n({p[number]:.0%})"
+        f"{word} {classes[number]} ({p[number]:.0%})"
         for number, p in zip(numbers, probabilities, strict=True)
     ]
     return numbers, titles
@@ -294,7 +300,7 @@ def _draw_image(axes, picture, values, scale):
     image = as_image(picture, depth)
     grey = image if image.ndim == 2 else image.mean(axis=-1)
     show_image(axes[0], image)
-    show_image(axes[1], grey)
+    show_image(axes[1], 0.3 + 0.4 * grey)  # pale, so that colours stand out
     overlay = scale.to_rgba(values)
     overlay[..., 3] = np.sqrt(abs(values)) * 0.9  # grey shows where nothing counts
     axes[1].imshow(overlay)

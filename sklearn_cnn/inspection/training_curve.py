@@ -7,6 +7,8 @@ from sklearn.base import is_classifier
 from sklearn_cnn.inspection._drawing import COLORS, grid_of_axes, tidy
 from sklearn_cnn.inspection._fitted import fitted_cnn
 
+_DASHES = ("-", "--", ":", "-.")
+
 
 class TrainingCurveDisplay:
     """Loss, validation score and learning rate over the epochs of one or several fits.
@@ -147,12 +149,16 @@ class TrainingCurveDisplay:
         )
         self.axes_ = axes[0]
         alone = len(self.histories) == 1
-        for (name, history), color in zip(
-            self.histories.items(), cycle(COLORS), strict=False
+        for (name, history), color, dashes in zip(
+            self.histories.items(), cycle(COLORS), cycle(_DASHES), strict=False
         ):
             prefix = "" if alone else f"{name}, "
             train = COLORS[1] if alone else color
             self._draw(history, prefix, color, train, self.best_epochs_[name])
+            # equal learning rates lie on top of each other
+            self.axes_[-1].plot(
+                history.index, history["learning_rate"], dashes, color=color
+            )
         labels = ["loss", self.score_name, "learning rate"]
         titles = ["Loss", f"Validation {self.score_name}", "Learning rate"]
         if not scored:
@@ -163,14 +169,21 @@ class TrainingCurveDisplay:
             tidy(panel)
         # a loss falls by orders of magnitude, and its late part decides
         self.axes_[0].set_yscale("log")
-        self.axes_[0].legend(fontsize="small", frameon=False)
+        legend = {"fontsize": "small", "frameon": False}
+        if ax is None:
+            handles, _ = self.axes_[0].get_legend_handles_labels()
+            n_columns = len(handles) if alone else min(4, len(self.histories))
+            self.figure_.legend(
+                handles=handles, loc="outside lower center", ncols=n_columns, **legend
+            )
+        else:
+            self.axes_[0].legend(**legend)
         return self
 
     def _draw(self, history, prefix, color, train_color, best):
-        loss, *score, rate = self.axes_
+        loss, *score = self.axes_[:-1]
         epochs = history.index
-        single = "o" if len(epochs) == 1 else None
-        style = {"marker": single, "linewidth": 1.5}
+        style = {"marker": "." if len(epochs) < 3 else None, "linewidth": 1.5}
         loss.plot(
             epochs,
             history["train_loss"],
@@ -201,7 +214,6 @@ class TrainingCurveDisplay:
         if score and history["valid_score"].notna().any():
             score[0].plot(epochs, history["valid_score"], color=color, **style)
             score[0].plot(best, history["valid_score"].loc[best], color=color, **mark)
-        rate.plot(epochs, history["learning_rate"], color=color, **style)
 
 
 def _monitored(history):

@@ -1,6 +1,6 @@
 """A training whose learning rate rises from step to step."""
 
-from math import isfinite
+from math import inf, isfinite
 
 from skorch.callbacks import Callback
 
@@ -28,8 +28,6 @@ class LearningRateRange(Callback):
         Of every step.
     losses : list of float
         Of the batch of every step, before the step.
-    smoothed : list of float
-        Moving averages of the losses, without bias towards zero at the start.
 
     References
     ----------
@@ -52,8 +50,8 @@ class LearningRateRange(Callback):
         **kwargs : dict
             Unused; part of skorch's signature.
         """
-        self.learning_rates, self.losses, self.smoothed = [], [], []
-        self._average = 0.0
+        self.learning_rates, self.losses = [], []
+        self._smoothed, self._lowest = None, inf
 
     def on_batch_begin(self, net, training=None, **kwargs):
         """Set the learning rate.
@@ -98,10 +96,9 @@ class LearningRateRange(Callback):
             return
         value = loss.item()
         self.losses.append(value)
-        self._average = _MEMORY * self._average + (1 - _MEMORY) * value
-        self.smoothed.append(self._average / (1 - _MEMORY ** len(self.losses)))
-        diverged = not isfinite(value) or (
-            self.smoothed[-1] > _DIVERGED * min(self.smoothed)
-        )
+        before = value if self._smoothed is None else self._smoothed
+        self._smoothed = _MEMORY * before + (1 - _MEMORY) * value
+        self._lowest = min(self._lowest, self._smoothed)
+        diverged = not isfinite(value) or self._smoothed > _DIVERGED * self._lowest
         if diverged or len(self.losses) >= self.n_steps:
             raise KeyboardInterrupt
