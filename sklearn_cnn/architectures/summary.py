@@ -248,7 +248,9 @@ class _Walk:
         if isinstance(layer, _ConvNd | _MaxPoolNd | _AvgPoolNd):
             dilation = self._per_axis(getattr(layer, "dilation", 1))
             kernel = self._per_axis(layer.kernel_size)
-            reach = tuple(1 + (k - 1) * d for k, d in zip(kernel, dilation, strict=True))
+            reach = tuple(
+                1 + (k - 1) * d for k, d in zip(kernel, dilation, strict=True)
+            )
             return call.given.widened(reach, self._per_axis(layer.stride))
         return call.widest
 

@@ -1,6 +1,7 @@
 """From what users pass to a fitted network and the images that it sees."""
 
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -180,6 +181,27 @@ class Seen:
                 f"from 0 to {n - 1}."
             )
         return rows % n
+
+    def row(self, sample):
+        """Check the index of one sample.
+
+        Parameters
+        ----------
+        sample : int
+            What the user passed.
+
+        Returns
+        -------
+        rows : ndarray of int, of shape (1,)
+
+        Raises
+        ------
+        ValueError
+            If it is no integer or out of range.
+        """
+        if not isinstance(sample, Integral):
+            raise ValueError(f"sample={sample!r} must be an index of a row of X.")
+        return self.rows(sample, "sample")
 
     def prepared(self, rows):
         """Give samples as the network's module takes them.

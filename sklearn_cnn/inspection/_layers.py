@@ -96,9 +96,7 @@ def layer_outputs(module, layers, batch):
         return hook
 
     watched = {name: check_layer(module, name) for name in layers}
-    hooks = [
-        layer.register_forward_hook(keep(name)) for name, layer in watched.items()
-    ]
+    hooks = [layer.register_forward_hook(keep(name)) for name, layer in watched.items()]
     try:
         with evaluating(module), torch.inference_mode():
             module(batch)

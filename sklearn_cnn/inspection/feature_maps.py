@@ -63,9 +63,7 @@ class FeatureMapDisplay:
         self.feature_maps = feature_maps
 
     @classmethod
-    def from_estimator(
-        cls, estimator, X, *, layer=None, sample=0, max_maps=8, ax=None
-    ):
+    def from_estimator(cls, estimator, X, *, layer=None, sample=0, max_maps=8, ax=None):
         """Compute the feature maps of a sample, and draw them.
 
         Parameters
@@ -96,7 +94,7 @@ class FeatureMapDisplay:
             If there is no such layer or sample, or a layer has no spatial extent.
         """
         seen = Seen.by(estimator, X)
-        (row,) = rows = seen.rows([sample], "sample")
+        rows = seen.row(sample)
         module = seen.cnn.module_
         n_dims = len(spatial_shape_of(seen.cnn)[1])
         if layer is None:
@@ -140,7 +138,12 @@ class FeatureMapDisplay:
         n_columns = max(len(maps) for _, maps in chunks)
         size = (1.5, 1.1) if signals else (1.05, 1.2)
         self.figure_, self.axes_ = grid_of_axes(
-            ax, 1 + len(chunks), n_columns, size, type(self).__name__, images=not signals
+            ax,
+            1 + len(chunks),
+            n_columns,
+            size,
+            type(self).__name__,
+            images=not signals,
         )
         show_sample(self.axes_[0, 0], self.picture)
         self.axes_[0, 0].set_title("sample", fontsize="small", loc="left")

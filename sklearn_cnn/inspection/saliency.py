@@ -58,10 +58,10 @@ class SaliencyDisplay:
     - "grad_cam" [1]_ weights the feature maps of a layer by the mean gradient of the
       output, adds them up and keeps what is positive. It says where evidence *for* the
       output is, no finer than the maps of the layer.
-    - "integrated_gradients" [2]_ adds up the gradients on the way from a blank sample to
-      this one. It is as fine as the pixels, and has both signs; the sum over all pixels
-      is the difference of the output between the two. The blank sample is the mean of
-      the training images with ``input_scaling="standardize"``, otherwise zero.
+    - "integrated_gradients" [2]_ adds up the gradients on the way from a blank sample
+      to this one. It is as fine as the pixels, and has both signs; the sum over all
+      pixels is the difference of the output between the two. The blank sample is the
+      mean of the training images with ``input_scaling="standardize"``, otherwise zero.
     - "occlusion" [3]_ hides a window by the blank value at one place after the other
       and measures how much the output falls. It needs no gradient and one prediction
       for each place.

@@ -94,7 +94,8 @@ class Functional(torch.nn.Module):
     [
         ({"sample": 300}, r"sample=300 is out of range: X has 300 samples, numbered"),
         ({"sample": -301}, "sample=-301 is out of range"),
-        ({"sample": 1.5}, r"must be an index"),
+        ({"sample": 1.5}, r"sample=1.5 must be an index"),
+        ({"sample": [0, 1]}, r"sample=\[0, 1\] must be an index"),
         ({"layer": "stages.stage3"}, r"Did you mean 'stages.stage2' or"),
         ({"layer": "head.output"}, r"gives \(10,\) for a sample, which has no spatial"),
         ({"layer": ""}, "is not in the network"),
@@ -112,7 +113,7 @@ def test_other_bad_input(fitted, digits):
     with pytest.raises(ValueError, match=r"images of shape \(7, 8, 1\).*fitted on"):
         FeatureMapDisplay.from_estimator(fitted, X[:, 1:])
     cnn = CNNClassifier(Functional, max_iter=1, random_state=0).fit(X, y)
-    with pytest.raises(ValueError, match="Functional is not. Name a layer"):
+    with pytest.raises(ValueError, match=r"Functional is not\. Name"):
         FeatureMapDisplay.from_estimator(cnn, X)
     with pytest.raises(ValueError, match="takes no part in a forward pass"):
         FeatureMapDisplay.from_estimator(cnn, X, layer="unused")

@@ -24,7 +24,9 @@ def gratings(n_samples, side=20, period=4):
 
 def distances(filters, size=64):
     """Angles between the peak of every filter's spectrum and all gratings."""
-    spectra = abs(np.fft.fft2(filters - filters.mean((1, 2), keepdims=True), (size,) * 2))
+    spectra = abs(
+        np.fft.fft2(filters - filters.mean((1, 2), keepdims=True), (size,) * 2)
+    )
     peaks = spectra.reshape(len(filters), -1).argmax(axis=1)
     frequencies = np.fft.fftfreq(size)
     rows, columns = frequencies[peaks // size], frequencies[peaks % size]

@@ -59,8 +59,7 @@ def test_what_is_assumed_before_a_fit(estimator, n_outputs):
     assert len(layers["receptive_field"].iloc[0]) == n_dims
 
 
-def test_the_network_may_be_the_end_of_a_pipeline(fitted, digits):
-    X, y = digits
+def test_the_network_may_be_the_end_of_a_pipeline(fitted):
     pipeline = make_pipeline(FunctionTransformer(), fitted)
     assert summary(pipeline).equals(summary(fitted))
     nested = make_pipeline(FunctionTransformer(), pipeline)
@@ -72,7 +71,12 @@ def test_the_network_may_be_the_end_of_a_pipeline(fitted, digits):
     [
         (CNNClassifier(), {}, ValueError, r"input_shape=None.*input_shape=\(28, 28"),
         (CNNClassifier(input_shape=(8, -1)), {}, ValueError, r"input_shape=\(8, -1\)"),
-        (CNNClassifier(input_shape=(8, 8)), {"n_outputs": 0}, ValueError, "n_outputs=0"),
+        (
+            CNNClassifier(input_shape=(8, 8)),
+            {"n_outputs": 0},
+            ValueError,
+            "n_outputs=0",
+        ),
         (
             CNNClassifier(input_shape=(8, 8), padding="full"),
             {},
