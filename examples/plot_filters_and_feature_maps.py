@@ -60,8 +60,8 @@ plt.show()
 # --------------------------------------------
 #
 # The images are scikit-learn's digits, of 8x8 pixels. If the environment variable
-# SKLEARN_CNN_MNIST holds the path of a file ``mnist.npz`` with the arrays ``X_train`` and
-# ``y_train``, they are the first of MNIST's, of 28x28 pixels.
+# SKLEARN_CNN_MNIST holds the path of a file ``mnist.npz`` with the arrays ``X_train``
+# and ``y_train``, they are the first of MNIST's, of 28x28 pixels.
 
 import os
 
@@ -76,7 +76,8 @@ else:
     X = X.reshape(-1, 8, 8)
 n_train = len(X) // 2
 
-cnn = CNNClassifier(filters=(16, 32, 64), max_iter=10, random_state=0)
+# without pooling, so that the maps stay as large as the image
+cnn = CNNClassifier(filters=(8, 16, 32), pooling=None, max_iter=10, random_state=0)
 cnn.fit(X[:n_train], y[:n_train])
 print(f"Test accuracy: {cnn.score(X[n_train:], y[n_train:]):.3f}")
 
@@ -87,6 +88,6 @@ for name, maps in display.feature_maps.items():
 plt.show()
 
 # %%
-# Light is a strong response. The maps of the first stage follow strokes of some direction
-# and edges; those of the last have few positions and say whether a larger pattern is
-# there. Some maps are silent: their pattern is not in this image.
+# Light is a strong response. The maps of the first stage follow edges and strokes of some
+# direction; a unit of the last sees 7x7 pixels, and its map says where a larger pattern
+# is. Some maps are silent: their pattern is not in this image.

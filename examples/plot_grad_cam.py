@@ -10,8 +10,8 @@ The surest errors of a network, and which part of the image each of them rests o
 # -----------------
 #
 # The images are scikit-learn's digits, of 8x8 pixels. If the environment variable
-# SKLEARN_CNN_MNIST holds the path of a file ``mnist.npz`` with the arrays ``X_train`` and
-# ``y_train``, they are the first of MNIST's, of 28x28 pixels.
+# SKLEARN_CNN_MNIST holds the path of a file ``mnist.npz`` with the arrays ``X_train``
+# and ``y_train``, they are the first of MNIST's, of 28x28 pixels.
 
 import os
 
@@ -42,8 +42,8 @@ plt.show()
 # What spoke for the wrong class
 # ------------------------------
 #
-# Grad-CAM weights the maps of the last stage by what each of them does for the predicted
-# class.
+# Grad-CAM weights the maps of the last stage by what each of them does for the
+# predicted class.
 
 worst = errors.rows[:6]
 display = SaliencyDisplay.from_estimator(cnn, X_test, y_test, samples=worst)
@@ -71,10 +71,10 @@ plt.show()
 # Is it true?
 # -----------
 #
-# A map is a claim, and can be tested: hide the pixels with the largest attributions, a
-# few at a time, and see how fast the probability of the class falls. Pixels in a random
-# order are the comparison. A hidden pixel gets the mean of the training images, which is
-# the blank image of integrated gradients.
+# A map is a claim, and can be tested: hide the pixels with the largest attributions,
+# a few at a time, and see how fast the probability of the class falls. Pixels in a
+# random order are the comparison. A hidden pixel gets the mean of the training
+# images, which is the blank image of integrated gradients.
 
 rows = np.flatnonzero(cnn.predict(X_test) == y_test)[:100]
 shares = np.linspace(0, 0.5, 11)

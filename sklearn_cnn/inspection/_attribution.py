@@ -1,5 +1,7 @@
 """Three ways to tell how much each pixel counts, by captum."""
 
+from functools import partial
+
 import numpy as np
 import torch
 from torch.nn import functional as F
@@ -16,7 +18,7 @@ METHODS = ("grad_cam", "integrated_gradients", "occlusion")
 _INTERPOLATION = {1: "linear", 2: "bilinear", 3: "trilinear"}
 #: Steps along the path of integrated gradients ...
 _STEPS = 64
-#: ... and how many changed images go through the network at once.
+#: ... and how many images go through the network at once.
 _TOGETHER = 64
 
 
@@ -71,40 +73,51 @@ def attribute(module, batch, targets, method, *, layer=None, window=None):
         If the layer of Grad-CAM is unknown, or has no spatial extent.
     """
     attr = import_captum()
-    # asked for here, as captum would warn that it does so
-    batch = batch.clone().requires_grad_()
+    if method == "grad_cam":
+        layer = _grad_cam_layer(module, layer, batch)
+        layer_cam = attr.LayerGradCam(module, module.get_submodule(layer))
+        compute = partial(_grad_cam, layer_cam)
+    elif method == "integrated_gradients":
+        compute = partial(_integrated_gradients, attr.IntegratedGradients(module))
+    else:
+        compute = partial(_occlusion, attr.Occlusion(module), window)
     target = torch.as_tensor(targets, device=batch.device)
+    found = []
     with evaluating(module), torch.enable_grad():
-        if method == "grad_cam":
-            layer = _grad_cam_layer(module, layer, batch.detach())
-            grad_cam = attr.LayerGradCam(module, module.get_submodule(layer))
-            maps = grad_cam.attribute(batch, target, relu_attributions=True)
-            space = batch.shape[2:]
-            mode = _INTERPOLATION[len(space)]
-            found = F.interpolate(maps, space, mode=mode, align_corners=False).sum(1)
-        elif method == "integrated_gradients":
-            found = (
-                attr.IntegratedGradients(module)
-                .attribute(
-                    batch, target=target, n_steps=_STEPS, internal_batch_size=_TOGETHER
-                )
-                .sum(1)
-            )
-        else:
-            with torch.no_grad():
-                # the same for all channels, which are hidden together
-                found = (
-                    attr.Occlusion(module)
-                    .attribute(
-                        batch.detach(),
-                        sliding_window_shapes=(batch.shape[1], *window),
-                        strides=(1, *(max(1, w // 2) for w in window)),
-                        target=target,
-                        perturbations_per_eval=max(1, _TOGETHER // len(batch)),
-                    )
-                    .mean(1)
-                )
-    return found.detach().cpu().numpy().astype(np.float64)
+        for images, meant in zip(
+            batch.split(_TOGETHER), target.split(_TOGETHER), strict=True
+        ):
+            # a gradient is asked for here, as captum would warn that it does so
+            maps = compute(images.clone().requires_grad_(), meant)
+            found.append(maps.detach().cpu().numpy())
+    return np.concatenate(found).astype(np.float64)
+
+
+def _grad_cam(grad_cam, images, target):
+    maps = grad_cam.attribute(images, target, relu_attributions=True)
+    space = images.shape[2:]
+    mode = _INTERPOLATION[len(space)]
+    return F.interpolate(maps, space, mode=mode, align_corners=False).sum(dim=1)
+
+
+def _integrated_gradients(integrated_gradients, images, target):
+    found = integrated_gradients.attribute(
+        images, target=target, n_steps=_STEPS, internal_batch_size=_TOGETHER
+    )
+    return found.sum(dim=1)
+
+
+def _occlusion(occlusion, window, images, target):
+    with torch.no_grad():
+        found = occlusion.attribute(
+            images,
+            sliding_window_shapes=(images.shape[1], *window),
+            strides=(1, *(max(1, w // 2) for w in window)),
+            target=target,
+            perturbations_per_eval=max(1, _TOGETHER // len(images)),
+        )
+    # the same for all channels, which are hidden together
+    return found.mean(dim=1)
 
 
 def _grad_cam_layer(module, layer, batch):

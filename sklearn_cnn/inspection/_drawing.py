@@ -65,13 +65,16 @@ def grid_of_axes(ax, n_rows, n_columns, panel_size, what, *, images=False):
     pyplot = import_pyplot(what)
     if ax is None:
         width, height = panel_size
-        return pyplot.subplots(
+        figure, axes = pyplot.subplots(
             n_rows,
             n_columns,
             squeeze=False,
             figsize=(max(4.0, n_columns * width + 0.7), n_rows * height + 0.5),
             layout="compressed" if images else "constrained",
         )
+        gap = 0.04 if images else 0.1
+        figure.get_layout_engine().set(w_pad=gap, h_pad=0.06)
+        return figure, axes
     given = np.asarray(ax, dtype=object)
     n_panels = n_rows * n_columns
     if given.size == n_panels:

@@ -167,6 +167,7 @@ class TrainingCurveDisplay:
             panel.set(xlabel="epoch", ylabel=label, title=title)
             panel.xaxis.get_major_locator().set_params(integer=True)
             tidy(panel)
+        self.axes_[-1].set_ylim(bottom=0)
         # a loss falls by orders of magnitude, and its late part decides
         self.axes_[0].set_yscale("log")
         legend = {"fontsize": "small", "frameon": False}
