@@ -83,11 +83,10 @@ print(f"Test accuracy: {cnn.score(X[n_train:], y[n_train:]):.3f}")
 
 display = FeatureMapDisplay.from_estimator(cnn, X, sample=len(X) - 1)
 for name, maps in display.feature_maps.items():
-    silent = (maps.reshape(len(maps), -1).max(axis=1) <= 0).mean()
-    print(f"{name}: {maps.shape}, {silent:.0%} of the maps are silent")
+    print(f"{name}: {maps.shape}, {(maps == 0).mean():.0%} of the units are silent")
 plt.show()
 
 # %%
-# Light is a strong response. The maps of the first stage follow edges and strokes of some
-# direction; a unit of the last sees 7x7 pixels, and its map says where a larger pattern
-# is. Some maps are silent: their pattern is not in this image.
+# Light is a strong response. The maps of the first stage follow edges and strokes of
+# some direction. A unit of the last sees 7x7 pixels, and its map says where a larger
+# pattern is.

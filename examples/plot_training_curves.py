@@ -78,9 +78,9 @@ plt.show()
 # %%
 # Without dropout the training loss falls to almost nothing, far below the validation
 # loss: the training images are known by heart. With dropout it stays much higher, since
-# half of the inputs of each dense layer are missing while it is computed; validation uses
-# all of them. What counts is validation, where the two end close to each other: dropout
-# takes longer, and here gains little.
+# half of the inputs of each dense layer are missing while it is computed; validation
+# uses all of them. What counts is validation, where the two end close to each other:
+# dropout takes longer, and here gains little.
 #
 # Adam against SGD with momentum
 # ------------------------------
@@ -117,6 +117,7 @@ display.figure_.suptitle("Adam, and SGD with Nesterov momentum 0.9")
 plt.show()
 
 # %%
-# Each needs a learning rate of its own, ten times as high for SGD. With it, the two reach
-# the same loss here. At a constant rate both curves stay noisy to the end, which is what
-# a schedule is for: ``lr_schedule="one_cycle"``, the default, lets the rate fall to zero.
+# Each needs a learning rate of its own, ten times as high for SGD. With it, the two
+# come to much the same loss here. At a constant rate both curves stay noisy to the end,
+# which is what a schedule is for: ``lr_schedule="one_cycle"``, the default, lets the
+# rate fall to zero.

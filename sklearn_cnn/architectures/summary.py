@@ -212,7 +212,7 @@ class _Walk:
                     self._per_axis(getattr(layer, "padding", None)),
                     n_parameters,
                     multiply_adds,
-                    field and field.size,
+                    None if field is None else field.size,
                 )
             )
         return rows

@@ -25,9 +25,9 @@ class FeatureMapDisplay:
 
     Parameters
     ----------
-    picture : ndarray of shape (*spatial_shape, n_channels)
-        The sample.
-    feature_maps : dict of str to ndarray of shape (n_maps, *map_shape)
+    picture : ndarray of shape (..., n_channels)
+        The sample, with channels last.
+    feature_maps : dict of str to ndarray of shape (n_maps, ...)
         What every layer gives, by its name.
 
     Attributes

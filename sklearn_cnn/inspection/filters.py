@@ -26,7 +26,7 @@ class FilterDisplay:
 
     Parameters
     ----------
-    filters : ndarray of shape (n_filters, n_channels, *kernel_size)
+    filters : ndarray of shape (n_filters, n_channels, ...)
         Their weights.
     layer : str, default=""
         Name of the layer, for the title.

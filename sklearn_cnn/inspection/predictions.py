@@ -18,8 +18,8 @@ class PredictionDisplay:
 
     Parameters
     ----------
-    pictures : ndarray of shape (n_shown, *spatial_shape, n_channels)
-        The samples that are shown.
+    pictures : ndarray of shape (n_shown, ..., n_channels)
+        The samples that are shown, with channels last.
     rows : ndarray of int, of shape (n_shown,)
         Which rows of the data they are.
     y_true, y_pred : ndarray of shape (n_shown,)

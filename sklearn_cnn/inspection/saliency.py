@@ -31,9 +31,9 @@ class SaliencyDisplay:
 
     Parameters
     ----------
-    pictures : ndarray of shape (n_samples, *spatial_shape, n_channels)
-        The samples.
-    attributions : ndarray of shape (n_samples, *spatial_shape)
+    pictures : ndarray of shape (n_samples, ..., n_channels)
+        The samples, with channels last.
+    attributions : ndarray of shape (n_samples, ...)
         How much each pixel counts.
     method : {"grad_cam", "integrated_gradients", "occlusion"}
         How that was computed.
