@@ -90,6 +90,25 @@ def spatial_shape_of(cnn):
     return shape[-1], shape[:-1]
 
 
+def check_count(count, name):
+    """Check how many things are to be drawn.
+
+    Parameters
+    ----------
+    count : int
+        What the user passed.
+    name : str
+        Of the parameter, for the error message.
+
+    Raises
+    ------
+    ValueError
+        If it is no integer of at least 1.
+    """
+    if not isinstance(count, Integral) or count < 1:
+        raise ValueError(f"{name}={count!r} must be an integer of at least 1.")
+
+
 @dataclass(frozen=True)
 class Seen:
     """Images as a fitted network sees them, after the steps of a pipeline.

@@ -7,7 +7,7 @@ from sklearn_cnn.inspection._drawing import (
     show_image,
     show_sample,
 )
-from sklearn_cnn.inspection._fitted import Seen, spatial_shape_of
+from sklearn_cnn.inspection._fitted import Seen, check_count, spatial_shape_of
 from sklearn_cnn.inspection._layers import (
     has_space,
     layer_outputs,
@@ -127,6 +127,7 @@ class FeatureMapDisplay:
         self : FeatureMapDisplay
             With ``axes_`` and ``figure_``.
         """
+        check_count(max_maps, "max_maps")
         signals = self.picture.ndim == 2
         chunks = []
         for name, maps in self.feature_maps.items():

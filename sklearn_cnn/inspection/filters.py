@@ -13,7 +13,7 @@ from sklearn_cnn.inspection._drawing import (
     hide_unused,
     show_image,
 )
-from sklearn_cnn.inspection._fitted import fitted_cnn
+from sklearn_cnn.inspection._fitted import check_count, fitted_cnn
 from sklearn_cnn.inspection._layers import check_layer
 
 _COLUMNS = 8
@@ -133,6 +133,7 @@ class FilterDisplay:
         self : FilterDisplay
             With ``axes_`` and ``figure_``.
         """
+        check_count(max_filters, "max_filters")
         filters = self.filters[:max_filters]
         n_dims = filters.ndim - 2
         bound = abs(filters).max() or 1.0

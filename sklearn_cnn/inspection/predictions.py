@@ -6,7 +6,7 @@ from sklearn.utils import check_consistent_length, column_or_1d
 
 from sklearn_cnn import images
 from sklearn_cnn.inspection._drawing import grid_of_axes, hide_unused, show_sample
-from sklearn_cnn.inspection._fitted import Seen
+from sklearn_cnn.inspection._fitted import Seen, check_count
 
 _COLUMNS = 6
 
@@ -190,6 +190,7 @@ class PredictionDisplay:
 
     @classmethod
     def _select(cls, pictures, y_true, y_proba, classes, n_shown):
+        check_count(n_shown, "n_shown")
         check_consistent_length(y_true, y_proba)
         unknown = np.setdiff1d(y_true, classes)
         if len(unknown):

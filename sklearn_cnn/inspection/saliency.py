@@ -277,7 +277,7 @@ def _targets(seen, rows, target):
             f"several at once. Pass one of {cnn.classes_.tolist()}."
         )
     classes = cnn.classes_.tolist()
-    if target is not None and target not in classes:
+    if target is not None and (np.ndim(target) or target not in classes):
         raise ValueError(f"target={target!r} is not in classes_, {classes}.")
     probabilities = cnn.predict_proba(seen.array[rows])
     if target is None:

@@ -98,6 +98,7 @@ class Functional(torch.nn.Module):
         ({"sample": [0, 1]}, r"sample=\[0, 1\] must be an index"),
         ({"layer": "stages.stage3"}, r"Did you mean 'stages.stage2' or"),
         ({"layer": "head.output"}, r"gives \(10,\) for a sample, which has no spatial"),
+        ({"max_maps": 0}, "max_maps=0 must be an integer of at least 1"),
         ({"layer": ""}, "is not in the network"),
     ],
 )

@@ -112,5 +112,7 @@ def test_bad_input(fitted):
         FilterDisplay.from_estimator(fitted, layer="stages.stage1.0.conv.cnov")
     with pytest.raises(ValueError, match=r"is a BatchNorm2d, which has no filters"):
         FilterDisplay.from_estimator(fitted, layer="stages.stage1.0.norm")
+    with pytest.raises(ValueError, match="max_filters=-1 must be"):
+        FilterDisplay.from_estimator(fitted, max_filters=-1)
     with pytest.raises(ValueError, match=r"layer=3 is not in the network"):
         FilterDisplay.from_estimator(fitted, layer=3)

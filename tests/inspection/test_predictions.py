@@ -95,6 +95,8 @@ def test_bad_input(fitted, digits):
     regressor = CNNRegressor(filters=(2,), max_iter=1, random_state=0).fit(X, y)
     with pytest.raises(ValueError, match=r"Use sklearn\.metrics\.Prediction"):
         PredictionDisplay.from_estimator(regressor, X, y)
+    with pytest.raises(ValueError, match=r"n_shown=2.5 must be an integer"):
+        PredictionDisplay.from_estimator(fitted, X, y, n_shown=2.5)
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         PredictionDisplay.from_estimator(fitted, X, y[:5])
     with pytest.raises(ValueError, match=r"labels \[10, 11\], which are not among"):

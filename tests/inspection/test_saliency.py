@@ -185,6 +185,7 @@ def test_multi_label_needs_a_target(digits):
         ({"method": "gradcam"}, r"method='gradcam' must be one of \['grad_cam'"),
         ({"samples": [0, 300]}, "samples=300 is out of range"),
         ({"samples": []}, "must be an index"),
+        ({"target": [1, 2]}, r"target=\[1, 2\] is not in classes_"),
         ({"target": 77}, r"target=77 is not in classes_, \[0, 1,"),
         ({"layer": "stages.stage9"}, "Did you mean 'stages.stage2'"),
         ({"layer": "head.output"}, r"no spatial extent, but Grad-CAM needs"),
