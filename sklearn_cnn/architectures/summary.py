@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 from torch.nn.modules.pooling import _AvgPoolNd, _MaxPoolNd
-from torch.utils.flop_counter import FlopCounterMode
 
 from sklearn_cnn.architectures.probe import blank_image
 
@@ -84,13 +83,17 @@ def summarize(
     Returns
     -------
     layers : list of LayerSummary
-        Those that contain no other, and all that have weights of their own.
+        Those that contain no other, and all that have weights of their own or multiply
+        by themselves.
 
     References
     ----------
     .. [1] V. Dumoulin and F. Visin, "A guide to convolution arithmetic for deep
        learning", 2016, https://arxiv.org/abs/1603.07285
     """
+    # it imports Triton where that is installed, which takes 0.2 s
+    from torch.utils.flop_counter import FlopCounterMode
+
     image = blank_image(module, n_channels, spatial_shape)
     # attention takes a shortcut that nobody counts, unless a gradient is asked for
     image.requires_grad_()
@@ -192,16 +195,16 @@ class _Walk:
     def layers(self) -> list[LayerSummary]:
         counted: set[int] = set()
         rows = []
-        left_out = [layer for layer in self.names if layer not in self.seen]
+        left_out = {layer: None for layer in self.names if layer not in self.seen}
         # a layer begins to be seen when it begins to be computed
         for layer in (*self.seen, *left_out):
             own = {id(p): p.numel() for p in layer.parameters(recurse=False)}
             n_parameters = sum(n for key, n in own.items() if key not in counted)
             counted |= own.keys()
-            unused = layer not in self.seen and not own
-            if unused or (not own and next(layer.children(), None) is not None):
-                continue
             shape, multiply_adds, field = self.seen.get(layer, (None, 0, None))
+            contains = next(layer.children(), None) is not None
+            if not own and not multiply_adds and (contains or layer in left_out):
+                continue
             rows.append(
                 LayerSummary(
                     self.names[layer],

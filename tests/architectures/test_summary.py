@@ -160,6 +160,24 @@ def test_networks_of_others():
     assert layers["output"].receptive_field == (40,)
 
 
+class Scores(nn.Module):
+    """A layer that multiplies by itself what another one inside gives."""
+
+    def __init__(self):
+        super().__init__()
+        self.project = nn.Linear(6, 6)
+
+    def forward(self, x):
+        x = self.project(x)
+        return x.transpose(1, 2) @ x
+
+
+def test_products_outside_of_layers_count():
+    module = nn.Sequential(Scores(), nn.Flatten(), nn.Linear(36, 2))
+    found = {row.layer: row.multiply_adds for row in summarize(module, 5, (6,))}
+    assert found == {"0.project": 5 * 36, "0": 5 * 36, "1": 0, "2": 72}
+
+
 def test_evaluating_restores_every_layer_even_at_an_error():
     module = nn.Sequential(nn.Dropout(), nn.Sequential(nn.Dropout()))
     module[1].eval()
