@@ -131,7 +131,7 @@ n_channels)
     return (image - low) / ((high - low) or 1.0)
 
 
-def show_image(ax, image, **options):
+def show_image(ax, image, *, cmap="gray", vmin=0, vmax=1):
     """Show an image without ticks.
 
     Parameters
@@ -140,14 +140,16 @@ def show_image(ax, image, **options):
         Where.
     image : ndarray of shape (height, width) or (height, width, n_channels)
         What.
-    **options : dict
-        Of ``Axes.imshow``, such as "cmap", "vmin" and "vmax"; grey from 0 to 1 without.
+    cmap : str
+        Colours of the values of an image without channels.
+    vmin, vmax : float
+        Which of these values have the first and the last colour.
 
     Returns
     -------
     drawn : matplotlib AxesImage
     """
-    drawn = ax.imshow(image, **{"cmap": "gray", "vmin": 0, "vmax": 1, **options})
+    drawn = ax.imshow(image, cmap=cmap, vmin=vmin, vmax=vmax)
     ax.set_xticks([])
     ax.set_yticks([])
     return drawn

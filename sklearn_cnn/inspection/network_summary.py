@@ -2,8 +2,6 @@
 
 from dataclasses import asdict
 
-from sklearn.utils.validation import check_is_fitted
-
 from sklearn_cnn.architectures.summary import summarize
 from sklearn_cnn.estimators._network import unfitted_network
 from sklearn_cnn.inspection._fitted import spatial_shape_of, unwrap
@@ -85,7 +83,6 @@ def summary(estimator, *, n_outputs=None):
 
     cnn, _ = unwrap(estimator)
     if hasattr(cnn, "net_"):
-        check_is_fitted(cnn)
         if n_outputs not in (None, cnn.n_outputs_):
             raise ValueError(
                 f"n_outputs={n_outputs!r}, but {type(cnn).__name__} was fitted with "
