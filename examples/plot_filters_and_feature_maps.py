@@ -71,13 +71,14 @@ mnist = os.environ.get("SKLEARN_CNN_MNIST")
 if mnist:
     with np.load(mnist) as data:
         X, y = data["X_train"][:2000], data["y_train"][:2000]
+    pooling = "max"
 else:
     X, y = load_digits(return_X_y=True)
     X = X.reshape(-1, 8, 8)
+    pooling = None  # so that the maps stay as large as these small images
 n_train = len(X) // 2
 
-# without pooling, so that the maps stay as large as the image
-cnn = CNNClassifier(filters=(8, 16, 32), pooling=None, max_iter=10, random_state=0)
+cnn = CNNClassifier(filters=(8, 16, 32), pooling=pooling, max_iter=10, random_state=0)
 cnn.fit(X[:n_train], y[:n_train])
 print(f"Test accuracy: {cnn.score(X[n_train:], y[n_train:]):.3f}")
 

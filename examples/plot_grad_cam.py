@@ -26,12 +26,14 @@ mnist = os.environ.get("SKLEARN_CNN_MNIST")
 if mnist:
     with np.load(mnist) as data:
         X, y = data["X_train"][:3000], data["y_train"][:3000]
+    filters = (32, 64, 128)
 else:
     X, y = load_digits(return_X_y=True)
     X = X.reshape(-1, 8, 8)
+    filters = (32, 64)
 X_train, y_train, X_test, y_test = X[:500], y[:500], X[500:], y[500:]
 
-cnn = CNNClassifier(filters=(32, 64), max_iter=15, random_state=0)
+cnn = CNNClassifier(filters=filters, max_iter=15, random_state=0)
 cnn.fit(X_train, y_train)
 print(f"Test accuracy: {cnn.score(X_test, y_test):.3f}")
 

@@ -25,10 +25,12 @@ from sklearn_cnn.inspection import TrainingCurveDisplay
 mnist = os.environ.get("SKLEARN_CNN_MNIST")
 if mnist:
     with np.load(mnist) as data:
-        X, y = data["X_train"][:1800], data["y_train"][:1800]
+        X, y = data["X_train"][:1300], data["y_train"][:1300]
+    filters = (16, 32, 64, 128)
 else:
     X, y = load_digits(return_X_y=True)
     X = X.reshape(-1, 8, 8)
+    filters = (16, 32)
 X_train, X_val, y_train, y_val = train_test_split(
     X, y, train_size=300, stratify=y, random_state=0
 )
@@ -43,7 +45,7 @@ X_train, X_val, y_train, y_val = train_test_split(
 
 def fit(**parameters):
     """Train a network, and validate it after every epoch."""
-    cnn = CNNClassifier(filters=(16, 32), random_state=0, **parameters)
+    cnn = CNNClassifier(filters=filters, random_state=0, **parameters)
     return cnn.fit(X_train, y_train, X_val=X_val, y_val=y_val)
 
 
