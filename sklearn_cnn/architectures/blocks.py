@@ -32,6 +32,7 @@ _MONOTONE = {"relu", "relu6", "leaky_relu", "elu", "tanh", "sigmoid", "identity"
 _MAX_EXACT_WEIGHTS = 1 << 18
 
 _CONVOLUTIONS: dict[int, Any] = {1: Conv1d, 2: Conv2d, 3: Conv3d}
+_ZERO_PADS: dict[int, Any] = {1: nn.ZeroPad1d, 2: nn.ZeroPad2d, 3: nn.ZeroPad3d}
 _BATCH_NORMS = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 
 
@@ -72,7 +73,7 @@ class Convolution(nn.Sequential):
             widths = [w for pair in zip(before, after, strict=True) for w in pair]
             # torch counts the last axis first
             pairs = [widths[i : i + 2] for i in range(0, len(widths), 2)][::-1]
-            self.pad = _ZeroPad([w for pair in pairs for w in pair])
+            self.pad = _ZERO_PADS[n_dims](tuple(w for pair in pairs for w in pair))
             before = [0] * n_dims
         self.conv = _CONVOLUTIONS[n_dims](
             in_channels,
@@ -83,18 +84,6 @@ class Convolution(nn.Sequential):
             bias=bias,
             groups=groups,
         )
-
-
-class _ZeroPad(nn.Module):
-    def __init__(self, widths: list[int]) -> None:
-        super().__init__()
-        self.widths = widths
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.pad(x, self.widths)
-
-    def extra_repr(self) -> str:
-        return str(self.widths)
 
 
 class Dense(nn.Linear):

@@ -47,7 +47,7 @@ def probe(
     hooks = [layer.register_forward_hook(count) for layer in layers]
     try:
         with torch.inference_mode():
-            output = module.eval()(_empty_image(module, n_channels, spatial_shape))
+            output = module.eval()(blank_image(module, n_channels, spatial_shape))
     except (RuntimeError, TypeError, IndexError, AssertionError) as error:
         raise ValueError(
             f"The network that architecture gives cannot process an input of shape "
@@ -91,7 +91,7 @@ def probe_training_on_one(
     try:
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             tried = copy.deepcopy(module).train()
-            tried(_empty_image(tried, n_channels, spatial_shape))
+            tried(blank_image(tried, n_channels, spatial_shape))
     except ValueError as error:
         raise ValueError(
             f"batch_size={batch_size} leaves a batch of a single sample, which batch "
@@ -100,9 +100,25 @@ def probe_training_on_one(
         ) from error
 
 
-def _empty_image(
+def blank_image(
     module: nn.Module, n_channels: int, spatial_shape: tuple[int, ...]
 ) -> Tensor:
-    parameter = next(module.parameters(), None)
-    dtype = torch.float32 if parameter is None else parameter.dtype
-    return torch.zeros(1, n_channels, *spatial_shape, dtype=dtype)
+    """Make a sample of zeros of the dtype of a network, and where it is.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The network.
+    n_channels : int
+        Channels of the input.
+    spatial_shape : tuple of int
+        Length of every spatial axis of the input.
+
+    Returns
+    -------
+    image : Tensor of shape (1, n_channels, *spatial_shape)
+    """
+    like = next(module.parameters(), torch.empty(0))
+    return torch.zeros(
+        1, n_channels, *spatial_shape, dtype=like.dtype, device=like.device
+    )

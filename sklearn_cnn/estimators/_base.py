@@ -16,10 +16,11 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_cnn import architectures, training
 from sklearn_cnn.estimators._callbacks import EpochTasks
 from sklearn_cnn.estimators._fitted import FittedAttributes
+from sklearn_cnn.estimators._html import html_with_layers
 from sklearn_cnn.estimators._network import (
-    NETWORK_PARAMETERS,
     build_network,
     input_statistics,
+    network_parameters,
     plain,
 )
 from sklearn_cnn.estimators._recipe import default_batch_size, default_max_iter
@@ -279,7 +280,7 @@ class BaseCNN(
     def _build_net(self, samples, seeds):
         layout = samples.layout
         device = training.resolve_device(self.device)
-        parameters = self._network_parameters()
+        parameters = network_parameters(self)
         with training.seeded(seeds.torch, device):
             module, cost = build_network(self, parameters, layout, self.n_outputs_)
         if training.frozen_stages(module, self.freeze) and self.weights is None:
@@ -320,12 +321,8 @@ class BaseCNN(
             compile=self.compile,
         )
 
-    def _network_parameters(self):
-        names = (*NETWORK_PARAMETERS, "architecture", "weights")
-        return {name: plain(getattr(self, name)) for name in names}
-
     def _copied_net(self):
-        before, now = self.net_.network_parameters, self._network_parameters()
+        before, now = self.net_.network_parameters, network_parameters(self)
         changed = [name for name in now if now[name] != before[name]]
         if changed:
             (name, *_) = changed
@@ -448,6 +445,8 @@ class BaseCNN(
                 "smaller learning_rate, or check the scale of X."
             )
         return outputs
+
+    _html_repr = html_with_layers
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

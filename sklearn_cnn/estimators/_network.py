@@ -1,9 +1,14 @@
 """From an estimator's parameters to a network, and to what it wants to see."""
 
+from math import prod
+from numbers import Integral
+
 import numpy as np
+import torch
+from sklearn.base import is_classifier
 
 from sklearn_cnn import architectures
-from sklearn_cnn.images import value_range
+from sklearn_cnn.images import read_layout, value_range
 
 #: Parameters that shape what comes before the head ...
 STAGE_PARAMETERS = (
@@ -24,6 +29,22 @@ NETWORK_PARAMETERS = (
     "dropout",
     "conv_dropout",
 )
+
+
+def network_parameters(estimator):
+    """Give the parameters that a network is built with.
+
+    Parameters
+    ----------
+    estimator : BaseCNN
+        Whose parameters are meant.
+
+    Returns
+    -------
+    parameters : dict
+    """
+    names = (*NETWORK_PARAMETERS, "architecture", "weights")
+    return {name: plain(getattr(estimator, name)) for name in names}
 
 
 def build_network(estimator, parameters, layout, n_outputs):
@@ -67,6 +88,50 @@ def build_network(estimator, parameters, layout, n_outputs):
         module, layout.n_channels, layout.spatial_shape, n_outputs
     )
     return module, cost
+
+
+def unfitted_network(estimator, n_outputs=None):
+    """Build the network that an estimator would fit, of what its parameters tell.
+
+    Parameters
+    ----------
+    estimator : CNNClassifier or CNNRegressor
+        With ``input_shape``; left as it is, and torch's random state as well.
+    n_outputs : int or None
+        Number of outputs; None means 2 for a classifier and 1 for a regressor.
+
+    Returns
+    -------
+    module : torch.nn.Module
+    layout : sklearn_cnn.images.ImageLayout
+
+    Raises
+    ------
+    ValueError
+        If the shape of the images is not known, or parameters do not fit together.
+    """
+    estimator._validate_params()
+    name, shape = type(estimator).__name__, estimator.input_shape
+    if n_outputs is None:
+        n_outputs = 2 if is_classifier(estimator) else 1
+    if not isinstance(n_outputs, Integral) or n_outputs < 1:
+        raise ValueError(f"n_outputs={n_outputs!r} must be an integer of at least 1.")
+    if shape is None or -1 in tuple(shape):
+        raise ValueError(
+            f"This {name} is not fitted, and input_shape={shape!r} does not tell what "
+            "its images are. Fit it, or pass the whole shape of a sample, such as "
+            f"{name}(input_shape=(28, 28, 1))."
+        )
+    layout = read_layout(
+        (1, prod(shape)),
+        input_shape=shape,
+        spatial_dims=estimator.spatial_dims,
+        data_format=estimator.data_format,
+    )
+    parameters = network_parameters(estimator)
+    with torch.random.fork_rng(devices=[]):
+        module, _ = build_network(estimator, parameters, layout, int(n_outputs))
+    return module, layout
 
 
 def input_statistics(module, samples):

@@ -1,0 +1,186 @@
+"""What the displays share: axes, pictures and colours."""
+
+from itertools import cycle
+
+import numpy as np
+
+#: Of Okabe and Ito, which colour-blind people can tell apart.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#555555")
+#: For values of both signs: blue, white, red.
+DIVERGING = "RdBu_r"
+
+
+def import_pyplot(what):
+    """Import matplotlib.pyplot, or say how to get it.
+
+    Parameters
+    ----------
+    what : str
+        Name of the display that needs it.
+
+    Returns
+    -------
+    pyplot : module
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    """
+    try:
+        from matplotlib import pyplot
+    except ImportError as error:
+        raise ImportError(
+            f"{what} needs matplotlib: pip install 'sklearn_cnn[plot]'"
+        ) from error
+    return pyplot
+
+
+def grid_of_axes(ax, n_rows, n_columns, panel_size, what, *, images=False):
+    """Make a grid of axes, in a figure of its own or in the place of an axes.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes, array-like of Axes or None
+        What the user passed: an axes to divide, or one for each panel.
+    n_rows, n_columns : int
+        Size of the grid.
+    panel_size : (float, float)
+        Width and height of a panel in a new figure, in inches.
+    what : str
+        Name of the display.
+    images : bool
+        Whether the panels have the proportions of images, and no gaps between them.
+
+    Returns
+    -------
+    figure : matplotlib Figure
+    axes : ndarray of Axes, of shape (n_rows, n_columns)
+
+    Raises
+    ------
+    ValueError
+        If the number of axes is not that of the panels, or an axes cannot be divided.
+    """
+    pyplot = import_pyplot(what)
+    if ax is None:
+        width, height = panel_size
+        figure, axes = pyplot.subplots(
+            n_rows,
+            n_columns,
+            squeeze=False,
+            figsize=(max(4.0, n_columns * width + 0.7), n_rows * height + 0.5),
+            layout="compressed" if images else "constrained",
+        )
+        gap = 0.04 if images else 0.1
+        figure.get_layout_engine().set(w_pad=gap, h_pad=0.06)
+        return figure, axes
+    given = np.asarray(ax, dtype=object)
+    n_panels = n_rows * n_columns
+    if given.size == n_panels:
+        axes = given.reshape(n_rows, n_columns)
+        return axes[0, 0].figure, axes
+    if given.size > 1 or ax.get_subplotspec() is None:
+        raise ValueError(
+            f"ax holds {given.size} axes, but {what} draws {n_panels} panels "
+            f"({n_rows} x {n_columns}). Pass an array of {n_panels} axes, one axes of "
+            "matplotlib.pyplot.subplots, which will be divided, or None."
+        )
+    ax.set_axis_off()
+    inner = ax.get_subplotspec().subgridspec(n_rows, n_columns)
+    return ax.figure, inner.subplots(squeeze=False)
+
+
+def hide_unused(axes):
+    """Hide axes in which nothing was drawn.
+
+    Parameters
+    ----------
+    axes : ndarray of Axes
+        A grid that may have more places than panels.
+    """
+    for ax in axes.flat:
+        if not ax.has_data():
+            ax.set_axis_off()
+
+
+def as_image(picture, depth=None):
+    """Bring a picture to what matplotlib shows as an image.
+
+    Parameters
+    ----------
+    picture : ndarray of shape (height, width, n_channels) or (depth, height, width, \
+n_channels)
+        One sample with channels last.
+    depth : int or None
+        Which slice of a volume; None takes the middle one.
+
+    Returns
+    -------
+    image : ndarray of shape (height, width) or (height, width, 3)
+        Values in [0, 1], from the lowest to the highest of the picture; 8-bit pixels
+        from 0 to 255. Other numbers of channels than 1 and 3 are averaged.
+    """
+    if picture.ndim == 4:
+        picture = picture[len(picture) // 2 if depth is None else depth]
+    eight_bits = picture.dtype == np.uint8
+    image = picture.astype(float)
+    if image.shape[-1] != 3:
+        image = image.mean(axis=-1)
+    low, high = (0.0, 255.0) if eight_bits else (image.min(), image.max())
+    return (image - low) / ((high - low) or 1.0)
+
+
+def show_image(ax, image, *, cmap="gray", vmin=0, vmax=1):
+    """Show an image without ticks.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+        Where.
+    image : ndarray of shape (height, width) or (height, width, n_channels)
+        What.
+    cmap : str
+        Colours of the values of an image without channels.
+    vmin, vmax : float
+        Which of these values have the first and the last colour.
+
+    Returns
+    -------
+    drawn : matplotlib AxesImage
+    """
+    drawn = ax.imshow(image, cmap=cmap, vmin=vmin, vmax=vmax)
+    ax.set_xticks([])
+    ax.set_yticks([])
+    return drawn
+
+
+def show_sample(ax, picture):
+    """Show a signal as lines, one for each channel, and anything else as an image.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+        Where.
+    picture : ndarray of shape (*spatial_shape, n_channels)
+        One sample with channels last.
+    """
+    if picture.ndim == 2:
+        for channel, color in zip(picture.T, cycle(COLORS), strict=False):
+            ax.plot(channel, color=color, linewidth=1)
+        ax.margins(x=0)
+        ax.tick_params(labelsize="small")
+    else:
+        show_image(ax, as_image(picture))
+
+
+def tidy(ax):
+    """Draw a light grid, and no frame at the top and at the right.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+        Of a curve.
+    """
+    ax.grid(alpha=0.3)
+    ax.spines[["top", "right"]].set_visible(False)
