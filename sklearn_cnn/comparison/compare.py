@@ -138,7 +138,7 @@ def compare_estimators(
     >>> results["mean_test_accuracy"].round(2).to_dict()
     {'neighbours': 0.99, 'majority': 0.1}
     >>> results["difference_accuracy"].round(2).to_dict()
-    {'neighbours': 0.0, 'majority': -0.89}
+    {'neighbours': 0.0, 'majority': -0.88}
     """
     named, kind = check_estimators(estimators)
     metrics = check_metrics(scoring, kind)
