@@ -30,8 +30,8 @@ def share_near(attributions, corners):
 
 @pytest.mark.parametrize(
     "method, least",
-    # each place that occlusion hides changes the noise too
-    [("grad_cam", 0.8), ("integrated_gradients", 0.8), ("occlusion", 0.7)],
+    # what is as fine as pixels responds to the noise too
+    [("grad_cam", 0.8), ("integrated_gradients", 0.75), ("occlusion", 0.7)],
 )
 def test_what_decides_is_found(patches, method, least):
     cnn, X, _, corners = patches
