@@ -14,7 +14,7 @@ class AugmentationDisplay:
 
     Parameters
     ----------
-    variants : ndarray of shape (n_samples, 1 + n_variants, n_channels, *spatial_shape)
+    variants : ndarray of shape (n_samples, 1 + n_variants, n_channels, ...)
         For each sample, the original and then its variants.
 
     Attributes

@@ -161,7 +161,7 @@ class Unflatten(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        X_new : ndarray of shape (n_samples, *shape)
+        X_new : ndarray of shape (n_samples, ...)
             Of the same dtype, in new memory.
 
         Raises
@@ -181,7 +181,7 @@ class Unflatten(TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, *shape)
+        X : array-like of shape (n_samples, ...)
             Images.
 
         Returns
