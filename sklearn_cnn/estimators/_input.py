@@ -15,7 +15,8 @@ class ImageInput:
             X = _nested_lists(X)
         if not reset:
             self._require_several(X)
-        if X.ndim > 2:
+        is_table = X.ndim <= 2 and not isinstance(X, images.ImageFiles)
+        if not is_table:
             array = images.check_image_array(X, estimator=self, min_samples=min_samples)
         else:
             array = validate_data(
@@ -31,10 +32,11 @@ class ImageInput:
             self._require_fitted_layout(layout)
             return array, layout
         self.input_shape_ = layout.shape
-        if array.ndim > 2:
+        if not is_table:
             self.n_features_in_ = layout.n_features
             vars(self).pop("feature_names_in_", None)
-        elif self.input_shape is None and self.spatial_dims == "auto":
+        flat = array.ndim == 2 and self.input_shape is None
+        if flat and self.spatial_dims == "auto":
             images.warn_if_flat_images(array.shape[1])
         return array, layout
 

@@ -1,4 +1,4 @@
-"""What an image array is: layout, channels and dtype."""
+"""What an image array is: layout, channels and dtype; and images on disk."""
 
 from sklearn_cnn.images.arrays import (
     as_array,
@@ -6,18 +6,29 @@ from sklearn_cnn.images.arrays import (
     take_rows,
     value_range,
 )
+from sklearn_cnn.images.decoding import as_size, check_mode, decode, name_of
+from sklearn_cnn.images.files import ImageFiles
+from sklearn_cnn.images.folder import image_folder
 from sklearn_cnn.images.layout import (
     ImageLayout,
     channel_statistics,
     read_layout,
     warn_if_flat_images,
 )
+from sklearn_cnn.images.parallel import in_threads
 
 __all__ = [
+    "ImageFiles",
     "ImageLayout",
     "as_array",
+    "as_size",
     "channel_statistics",
     "check_image_array",
+    "check_mode",
+    "decode",
+    "image_folder",
+    "in_threads",
+    "name_of",
     "read_layout",
     "take_rows",
     "value_range",

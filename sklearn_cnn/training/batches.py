@@ -1,12 +1,14 @@
 """From image arrays to batches on the device, whole batches at a time."""
 
 import copy
+from contextlib import closing
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from sklearn_cnn.images import ImageLayout, take_rows
+from sklearn_cnn.images import ImageLayout
+from sklearn_cnn.training.prefetch import read_ahead
 
 #: Integer and float types whose every value float32 holds exactly.
 _EXACT_IN_FLOAT32 = {"bool", "int8", "uint8", "int16", "float16", "float32"}
@@ -214,10 +216,13 @@ class Batches:
         batches = np.array_split(rows, self.n_batches)
         size = self.prepare.layout.n_features * len(batches[0])
         n_together = max(1, _PREPARED_VALUES // size)
-        for start in range(0, len(batches), n_together):
-            together = batches[start : start + n_together]
-            sizes = [len(chosen) for chosen in together]
-            yield from self._batch(np.concatenate(together)).split(sizes)
+        starts = range(0, len(batches), n_together)
+        groups = [batches[start : start + n_together] for start in starts]
+        chosen = [np.concatenate(group) for group in groups]
+        with closing(read_ahead(self.images, chosen)) as parts:
+            for group, index, taken in zip(groups, chosen, parts, strict=True):
+                sizes = [len(rows) for rows in group]
+                yield from self._batch(index, taken).split(sizes)
 
     def replaced(self, images, prepare):
         """Take other images in the place of these rows.
@@ -245,8 +250,8 @@ class Batches:
         tensor = torch.from_numpy(values)
         return tensor.to(self.prepare.dtype) if tensor.is_floating_point() else tensor
 
-    def _batch(self, chosen):
-        images = self.prepare(take_rows(self.images, chosen))
+    def _batch(self, chosen, taken):
+        images = self.prepare(taken)
         index = torch.from_numpy(chosen)
         targets = self.targets[index].to(images.device, non_blocking=True)
         if self.weights is None:
