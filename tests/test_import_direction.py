@@ -14,7 +14,8 @@ ALLOWED = {
     "images": set(),
     "architectures": set(),
     "training": {"architectures", "images"},
-    "estimators": {"training", "architectures", "images"},
+    "estimators": {"training", "architectures", "images", "utils"},
+    "transforms": {"images", "utils"},
     "utils": set(),
 }
 #: Which folders may import these packages.

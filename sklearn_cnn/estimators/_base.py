@@ -15,8 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_cnn import architectures, training
 from sklearn_cnn.estimators._callbacks import EpochTasks
-from sklearn_cnn.estimators._fitted import FittedAttributes, unchanged_on_error
-from sklearn_cnn.estimators._input import ImageInput
+from sklearn_cnn.estimators._fitted import FittedAttributes
 from sklearn_cnn.estimators._network import (
     NETWORK_PARAMETERS,
     build_network,
@@ -25,7 +24,9 @@ from sklearn_cnn.estimators._network import (
 )
 from sklearn_cnn.estimators._recipe import default_batch_size, default_max_iter
 from sklearn_cnn.estimators._samples import Samples, Seeds
-from sklearn_cnn.estimators._sklearn import (
+from sklearn_cnn.images import ImageInput
+from sklearn_cnn.utils._fitting import unchanged_on_error
+from sklearn_cnn.utils._sklearn import (
     Interval,
     Options,
     StrOptions,

@@ -1,6 +1,4 @@
-"""Fitted attributes: those read off the trained net, and all of them at an error."""
-
-from contextlib import contextmanager
+"""Fitted attributes that are read off the trained net."""
 
 import numpy as np
 
@@ -80,30 +78,3 @@ class FittedAttributes:
     def precision_(self):
         """In which precision the network was trained."""
         return self.net_.precision
-
-
-@contextmanager
-def unchanged_on_error(estimator):
-    """Give an estimator back what it had learned before, if a fit fails.
-
-    Parameters
-    ----------
-    estimator : estimator instance
-        What is fitted inside.
-
-    Yields
-    ------
-    None
-    """
-
-    def learned():
-        return {k: v for k, v in vars(estimator).items() if k.endswith("_")}
-
-    before = learned()
-    try:
-        yield
-    except BaseException:
-        for name in learned():
-            delattr(estimator, name)
-        vars(estimator).update(before)
-        raise

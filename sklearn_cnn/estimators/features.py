@@ -19,8 +19,6 @@ from sklearn_cnn.architectures import Network
 from sklearn_cnn.architectures.names import did_you_mean
 from sklearn_cnn.estimators._base import BaseCNN
 from sklearn_cnn.estimators._documentation import documented
-from sklearn_cnn.estimators._fitted import unchanged_on_error
-from sklearn_cnn.estimators._input import ImageInput
 from sklearn_cnn.estimators._network import (
     STAGE_PARAMETERS,
     build_network,
@@ -28,7 +26,9 @@ from sklearn_cnn.estimators._network import (
     plain,
 )
 from sklearn_cnn.estimators._samples import Samples, Seeds
-from sklearn_cnn.estimators._sklearn import HasMethods, StrOptions, fit_context
+from sklearn_cnn.images import ImageInput
+from sklearn_cnn.utils._fitting import unchanged_on_error
+from sklearn_cnn.utils._sklearn import HasMethods, StrOptions, fit_context
 
 _NETWORK = ("architecture", *STAGE_PARAMETERS, "weights")
 _INPUT = (

@@ -11,7 +11,7 @@ from sklearn.utils import check_array, check_consistent_length
 from sklearn_cnn import training
 from sklearn_cnn.estimators._base import BaseCNN
 from sklearn_cnn.estimators._documentation import documented
-from sklearn_cnn.estimators._sklearn import StrOptions, fit_context
+from sklearn_cnn.utils._sklearn import StrOptions, fit_context
 
 
 @documented

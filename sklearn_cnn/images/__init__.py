@@ -9,16 +9,15 @@ from sklearn_cnn.images.arrays import (
 from sklearn_cnn.images.decoding import as_size, check_mode, decode, name_of
 from sklearn_cnn.images.files import ImageFiles
 from sklearn_cnn.images.folder import image_folder
-from sklearn_cnn.images.layout import (
-    ImageLayout,
-    channel_statistics,
-    read_layout,
-    warn_if_flat_images,
-)
+from sklearn_cnn.images.input import ImageInput
+from sklearn_cnn.images.layout import ImageLayout, read_layout, warn_if_flat_images
 from sklearn_cnn.images.parallel import in_threads
+from sklearn_cnn.images.statistics import ChannelStatistics, channel_statistics
 
 __all__ = [
+    "ChannelStatistics",
     "ImageFiles",
+    "ImageInput",
     "ImageLayout",
     "as_array",
     "as_size",

@@ -35,7 +35,8 @@ def as_array(X):
         if len(shapes) > 1:
             raise ValueError(
                 f"X is a list of arrays of different shapes: {sorted(shapes)[:5]}. "
-                "Bring all images to one shape (resize, crop or pad them) first."
+                "Bring all images to one shape first, with "
+                "sklearn_cnn.transforms.Resize, CenterCrop or Pad."
             )
         return np.stack(rows)
     return X

@@ -4,10 +4,6 @@ import warnings
 from dataclasses import dataclass
 from math import isqrt, prod
 
-import numpy as np
-
-from sklearn_cnn.images.arrays import take_rows
-
 #: Number of spatial axes, by the number of axes that one sample has.
 _SPATIAL_DIMS_OF_NDIM = {1: 1, 2: 2, 3: 2, 4: 3}
 _AXES = {1: "length", 2: "height, width", 3: "depth, height, width"}
@@ -136,13 +132,15 @@ def _n_spatial_dims(shape, sample_shape, input_shape, spatial_dims):
     return spatial_dims
 
 
-def warn_if_flat_images(width):
+def warn_if_flat_images(width, remedy):
     """Warn that flat rows are read as signals, if they look like images.
 
     Parameters
     ----------
     width : int
         Number of values in a row.
+    remedy : str
+        What to do about it, with ``{shape}`` for the shape that a row seems to have.
     """
     for n_channels in (1, 3):
         side = isqrt(width // n_channels)
@@ -150,63 +148,9 @@ def warn_if_flat_images(width):
             shape = (side, side) if n_channels == 1 else (side, side, 3)
             warnings.warn(
                 f"The rows of X have {width} values and are read as 1-D signals. If "
-                f"they are flattened images, pass input_shape={shape} (or reshape X); "
-                "if they are signals, pass spatial_dims=1 to silence this warning.",
+                f"they are flattened images, {remedy.format(shape=shape)}; if they are "
+                "signals, pass spatial_dims=1 to silence this warning.",
                 UserWarning,
                 stacklevel=2,
             )
             return
-
-
-def channel_statistics(images, layout, rows, weights=None, *, chunk_size=1 << 20):
-    """Mean and standard deviation of every channel, in float64.
-
-    The array is read in pieces and merged by the pairwise update of Chan, Golub and
-    LeVeque [1]_, so that no whole copy of it is ever made.
-
-    Parameters
-    ----------
-    images : array-like of shape (n_samples, ...)
-        The images; rows may be flat or lack the channel axis.
-    layout : ImageLayout
-        What a row holds.
-    rows : ndarray of int
-        Which samples count.
-    weights : ndarray of shape (n_samples,) or None
-        How much each sample counts.
-    chunk_size : int
-        How many values are converted to float64 at a time.
-
-    Returns
-    -------
-    mean : ndarray of shape (n_channels,)
-    std : ndarray of shape (n_channels,)
-        1 where a channel is constant.
-
-    References
-    ----------
-    .. [1] T. F. Chan, G. H. Golub and R. J. LeVeque, "Algorithms for computing the
-       sample variance: analysis and recommendations", The American Statistician 37,
-       1983.
-    """
-    n_rows = max(1, chunk_size // layout.n_features)
-    total, mean, squares = 0.0, np.zeros(layout.n_channels), np.zeros(layout.n_channels)
-    axes = tuple(range(1, 1 + len(layout.spatial_shape)))
-    for start in range(0, len(rows), n_rows):
-        chosen = rows[start : start + n_rows]
-        pixels = layout.as_samples(take_rows(images, chosen).astype(np.float64))
-        if layout.channels_first:
-            pixels = np.moveaxis(pixels, 1, -1)
-        counts = np.ones(len(chosen)) if weights is None else weights[chosen]
-        count = counts.sum()
-        # weigh the sums within a sample, not its pixels: there are fewer of them
-        here = counts @ pixels.mean(axis=axes) / count
-        spread = counts @ ((pixels - here) ** 2).mean(axis=axes)
-        shift = here - mean
-        total += count
-        mean = mean + shift * count / total
-        squares = squares + spread + shift**2 * count * (total - count) / total
-    std = np.sqrt(squares / total)
-    # Rounding leaves a constant channel with a tiny spread of its own.
-    constant = std <= 10 * np.finfo(np.float64).eps * np.abs(mean)
-    return mean, np.where(constant, 1.0, std)

@@ -12,7 +12,7 @@ from PIL import Image
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from sklearn_cnn.images import as_size, check_mode, decode, in_threads, name_of
-from sklearn_cnn.transforms._sklearn import StrOptions, fit_context
+from sklearn_cnn.utils._sklearn import StrOptions, fit_context
 
 
 class ImageReader(TransformerMixin, BaseEstimator):
@@ -145,9 +145,7 @@ class ImageReader(TransformerMixin, BaseEstimator):
                 f"{message}. Mend or remove them, or pass on_error='zeros' to go on "
                 f"with blank ones.\n{reasons}"
             )
-        warnings.warn(
-            f"{message} and are blank:\n{reasons}", UserWarning, stacklevel=3
-        )
+        warnings.warn(f"{message} and are blank:\n{reasons}", UserWarning, stacklevel=3)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -1,33 +1,30 @@
-"""What every estimator does with X: check it, and see what its rows are."""
+"""What every estimator and transformer does with X: check it, see what its rows are."""
 
 import numpy as np
 from sklearn.utils.validation import validate_data
 
-from sklearn_cnn import images
+from sklearn_cnn.images.arrays import as_array, check_image_array
+from sklearn_cnn.images.files import ImageFiles
+from sklearn_cnn.images.layout import read_layout, warn_if_flat_images
 
 
 class ImageInput:
     """Checks of X by ``input_shape``, ``spatial_dims`` and ``data_format``."""
 
     def _check_images(self, X, *, reset, min_samples=1):
-        X = images.as_array(X)
+        X = as_array(X)
         if not hasattr(X, "ndim"):
             X = _nested_lists(X)
         if not reset:
             self._require_several(X)
-        is_table = X.ndim <= 2 and not isinstance(X, images.ImageFiles)
-        if not is_table:
-            array = images.check_image_array(X, estimator=self, min_samples=min_samples)
-        else:
+        is_table = X.ndim <= 2 and not isinstance(X, ImageFiles)
+        if is_table:
             array = validate_data(
                 self, X, dtype="numeric", reset=reset, ensure_min_samples=min_samples
             )
-        layout = images.read_layout(
-            array.shape,
-            input_shape=self.input_shape,
-            spatial_dims=self.spatial_dims,
-            data_format=self.data_format,
-        )
+        else:
+            array = check_image_array(X, estimator=self, min_samples=min_samples)
+        layout = self._read_layout(array)
         if not reset:
             self._require_fitted_layout(layout)
             return array, layout
@@ -37,8 +34,19 @@ class ImageInput:
             vars(self).pop("feature_names_in_", None)
         flat = array.ndim == 2 and self.input_shape is None
         if flat and self.spatial_dims == "auto":
-            images.warn_if_flat_images(array.shape[1])
+            self._warn_if_flat_images(array.shape[1])
         return array, layout
+
+    def _read_layout(self, array):
+        return read_layout(
+            array.shape,
+            input_shape=self.input_shape,
+            spatial_dims=self.spatial_dims,
+            data_format=self.data_format,
+        )
+
+    def _warn_if_flat_images(self, width):
+        warn_if_flat_images(width, "pass input_shape={shape} (or reshape X)")
 
     def _require_several(self, X):
         first = self.data_format == "channels_first"
@@ -53,9 +61,24 @@ class ImageInput:
         if layout.shape != self.input_shape_:
             raise ValueError(
                 f"X has {layout.kind} of shape {layout.shape}, but "
-                f"{type(self).__name__} was fitted on shape {self.input_shape_}. Bring "
-                "them to that shape (resize, or convert the channels) or fit again."
+                f"{type(self).__name__} was fitted on shape {self.input_shape_}. "
+                f"{_remedy(layout, self.input_shape_)} or fit again."
             )
+
+
+def _remedy(layout, fitted_shape):
+    """Name the transformer that brings samples to the fitted shape."""
+    steps = "sklearn_cnn.transforms"
+    channels = 0 if layout.channels_first else -1
+    n_channels = fitted_shape[channels]
+    if len(layout.shape) != len(fitted_shape):
+        return "Reshape them"
+    if layout.n_channels == n_channels:
+        size = fitted_shape[1:] if layout.channels_first else fitted_shape[:-1]
+        return f"Bring them to that size with {steps}.Resize({size})"
+    if (layout.n_channels, n_channels) == (3, 1):
+        return f"Convert them with {steps}.Grayscale()"
+    return f"Bring them to {n_channels} channel(s) with {steps}.SelectChannels"
 
 
 def _nested_lists(X):
@@ -66,5 +89,5 @@ def _nested_lists(X):
     except ValueError as error:
         raise ValueError(
             "X is a list whose items differ in shape. Bring all images to one shape "
-            "(resize, crop or pad them) first."
+            "first, with sklearn_cnn.transforms.Resize, CenterCrop or Pad."
         ) from error
