@@ -7,8 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from sklearn_cnn.images import ImageLayout
-from sklearn_cnn.training.prefetch import read_ahead
+from sklearn_cnn.images import ImageLayout, read_ahead
 
 #: Integer and float types whose every value float32 holds exactly.
 _EXACT_IN_FLOAT32 = {"bool", "int8", "uint8", "int16", "float16", "float32"}

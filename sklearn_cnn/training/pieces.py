@@ -10,9 +10,8 @@ from torch import nn
 
 from sklearn_cnn.architectures.dropout import FeatureDropout, ValueDropout
 from sklearn_cnn.architectures.inference import has_hooks
-from sklearn_cnn.images import take_rows
+from sklearn_cnn.images import read_ahead, take_rows
 from sklearn_cnn.training.precision import SMALL_STEP
-from sklearn_cnn.training.prefetch import read_ahead
 from sklearn_cnn.training.reproducibility import single_thread
 
 #: Samples that a piece needs at least, for the statistics of batch normalisation.

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from _contenders import reference_cnn
-from _measure import interleaved, machine, rows, seconds, show
+from _measure import interleaved, machine, rows, show
 from PIL import Image
 from sklearn.model_selection import GridSearchCV
 
@@ -135,9 +135,10 @@ def decoding(folder):
             with ThreadPoolExecutor(2) as pool:
                 list(pool.map(many, halves))
 
-        many(paths[:50])
-        one = seconds(lambda paths=paths, many=many: many(paths))
-        both = seconds(two)
+        timed = interleaved(
+            {"one": lambda paths=paths, many=many: many(paths), "two": two}, 3
+        )
+        one, both = (np.median(timed[name]) for name in ("one", "two"))
         print(
             f"decode a JPEG of {side}x{side}: {1e6 * one / n:.0f} us on one thread, "
             f"{1e6 * both / n:.0f} us on two"

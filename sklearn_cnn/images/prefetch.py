@@ -1,11 +1,12 @@
-"""Reading ahead, so that the next batch is there when the last one has trained."""
+"""Reading ahead, so that the next images are there when the last are used up."""
 
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import islice
 
-from sklearn_cnn.images import ImageFiles, take_rows
+from sklearn_cnn.images.arrays import take_rows
+from sklearn_cnn.images.files import ImageFiles
 
 
 def prefetched(function, items, *, depth=2):
