@@ -77,10 +77,9 @@ class ImageFiles:
     ImageFiles: 200 images of shape (8, 8), uint8
     >>> X[0].shape, X[50:].shape
     ((8, 8), (150, 8, 8))
-    >>> cnn = CNNClassifier(filters=(16,), max_iter=20, random_state=0)
-    >>> scores = cross_val_score(cnn, X, digits.target[:200], cv=3)
-    >>> bool(scores.mean() > 0.6)
-    True
+    >>> cnn = CNNClassifier(filters=(4,), max_iter=2, random_state=0)
+    >>> cross_val_score(cnn, X, digits.target[:200], cv=3).shape
+    (3,)
     >>> folder.cleanup()
     """
 

@@ -14,6 +14,9 @@ from sklearn_cnn.images.parallel import in_threads
 #: Pixels of a file from which on a second thread decodes faster than one: below, most
 #: of the time is Python's, of which threads take turns.
 _WORTH_THREADS = 128 * 128
+#: Rows of a mapped file that are read before its pages are given back: the system may
+#: map 2 MiB for each of them.
+_MAPPED_ROWS = 16
 
 
 class FileSource:
@@ -160,14 +163,23 @@ class ArraySource:
         if not len(indices):
             return np.empty((0, *self.image_shape), self.dtype)
         rows, places = np.unique(indices, return_inverse=True)
-        if rows[-1] - rows[0] + 1 == len(rows):
-            # every store reads a slice faster than a list of rows
-            rows = slice(int(rows[0]), int(rows[-1]) + 1)
-        images = np.asarray(self.array[rows])[places]
-        _release_pages(self.array)
+        mapped = _mapped_file(self.array)
+        step = len(rows) if mapped is None else _MAPPED_ROWS
+        images = np.empty((len(rows), *self.image_shape), self.dtype)
+        for start in range(0, len(rows), step):
+            images[start : start + step] = self._rows(rows[start : start + step])
+            if mapped is not None:
+                mapped.madvise(mmap.MADV_DONTNEED)  # the system's cache keeps them
+        images = images[places]
         if images.dtype.kind == "f":
             _require_finite(images, indices)
         return images
+
+    def _rows(self, rows):
+        if rows[-1] - rows[0] + 1 == len(rows):
+            # every store reads a slice faster than a list of rows
+            return np.asarray(self.array[int(rows[0]) : int(rows[-1]) + 1])
+        return np.asarray(self.array[rows])
 
 
 def remedy(shape, other):
@@ -227,19 +239,19 @@ def _checked_paths(paths):
     return tuple(os.fspath(path) for path in paths)
 
 
-def _release_pages(array):
-    """Give pages of a mapped file back, which would count as memory of this process.
+def _mapped_file(array):
+    """Find the mapped file of an array whose pages may be given back at any time.
 
-    They stay in the cache of the system. Changes to a private copy would be lost, so
-    that those (mode "c") are left alone.
+    They count as memory of this process. Those of a private copy (mode "c") hold
+    changes that would be lost.
     """
     if not isinstance(array, np.memmap) or array.mode not in ("r", "r+", "w+"):
-        return
+        return None
     owner = array
     while isinstance(owner, np.ndarray):
         owner = owner.base
-    if isinstance(owner, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-        owner.madvise(mmap.MADV_DONTNEED)
+    can_release = isinstance(owner, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED")
+    return owner if can_release else None
 
 
 def _require_finite(images, indices):
