@@ -227,7 +227,7 @@ def test_bad_folders(tmp_path):
         image_folder(tmp_path)
     (tmp_path / "stray.png").unlink()
     (tmp_path / "b").mkdir()
-    with pytest.raises(ValueError, match="'.*b' holds no images"):
+    with pytest.raises(ValueError, match=r"'.*b' holds no images"):
         image_folder(tmp_path)
 
 
@@ -236,7 +236,7 @@ def test_links_are_not_followed_unless_asked(tmp_path, link, target):
     root = tmp_path / "root"
     fill(tmp_path, "root/a/1.png", "x/1.png")
     (root / link).symlink_to(tmp_path / target)
-    with pytest.raises(ValueError, match="is a link.*follow_links=True"):
+    with pytest.raises(ValueError, match=r"is a link.*follow_links=True"):
         image_folder(root)
     X, _ = image_folder(root, follow_links=True)
     assert len(X) == 2
