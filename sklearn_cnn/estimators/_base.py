@@ -150,7 +150,8 @@ class BaseCNN(
             Signals (n, length), images (n, height, width[, channels]), volumes
             (n, depth, height, width, channels), or flat rows with ``input_shape``. Of
             any real dtype, which is kept in memory; also a DataFrame, a list of arrays,
-            a :class:`numpy.memmap` or a torch tensor. Never changed or copied whole.
+            a :class:`numpy.memmap`, a torch tensor, or
+            :class:`~sklearn_cnn.images.ImageFiles`. Never changed or copied whole.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets.
         sample_weight : array-like of shape (n_samples,), default=None

@@ -1,4 +1,4 @@
-"""What an image array is: layout, channels and dtype."""
+"""What an image array is: layout, channels and dtype; and images on disk."""
 
 from sklearn_cnn.images.arrays import (
     as_array,
@@ -6,17 +6,30 @@ from sklearn_cnn.images.arrays import (
     take_rows,
     value_range,
 )
+from sklearn_cnn.images.decoding import as_size, check_mode, decode, name_of
+from sklearn_cnn.images.files import ImageFiles
+from sklearn_cnn.images.folder import image_folder
 from sklearn_cnn.images.input import ImageInput
 from sklearn_cnn.images.layout import ImageLayout, read_layout, warn_if_flat_images
+from sklearn_cnn.images.parallel import in_threads
+from sklearn_cnn.images.prefetch import read_ahead
 from sklearn_cnn.images.statistics import ChannelStatistics, channel_statistics
 
 __all__ = [
     "ChannelStatistics",
+    "ImageFiles",
     "ImageInput",
     "ImageLayout",
     "as_array",
+    "as_size",
     "channel_statistics",
     "check_image_array",
+    "check_mode",
+    "decode",
+    "image_folder",
+    "in_threads",
+    "name_of",
+    "read_ahead",
     "read_layout",
     "take_rows",
     "value_range",

@@ -1,8 +1,12 @@
 """Turning what users hold (lists, tensors, arrays) into one numpy array."""
 
+from math import prod
+
 import numpy as np
 import torch
 from sklearn.utils import check_array
+
+from sklearn_cnn.images.files import ImageFiles
 
 
 def as_array(X):
@@ -49,8 +53,8 @@ def check_image_array(X, *, estimator, min_samples=1):
 
     Parameters
     ----------
-    X : array-like
-        Images.
+    X : array-like or ImageFiles
+        Images. Those on disk are not read: their pixels are checked as they are.
     estimator : object
         Named in error messages.
     min_samples : int
@@ -58,7 +62,7 @@ def check_image_array(X, *, estimator, min_samples=1):
 
     Returns
     -------
-    X : ndarray
+    X : ndarray or ImageFiles
         The same memory wherever that is possible, of a real numeric dtype.
 
     Raises
@@ -66,18 +70,25 @@ def check_image_array(X, *, estimator, min_samples=1):
     ValueError
         If ``X`` is empty, complex, of objects, or holds NaN or infinity.
     """
-    array = np.asarray(X) if not isinstance(X, np.ndarray) else X
+    array = X if isinstance(X, np.ndarray | ImageFiles) else np.asarray(X)
     if array.dtype.kind not in "biuf":
         raise ValueError(
             f"X has dtype {array.dtype}, but images must be boolean, integer or real "
             "numbers. Complex data not supported; decode files and convert objects to "
             "one numeric array first."
         )
-    if array.size == 0:
+    if prod(array.shape) == 0:
         raise ValueError(
             f"Found array with shape={array.shape}: it holds no pixels, while at least "
             "one sample of at least one pixel is required."
         )
+    if isinstance(array, ImageFiles):
+        if len(array) < min_samples:
+            raise ValueError(
+                f"Found array with n_samples={len(array)} (shape={array.shape}) while "
+                f"a minimum of {min_samples} is required."
+            )
+        return array
     return check_array(
         array,
         dtype=None,
@@ -95,7 +106,7 @@ def take_rows(images, rows):
     Parameters
     ----------
     images : array-like of shape (n_samples, ...)
-        Anything with numpy's indexing.
+        Anything with numpy's indexing; images on disk are read here.
     rows : ndarray of int or slice
         Which ones.
 
@@ -132,9 +143,10 @@ def value_range(images, rows):
     """
     dtype = images.dtype
     step = 1 << 10
-    parts = [images[rows[i : i + step]] for i in range(0, len(rows), step)]
-    low = min(part.min() for part in parts)
-    high = max(part.max() for part in parts)
+    chunks = [rows[i : i + step] for i in range(0, len(rows), step)]
+    parts = (take_rows(images, chunk) for chunk in chunks)
+    lows, highs = zip(*((part.min(), part.max()) for part in parts), strict=True)
+    low, high = min(lows), max(highs)
     if dtype.kind == "f":
         brightest = 1
     elif dtype.kind == "b":

@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.utils.validation import validate_data
 
 from sklearn_cnn.images.arrays import as_array, check_image_array
+from sklearn_cnn.images.files import ImageFiles
 from sklearn_cnn.images.layout import read_layout, warn_if_flat_images
 
 
@@ -16,21 +17,23 @@ class ImageInput:
             X = _nested_lists(X)
         if not reset:
             self._require_several(X)
-        if X.ndim > 2:
-            array = check_image_array(X, estimator=self, min_samples=min_samples)
-        else:
+        is_table = X.ndim <= 2 and not isinstance(X, ImageFiles)
+        if is_table:
             array = validate_data(
                 self, X, dtype="numeric", reset=reset, ensure_min_samples=min_samples
             )
+        else:
+            array = check_image_array(X, estimator=self, min_samples=min_samples)
         layout = self._read_layout(array)
         if not reset:
             self._require_fitted_layout(layout)
             return array, layout
         self.input_shape_ = layout.shape
-        if array.ndim > 2:
+        if not is_table:
             self.n_features_in_ = layout.n_features
             vars(self).pop("feature_names_in_", None)
-        elif self.input_shape is None and self.spatial_dims == "auto":
+        flat = array.ndim == 2 and self.input_shape is None
+        if flat and self.spatial_dims == "auto":
             self._warn_if_flat_images(array.shape[1])
         return array, layout
 

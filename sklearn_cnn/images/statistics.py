@@ -1,10 +1,11 @@
 """Mean and spread of every channel, over images that come in pieces."""
 
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
 
-from sklearn_cnn.images.arrays import take_rows
+from sklearn_cnn.images.prefetch import read_ahead
 
 
 @dataclass(frozen=True)
@@ -72,12 +73,14 @@ class ChannelStatistics:
         """
         statistics = self
         n_rows = max(1, chunk_size // layout.n_features)
-        for start in range(0, len(rows), n_rows):
-            chosen = rows[start : start + n_rows]
-            pixels = layout.as_samples(take_rows(images, chosen).astype(np.float64))
-            counts = np.ones(len(chosen)) if weights is None else weights[chosen]
-            channels = 1 if layout.channels_first else -1
-            statistics = statistics._merge(np.moveaxis(pixels, channels, -1), counts)
+        channels = 1 if layout.channels_first else -1
+        chunks = [rows[i : i + n_rows] for i in range(0, len(rows), n_rows)]
+        with closing(read_ahead(images, chunks)) as parts:
+            for chosen, taken in zip(chunks, parts, strict=True):
+                pixels = layout.as_samples(taken.astype(np.float64))
+                pixels = np.moveaxis(pixels, channels, -1)
+                counts = np.ones(len(chosen)) if weights is None else weights[chosen]
+                statistics = statistics._merge(pixels, counts)
         return statistics
 
     def _merge(self, pixels, counts):

@@ -1,12 +1,13 @@
 """From image arrays to batches on the device, whole batches at a time."""
 
 import copy
+from contextlib import closing
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from sklearn_cnn.images import ImageLayout, take_rows
+from sklearn_cnn.images import ImageLayout, read_ahead
 
 #: Integer and float types whose every value float32 holds exactly.
 _EXACT_IN_FLOAT32 = {"bool", "int8", "uint8", "int16", "float16", "float32"}
@@ -282,10 +283,13 @@ class Batches:
         batches = np.array_split(rows, self.n_batches)
         size = self.prepare.layout.n_features * len(batches[0])
         n_together = max(1, _PREPARED_VALUES // size)
-        for start in range(0, len(batches), n_together):
-            together = batches[start : start + n_together]
-            sizes = [len(chosen) for chosen in together]
-            yield from self._batch(np.concatenate(together)).split(sizes)
+        starts = range(0, len(batches), n_together)
+        groups = [batches[start : start + n_together] for start in starts]
+        chosen = [np.concatenate(group) for group in groups]
+        with closing(read_ahead(self.images, chosen)) as parts:
+            for group, index, taken in zip(groups, chosen, parts, strict=True):
+                sizes = [len(rows) for rows in group]
+                yield from self._batch(index, taken).split(sizes)
 
     def replaced(self, images, prepare):
         """Take other images in the place of these rows.
@@ -313,8 +317,8 @@ class Batches:
         tensor = torch.from_numpy(values)
         return tensor.to(self.prepare.dtype) if tensor.is_floating_point() else tensor
 
-    def _batch(self, chosen):
-        loaded, mixing = self.prepare.load(take_rows(self.images, chosen)), None
+    def _batch(self, chosen, taken):
+        loaded, mixing = self.prepare.load(taken), None
         if self.augment is not None:
             loaded, mixing = self.augment(loaded)
         images = self.prepare.standardize(loaded)

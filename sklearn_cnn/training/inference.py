@@ -6,7 +6,6 @@ from operator import call
 import torch
 
 from sklearn_cnn.architectures.inference import fold_batch_norms, has_hooks
-from sklearn_cnn.images import take_rows
 from sklearn_cnn.training.losses import as_float32_or_wider
 from sklearn_cnn.training.pieces import map_chunks, pays_threads
 from sklearn_cnn.training.precision import autocast
@@ -68,6 +67,8 @@ class Inference:
         # to prepare several batches at once saves a tenth
         step = size * min(4, max(1, n_rows // (8 * size)))
         chunks = [slice(start, start + step) for start in range(0, n_rows, step)]
+        if rows is not None:
+            chunks = [rows[chunk] for chunk in chunks]
 
         network = self.module if self.compiled is None else self.compiled
         plain = network is self.module and not (
@@ -77,15 +78,14 @@ class Inference:
             network = fold_batch_norms(self.module)
         cost = self.sample_cost * n_rows if plain and on_cpu else 0
 
-        def run(chunk):
-            chosen = chunk if rows is None else rows[chunk]
+        def run(taken):
             with torch.inference_mode():
-                batches = self.prepare(take_rows(images, chosen)).split(size)
+                batches = self.prepare(taken).split(size)
                 return torch.cat([self._run(compute, network, b) for b in batches])
 
         one = alike and not pays_threads(len(chunks), cost)
         with single_thread() if one else nullcontext():
-            yield from map_chunks(run, chunks, cost)
+            yield from map_chunks(run, images, chunks, cost)
 
     def try_out(self, compute):
         """Compute one sample of zeros.

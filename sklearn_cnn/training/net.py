@@ -2,7 +2,7 @@
 
 import copy
 import warnings
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from functools import partial
 from math import isfinite
@@ -258,15 +258,17 @@ class CNNNet(NeuralNet):
     def _train_on(self, batches, finite, pieces):
         losses, observed = [], self._listens("on_batch_begin", "on_batch_end")
         candidate = finite.read()
-        for i, batch in enumerate(batches):
-            if observed:
-                self.notify("on_batch_begin", batch=batch[:2], training=True)
-            step = self.train_step(batch, pieces)
-            if i == 0 and isfinite(step["loss"].item()):
-                finite.keep(candidate)
-            losses.append((step["loss"], len(batch.targets)))
-            if observed:
-                self._record_batch("train", batch, step)
+        # closed at an error too, with the thread that reads ahead
+        with closing(iter(batches)) as epoch:
+            for i, batch in enumerate(epoch):
+                if observed:
+                    self.notify("on_batch_begin", batch=batch[:2], training=True)
+                step = self.train_step(batch, pieces)
+                if i == 0 and isfinite(step["loss"].item()):
+                    finite.keep(candidate)
+                losses.append((step["loss"], len(batch.targets)))
+                if observed:
+                    self._record_batch("train", batch, step)
         if pieces is not None:
             pieces.collect_statistics()
         values, sizes = zip(*losses, strict=True)
@@ -321,8 +323,8 @@ class CNNNet(NeuralNet):
         observed, outputs = self._listens("on_batch_begin", "on_batch_end"), []
         loss_sum = 0.0
         self.trained.eval()
-        with torch.inference_mode():
-            for batch in held_out.batches:
+        with torch.inference_mode(), closing(iter(held_out.batches)) as epoch:
+            for batch in epoch:
                 if observed:
                     self.notify("on_batch_begin", batch=batch[:2], training=False)
                 out = infer(batch.images)

@@ -2,7 +2,7 @@
 
 import copy
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 
 import torch
@@ -10,6 +10,7 @@ from torch import nn
 
 from sklearn_cnn.architectures.dropout import FeatureDropout, ValueDropout
 from sklearn_cnn.architectures.inference import has_hooks
+from sklearn_cnn.images import read_ahead, take_rows
 from sklearn_cnn.training.precision import SMALL_STEP
 from sklearn_cnn.training.reproducibility import single_thread
 
@@ -136,28 +137,35 @@ def pays_threads(n_chunks, cost):
     return n_chunks > 1 and cost >= _POOL_COST
 
 
-def map_chunks(function, chunks, cost):
-    """Call a function for every chunk of a prediction, on several threads if it pays.
+def map_chunks(compute, images, chunks, cost):
+    """Compute one chunk of images after the other, on several threads if it pays.
 
     Parameters
     ----------
-    function : callable
-        Takes a chunk.
-    chunks : list
-        What to call it with.
+    compute : callable
+        Takes the images of a chunk, in new memory.
+    images : array-like of shape (n_samples, ...)
+        All images.
+    chunks : list of ndarray of int or of slice
+        Their rows.
     cost : int
-        Multiply-adds of all calls together.
+        Multiply-adds of all together.
 
     Yields
     ------
     result : object
-        Of every call, in order.
+        Of every chunk, in order.
     """
     if not pays_threads(len(chunks), cost) or torch.get_num_threads() == 1:
-        yield from map(function, chunks)
+        with closing(read_ahead(images, chunks)) as parts:
+            yield from map(compute, parts)
         return
+
+    def run(chunk):
+        return compute(take_rows(images, chunk))
+
     with workers(len(chunks)) as pool:
-        results = list(pool.map(function, chunks))
+        results = list(pool.map(run, chunks))
     yield from results
 
 

@@ -3,6 +3,7 @@
 from sklearn_cnn.transforms.channels import Grayscale, SelectChannels
 from sklearn_cnn.transforms.geometry import CenterCrop, Pad, Resize
 from sklearn_cnn.transforms.hog import HOGDescriptor
+from sklearn_cnn.transforms.reader import ImageReader
 from sklearn_cnn.transforms.scaling import ChannelScaler, Rescale
 from sklearn_cnn.transforms.shape import Flatten, Unflatten
 
@@ -12,6 +13,7 @@ __all__ = [
     "Flatten",
     "Grayscale",
     "HOGDescriptor",
+    "ImageReader",
     "Pad",
     "Rescale",
     "Resize",

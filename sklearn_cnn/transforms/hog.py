@@ -41,8 +41,7 @@ class HOGDescriptor(ClassNamePrefixFeaturesOutMixin, _ImageTransformer):
         Whether to take the square root of all pixels first, against shadows. Pixels
         must then not be negative.
     n_jobs : int or None, default=None
-        Number of processes; None is one, -1 all cores. See the
-        :term:`glossary <n_jobs>` of scikit-learn.
+        Number of processes; None is one, -1 all cores.
     {data_format}
 
     Attributes

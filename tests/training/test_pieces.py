@@ -144,9 +144,9 @@ def test_threads_of_the_pool_compute_alone(n_threads):
 
 def test_chunks_come_back_in_order(n_threads):
     for cost in (0, 1 << 40):
-        assert list(map_chunks(lambda i: 2 * i, range(9), cost)) == list(
-            range(0, 18, 2)
-        )
+        chunks = [np.array([i, i + 1]) for i in range(0, 18, 2)]
+        parts = map_chunks(lambda rows: 2 * rows, np.arange(18), chunks, cost)
+        assert np.concatenate(list(parts)).tolist() == list(range(0, 36, 2))
     assert torch.get_num_threads() == n_threads
 
 

@@ -1,0 +1,245 @@
+"""One image, however it is stored, as an array of pixels."""
+
+import os
+from contextlib import nullcontext
+from io import BytesIO
+from numbers import Integral
+from stat import S_ISREG
+
+import numpy as np
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+
+#: What images can be converted to.
+MODES = ("L", "RGB", "RGBA", "I;16")
+#: Other formats of Pillow are rare, or run programs to read a file.
+_FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
+_MAX_SIDE = 1 << 15
+
+
+def decode(source, size=None, mode=None):
+    """Read one image.
+
+    It is turned upright as its EXIF orientation says. Of animations and files of
+    several pages it is the first.
+
+    Parameters
+    ----------
+    source : str, path, bytes or PIL.Image.Image
+        A file, its content, or an image.
+    size : (int, int) or None
+        Height and width to resize to; None keeps those of the file.
+    mode : {"L", "RGB", "RGBA", "I;16"} or None
+        What to convert to: grey, colours, colours with alpha, or grey of 16 bits; None
+        takes that of these which holds all that the file does.
+
+    Returns
+    -------
+    pixels : ndarray of shape (height, width) or (height, width, n_channels)
+        Of uint8, or of uint16 for "I;16". May be read-only.
+
+    Raises
+    ------
+    ValueError
+        If there is no image, or one that is broken, too large or of another kind; the
+        message names it and the reason.
+    """
+    try:
+        with _opened(source) as image:
+            _check_extent(image)
+            return _pixels(image, size, mode)
+    except Exception as error:  # broken files make decoders raise anything
+        message = f"{name_of(source)} cannot be read as an image: {_reason(error)}"
+        raise ValueError(message) from error
+
+
+def name_of(source):
+    """Name an image in messages.
+
+    Parameters
+    ----------
+    source : object
+        What is to be decoded.
+
+    Returns
+    -------
+    name : str
+    """
+    if isinstance(source, str | os.PathLike):
+        return repr(os.fspath(source))
+    if isinstance(source, bytes):
+        return f"<{len(source)} bytes>"
+    if isinstance(source, Image.Image):
+        return f"<PIL image, {source.width}x{source.height}, {source.mode}>"
+    return repr(source)
+
+
+def as_size(size):
+    """Check the size that images are to be resized to.
+
+    Parameters
+    ----------
+    size : int, (int, int) or None
+        Height and width; one number is both.
+
+    Returns
+    -------
+    size : (int, int) or None
+
+    Raises
+    ------
+    ValueError
+        If it is something else, or not positive.
+    """
+    if size is None:
+        return None
+    pair = (size, size) if isinstance(size, Integral) else size
+    valid = isinstance(pair, tuple | list) and len(pair) == 2
+    if not valid or not all(
+        isinstance(side, Integral) and 0 < side <= _MAX_SIDE for side in pair
+    ):
+        raise ValueError(
+            f"size={size!r} must be (height, width), or one number for both, from 1 "
+            f"to {_MAX_SIDE} pixels; or None to keep the size of the files."
+        )
+    return int(pair[0]), int(pair[1])
+
+
+def check_mode(mode):
+    """Check the mode that images are to be converted to.
+
+    Parameters
+    ----------
+    mode : str or None
+        A name.
+
+    Returns
+    -------
+    mode : str or None
+        The same.
+
+    Raises
+    ------
+    ValueError
+        If images cannot be converted to it.
+    """
+    if mode is not None and mode not in MODES:
+        raise ValueError(
+            f"mode={mode!r} must be one of {', '.join(map(repr, MODES))}, or None to "
+            "keep what the files hold."
+        )
+    return mode
+
+
+def _opened(source):
+    if isinstance(source, Image.Image):
+        return nullcontext(source)
+    if isinstance(source, bytes):
+        if not source:
+            raise ValueError("there are no bytes.")
+        return Image.open(BytesIO(source), formats=_FORMATS)
+    if not isinstance(source, str | os.PathLike):
+        raise ValueError("it is neither a path, nor bytes, nor a PIL image.")
+    found = os.stat(source)
+    if not S_ISREG(found.st_mode):
+        raise ValueError("it is not a file.")
+    if not found.st_size:
+        raise ValueError("the file is empty.")
+    return Image.open(source, formats=_FORMATS)
+
+
+def _check_extent(image):
+    shape = f"{image.width}x{image.height} pixels"
+    if min(image.size) < 1:
+        raise ValueError(f"it has {shape}.")
+    if max(image.size) > _MAX_SIDE:
+        raise ValueError(
+            f"it has {shape}, and more than {_MAX_SIDE} along a side are refused. Cut "
+            "it into tiles."
+        )
+    # Pillow only warns of up to twice as many
+    most = Image.MAX_IMAGE_PIXELS
+    if most is not None and image.width * image.height > most:
+        raise Image.DecompressionBombError(shape)
+
+
+def _pixels(image, size, mode):
+    if mode is None:
+        _require_eight_bit_colours(image)
+    if size is not None:
+        # JPEG: leave out detail early, but keep twice of what resizing needs
+        image.draft(None, (2 * max(size), 2 * max(size)))
+    image.load()
+    if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
+        image = ImageOps.exif_transpose(image)
+    image = _converted(_plain(image), mode)
+    if size is not None and image.size != size[::-1]:
+        image = image.resize(size[::-1], Image.Resampling.BILINEAR)
+    return np.asarray(image)
+
+
+def _require_eight_bit_colours(image):
+    tiles = getattr(image, "tile", [])
+    if image.mode[0] != "I" and any(";16" in str(tile[3]) for tile in tiles):
+        raise ValueError(
+            "it has 16 bits for each colour, of which Pillow reads 8. Pass mode='RGB' "
+            "if these are enough, or read it with another library."
+        )
+
+
+def _plain(image):
+    """Give 16-bit images one byte order, and refuse what 16 bits cannot hold."""
+    if image.mode == "F" or (image.mode == "I" and not _fits_16_bits(image)):
+        raise ValueError(
+            "its pixels are floats or integers beyond 0 to 65,535. Read it with "
+            "another library into an array."
+        )
+    if image.mode[0] != "I":
+        return image
+    return Image.fromarray(np.asarray(image).astype(np.uint16))
+
+
+def _fits_16_bits(image):
+    low, high = image.getextrema()
+    return low >= 0 and high <= 65_535
+
+
+def _converted(image, mode):
+    if mode is None:
+        mode = _kept_mode(image)
+    if mode == "I;16":
+        if image.mode == "I;16":
+            return image
+        # 255 becomes 65,535: white stays white
+        grey = np.asarray(_converted(image, "L"))
+        return Image.fromarray(grey.astype(np.uint16) * 257)
+    if image.mode == "I;16":
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if mode != "RGBA" and image.has_transparency_data:
+        # what lies under transparent pixels was never meant to be seen
+        paper = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(paper, image.convert("RGBA"))
+    return image if image.mode == mode else image.convert(mode)
+
+
+def _kept_mode(image):
+    if image.mode == "I;16":
+        return "I;16"
+    if image.has_transparency_data:
+        return "RGBA"
+    return "L" if image.mode in ("1", "L") else "RGB"
+
+
+def _reason(error):
+    if isinstance(error, UnidentifiedImageError):
+        return (
+            "it is no image, has no pixels, or is of another format than "
+            f"{', '.join(_FORMATS)}."
+        )
+    if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
+        return (
+            f"it has more than {Image.MAX_IMAGE_PIXELS} pixels, as a decompression "
+            f"bomb does ({error}). Raise PIL.Image.MAX_IMAGE_PIXELS if you trust it."
+        )
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}."
+    return str(error) or type(error).__name__

@@ -1,0 +1,187 @@
+"""ImageFiles."""
+
+import copy
+
+import numpy as np
+
+from sklearn_cnn.images.cache import ImageCache
+from sklearn_cnn.images.sources import ArraySource, FileSource, require_integer
+
+
+class ImageFiles:
+    """Images on disk, in the place of an array of them.
+
+    It has the shape, dtype and indexing of an array (n_samples, height, width[,
+    n_channels]), so that estimators, cross-validation and searches take it as ``X``,
+    but files are read and decoded only when and where their pixels are needed: batch by
+    batch, while the last batch trains. An index by an integer gives an image; a slice,
+    a list of indices or a mask gives another ImageFiles, which shares paths and cache.
+    ``numpy.asarray`` reads all.
+
+    Parameters
+    ----------
+    paths : sequence of str or path
+        One file for each sample: BMP, GIF, JPEG, JPEG 2000, PNG, PPM, TIFF or WebP,
+        whatever its name ends in. The first is decoded at once, and all others must be
+        like it.
+    size : int, (int, int) or None, default=None
+        Height and width that every image is resized to (bilinear, with antialiasing;
+        the ratio of the sides is not kept); one number is both. None takes files as
+        they are, and they must be of one size.
+    mode : {"L", "RGB", "RGBA", "I;16"} or None, default=None
+        What every image is converted to: grey, colours, colours with alpha, or grey of
+        16 bits, which gives uint16. Transparent pixels become white where alpha is
+        dropped, as on paper. None keeps what the file holds: grey stays grey, palettes
+        and CMYK become "RGB", or "RGBA" if some pixel is transparent.
+    n_workers : int or None, default=None
+        Number of threads that decode. None means one for each core if the first file
+        has at least 128x128 pixels, and one in all otherwise, as threads do not help
+        with smaller images.
+    cache_bytes : int, default=0
+        Most bytes of decoded images to keep in memory, in each process. 0 keeps none,
+        so that memory does not grow with the data.
+
+    Raises
+    ------
+    ValueError
+        If the first file cannot be read; and later, at the batch that meets it, if
+        another one cannot, or is not like the first. The message names file and reason.
+
+    See Also
+    --------
+    image_folder : ImageFiles and labels from one folder for each class.
+    sklearn_cnn.transforms.ImageReader : Reads images into an array, as a step of a
+        Pipeline.
+
+    Notes
+    -----
+    Files of more than 32,768 pixels along a side, or of more than
+    ``PIL.Image.MAX_IMAGE_PIXELS`` in all, are refused.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from PIL import Image
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.model_selection import cross_val_score
+    >>> from sklearn_cnn import CNNClassifier
+    >>> from sklearn_cnn.images import ImageFiles
+    >>> digits = load_digits()
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> paths = [Path(folder.name) / f"{i}.png" for i in range(200)]
+    >>> for path, image in zip(paths, digits.images):
+    ...     Image.fromarray((image * 15).astype("uint8")).save(path)
+    >>> X = ImageFiles(paths)
+    >>> X
+    ImageFiles: 200 images of shape (8, 8), uint8
+    >>> X[0].shape, X[50:].shape
+    ((8, 8), (150, 8, 8))
+    >>> cnn = CNNClassifier(filters=(4,), max_iter=2, random_state=0)
+    >>> cross_val_score(cnn, X, digits.target[:200], cv=3).shape
+    (3,)
+    >>> folder.cleanup()
+    """
+
+    def __init__(self, paths, *, size=None, mode=None, n_workers=None, cache_bytes=0):
+        self._begin(FileSource(paths, size, mode, n_workers), cache_bytes)
+
+    @classmethod
+    def from_array(cls, array, *, cache_bytes=0):
+        """Make the like of an array on disk.
+
+        Parameters
+        ----------
+        array : numpy.memmap, h5py.Dataset, zarr.Array or another array
+            Of shape (n_samples, ...): anything with ``shape``, ``dtype`` and indexing.
+            It is read in slices and lists of increasing row numbers, and stays where it
+            is: other processes open the file anew.
+        cache_bytes : int, default=0
+            As for ImageFiles; worth it where reading is slow, as from a network or
+            compressed.
+
+        Returns
+        -------
+        images : ImageFiles
+            NaN and infinity in it are an error at the batch that meets them.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn_cnn.images import ImageFiles
+        >>> ImageFiles.from_array(np.zeros((100, 32, 32, 3), np.uint8))
+        ImageFiles: 100 images of shape (32, 32, 3), uint8
+        """
+        images = cls.__new__(cls)
+        images._begin(ArraySource(array), cache_bytes)
+        return images
+
+    def _begin(self, source, cache_bytes):
+        require_integer("cache_bytes", cache_bytes, 0)
+        self._source = source
+        self._rows = np.arange(len(source))
+        self._cache = None
+        if cache_bytes:
+            arguments = (len(source), source.image_shape, source.dtype)
+            self._cache = ImageCache(cache_bytes, *arguments)
+
+    @property
+    def shape(self):
+        """Number of images, then the shape of one."""
+        return (len(self._rows), *self._source.image_shape)
+
+    @property
+    def ndim(self):
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def dtype(self):
+        """Type of the pixels."""
+        return self._source.dtype
+
+    @property
+    def paths(self):
+        """Paths of the files, an array of str; none for an array on disk."""
+        return np.array([self._source.paths[i] for i in self._rows], dtype=object)
+
+    def __len__(self):
+        """Count the images."""
+        return len(self._rows)
+
+    def __getitem__(self, key):
+        """Give one image, or some of them without reading any."""
+        if isinstance(key, tuple):
+            key, *rest = key
+            if any(other is not Ellipsis and other != slice(None) for other in rest):
+                raise IndexError(
+                    "ImageFiles are indexed by rows alone. Cut pixels or channels out "
+                    "of numpy.asarray(images[rows])."
+                )
+        rows = self._rows[key]
+        if rows.ndim == 0:
+            return self._read(rows[None])[0]
+        if rows.ndim > 1:
+            raise IndexError("ImageFiles are indexed by rows, along one axis.")
+        view = copy.copy(self)
+        view._rows = rows
+        return view
+
+    def __array__(self, dtype=None, copy=None):
+        """Read all images."""
+        if copy is False:
+            raise ValueError("ImageFiles cannot become an array without a copy.")
+        images = self._read(self._rows)
+        return images if dtype is None else images.astype(dtype, copy=False)
+
+    def __repr__(self):
+        """Describe it in one line."""
+        return (
+            f"{type(self).__name__}: {len(self)} images of shape "
+            f"{self._source.image_shape}, {self.dtype}"
+        )
+
+    def _read(self, rows):
+        if self._cache is None:
+            return self._source.read(rows)
+        return self._cache.read(rows, self._source.read)

@@ -1,0 +1,62 @@
+"""Reading ahead, so that the next images are there when the last are used up."""
+
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import islice
+
+from sklearn_cnn.images.arrays import take_rows
+from sklearn_cnn.images.files import ImageFiles
+
+
+def prefetched(function, items, *, depth=2):
+    """Call a function for one item after the other, ahead of who takes the results.
+
+    One thread calls it, and ends with the generator: when all is taken, when an error
+    is raised, or when the generator is closed before.
+
+    Parameters
+    ----------
+    function : callable
+        Takes an item.
+    items : iterable
+        What to call it with.
+    depth : int
+        How many results may wait to be taken.
+
+    Yields
+    ------
+    result : object
+        Of every call, in order. An error of a call is raised in its place.
+    """
+    items = iter(items)
+    with ThreadPoolExecutor(1, thread_name_prefix="sklearn_cnn-prefetch") as pool:
+        ahead = deque(pool.submit(function, item) for item in islice(items, depth))
+        try:
+            while ahead:
+                result = ahead.popleft().result()
+                ahead.extend(pool.submit(function, item) for item in islice(items, 1))
+                yield result
+        finally:
+            for future in ahead:
+                future.cancel()
+
+
+def read_ahead(images, chunks):
+    """Read some rows of an array after the others, ahead if they come from disk.
+
+    Parameters
+    ----------
+    images : array-like of shape (n_samples, ...)
+        Images.
+    chunks : sequence of ndarray of int or of slice
+        Rows that are read together.
+
+    Returns
+    -------
+    parts : generator
+        Of new arrays, to be closed by who does not take them all.
+    """
+    if isinstance(images, ImageFiles):
+        return prefetched(partial(take_rows, images), chunks)
+    return (take_rows(images, chunk) for chunk in chunks)

@@ -1,0 +1,264 @@
+"""Where images come from that are not in memory: files, or arrays on disk."""
+
+import mmap
+import os
+from functools import partial
+from numbers import Integral
+
+import joblib
+import numpy as np
+
+from sklearn_cnn.images.decoding import as_size, check_mode, decode, name_of
+from sklearn_cnn.images.parallel import in_threads
+
+#: Pixels of a file from which on a second thread decodes faster than one: below, most
+#: of the time is Python's, of which threads take turns.
+_WORTH_THREADS = 128 * 128
+#: Rows of a mapped file that are read before its pages are given back: the system may
+#: map 2 MiB for each of them.
+_MAPPED_ROWS = 16
+
+
+class FileSource:
+    """Image files of one size and mode.
+
+    Parameters
+    ----------
+    paths : sequence of str or path
+        One for each image.
+    size : int, (int, int) or None
+        Height and width to resize to.
+    mode : {"L", "RGB", "RGBA", "I;16"} or None
+        What to convert to.
+    n_workers : int or None
+        Number of threads that decode; None means one for each core, or one in all for
+        small images.
+    """
+
+    def __init__(self, paths, size, mode, n_workers):
+        self.paths = _checked_paths(paths)
+        self.size = as_size(size)
+        self.mode = check_mode(mode)
+        if n_workers is not None:
+            require_integer("n_workers", n_workers, 1)
+        first = self._decode(self.paths[0])
+        self.image_shape, self.dtype = first.shape, first.dtype
+        if n_workers is None:
+            height, width = decode(self.paths[0], mode=mode).shape[:2]
+            n_workers = joblib.cpu_count() if height * width >= _WORTH_THREADS else 1
+        self.n_workers = n_workers
+
+    def __len__(self):
+        """Count the images."""
+        return len(self.paths)
+
+    def read(self, indices):
+        """Decode images.
+
+        Parameters
+        ----------
+        indices : ndarray of int
+            Which of them.
+
+        Returns
+        -------
+        images : ndarray of shape (n_indices, *image_shape)
+            New memory.
+
+        Raises
+        ------
+        ValueError
+            If one cannot be read, or is not like the first.
+        """
+        paths = [self.paths[i] for i in indices.tolist()]
+        if not paths:
+            return np.empty((0, *self.image_shape), self.dtype)
+        return np.stack(in_threads(self._read_one, paths, self.n_workers))
+
+    @property
+    def _decode(self):
+        return partial(decode, size=self.size, mode=self.mode)
+
+    def _read_one(self, path):
+        pixels = self._decode(path)
+        if (pixels.shape, pixels.dtype) != (self.image_shape, self.dtype):
+            raise ValueError(
+                f"{name_of(path)} is of shape {pixels.shape} and {pixels.dtype}, but "
+                f"the first image, {name_of(self.paths[0])}, of {self.image_shape} and "
+                f"{self.dtype}. {remedy(pixels.shape, self.image_shape)}"
+            )
+        return pixels
+
+
+class ArraySource:
+    """Rows of an array that stays where it is.
+
+    Parameters
+    ----------
+    array : array-like
+        Anything with ``shape``, ``dtype`` and indexing by increasing row numbers.
+    """
+
+    def __init__(self, array):
+        if not all(hasattr(array, name) for name in ("shape", "dtype", "__getitem__")):
+            raise ValueError(
+                f"array is a {type(array).__name__}, but it must have shape, dtype and "
+                "indexing, as a numpy.memmap, an HDF5 dataset or a zarr array."
+            )
+        if len(array.shape) < 2:
+            raise ValueError(
+                f"array has shape {tuple(array.shape)}, but it must have one row for "
+                "each sample: two axes or more."
+            )
+        self.array = array
+
+    @property
+    def image_shape(self):
+        """Shape of one image."""
+        return tuple(self.array.shape[1:])
+
+    @property
+    def dtype(self):
+        """Of the pixels."""
+        return np.dtype(self.array.dtype)
+
+    def __len__(self):
+        """Count the images."""
+        return self.array.shape[0]
+
+    def __getstate__(self):
+        # an open HDF5 file cannot be sent to another process, but its name can
+        if type(self.array).__module__.startswith("h5py"):
+            return {
+                "file": os.path.abspath(self.array.file.filename),
+                "name": self.array.name,
+            }
+        return {"array": self.array}
+
+    def __setstate__(self, state):
+        if "file" in state:
+            import h5py
+
+            state = {"array": h5py.File(state["file"], "r")[state["name"]]}
+        vars(self).update(state)
+
+    def read(self, indices):
+        """Read rows.
+
+        Parameters
+        ----------
+        indices : ndarray of int
+            Which of them.
+
+        Returns
+        -------
+        images : ndarray of shape (n_indices, *image_shape)
+            New memory.
+
+        Raises
+        ------
+        ValueError
+            If they hold NaN or infinity.
+        """
+        if not len(indices):
+            return np.empty((0, *self.image_shape), self.dtype)
+        rows, places = np.unique(indices, return_inverse=True)
+        mapped = _mapped_file(self.array)
+        step = len(rows) if mapped is None else _MAPPED_ROWS
+        images = np.empty((len(rows), *self.image_shape), self.dtype)
+        for start in range(0, len(rows), step):
+            images[start : start + step] = self._rows(rows[start : start + step])
+            if mapped is not None:
+                mapped.madvise(mmap.MADV_DONTNEED)  # the system's cache keeps them
+        images = images[places]
+        if images.dtype.kind == "f":
+            _require_finite(images, indices)
+        return images
+
+    def _rows(self, rows):
+        if rows[-1] - rows[0] + 1 == len(rows):
+            # every store reads a slice faster than a list of rows
+            return np.asarray(self.array[int(rows[0]) : int(rows[-1]) + 1])
+        return np.asarray(self.array[rows])
+
+
+def remedy(shape, other):
+    """Say how images of two shapes, or dtypes, become alike.
+
+    Parameters
+    ----------
+    shape, other : tuple of int
+        Their shapes.
+
+    Returns
+    -------
+    remedy : str
+    """
+    if shape[:2] != other[:2]:
+        return "Pass size=(height, width) to resize all to one size."
+    return "Pass mode, such as mode='RGB' or 'L', to convert all to one kind."
+
+
+def require_integer(name, value, least):
+    """Check a parameter that counts something.
+
+    Parameters
+    ----------
+    name : str
+        Of the parameter.
+    value : object
+        What was given.
+    least : int
+        Smallest that is allowed.
+
+    Raises
+    ------
+    ValueError
+        If it is no integer, or smaller.
+    """
+    if not isinstance(value, Integral) or value < least:
+        raise ValueError(f"{name}={value!r} must be an integer of at least {least}.")
+
+
+def _checked_paths(paths):
+    if isinstance(paths, str | bytes | os.PathLike):
+        raise ValueError(
+            f"paths={paths!r} is a single path, but a list of paths is needed. For a "
+            "folder see sklearn_cnn.images.image_folder."
+        )
+    paths = list(paths)
+    if not paths:
+        raise ValueError("paths is empty: at least one image is needed.")
+    for i, path in enumerate(paths):
+        if not isinstance(path, str | os.PathLike):
+            raise ValueError(
+                f"paths[{i}]={path!r} is a {type(path).__name__}, but it must be a "
+                "path. Bytes and PIL images are read by "
+                "sklearn_cnn.transforms.ImageReader."
+            )
+    return tuple(os.fspath(path) for path in paths)
+
+
+def _mapped_file(array):
+    """Find the mapped file of an array whose pages may be given back at any time.
+
+    They count as memory of this process. Those of a private copy (mode "c") hold
+    changes that would be lost.
+    """
+    if not isinstance(array, np.memmap) or array.mode not in ("r", "r+", "w+"):
+        return None
+    owner = array
+    while isinstance(owner, np.ndarray):
+        owner = owner.base
+    can_release = isinstance(owner, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED")
+    return owner if can_release else None
+
+
+def _require_finite(images, indices):
+    finite = np.isfinite(images).reshape(len(images), -1).all(axis=1)
+    if not finite.all():
+        (row, *_) = indices[~finite]
+        raise ValueError(
+            f"The array holds NaN or infinity in row {row}. Remove or fill such rows "
+            "first."
+        )

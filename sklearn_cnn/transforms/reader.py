@@ -1,0 +1,210 @@
+"""ImageReader."""
+
+import os
+import warnings
+from functools import partial
+from numbers import Integral
+from typing import ClassVar
+
+import joblib
+import numpy as np
+from PIL import Image
+from sklearn.base import BaseEstimator, TransformerMixin
+
+from sklearn_cnn.images import as_size, check_mode, decode, in_threads, name_of
+from sklearn_cnn.utils._sklearn import StrOptions, fit_context
+
+
+class ImageReader(TransformerMixin, BaseEstimator):
+    """Read image files into one array.
+
+    As the first step of a Pipeline, or for a column of paths in a
+    :class:`~sklearn.compose.ColumnTransformer`. Images are turned upright as their EXIF
+    orientation says.
+
+    Parameters
+    ----------
+    size : int, (int, int) or None, default=None
+        Height and width that every image is resized to (bilinear, with antialiasing;
+        the ratio of the sides is not kept); one number is both. None keeps the images
+        as they are, and they must be of one size.
+    mode : {"L", "RGB", "RGBA", "I;16"} or None, default=None
+        What every image is converted to: grey, colours, colours with alpha, or grey of
+        16 bits, which gives uint16. Transparent pixels become white where alpha is
+        dropped, as on paper. None keeps what images hold: grey stays grey, palettes and
+        CMYK become "RGB", or "RGBA" if some pixel is transparent.
+    n_jobs : int or None, default=None
+        Number of threads that decode, as everywhere in scikit-learn: None means 1, and
+        -1 one for each core. Below about 128x128 pixels one is the fastest.
+    on_error : {"raise", "zeros"}, default="raise"
+        What happens to images that cannot be read: an error that lists all of them with
+        their reasons, or pixels of zero and a warning that lists them. They cannot be
+        left out, as ``y`` would keep their rows.
+
+    See Also
+    --------
+    sklearn_cnn.images.ImageFiles : Images that stay on disk, for more than memory
+        holds.
+
+    Notes
+    -----
+    The transformer is stateless: nothing is learned by ``fit``.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from PIL import Image
+    >>> from sklearn_cnn.transforms import ImageReader
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     paths = [Path(folder) / f"{i}.png" for i in range(3)]
+    ...     for path in paths:
+    ...         Image.new("L", (40, 30)).save(path)
+    ...     images = ImageReader(size=(16, 20), mode="RGB").fit_transform(paths)
+    >>> images.shape, images.dtype
+    ((3, 16, 20, 3), dtype('uint8'))
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "size": [Integral, tuple, list, None],
+        "mode": [str, None],
+        "n_jobs": [Integral, None],
+        "on_error": [StrOptions({"raise", "zeros"})],
+    }
+
+    def __init__(self, *, size=None, mode=None, n_jobs=None, on_error="raise"):
+        self.size = size
+        self.mode = mode
+        self.n_jobs = n_jobs
+        self.on_error = on_error
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Check parameters and X; no image is read.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples,) or (n_samples, 1)
+            Images, as :meth:`transform` takes them.
+        y : object, default=None
+            Ignored.
+
+        Returns
+        -------
+        self : ImageReader
+            The transformer.
+        """
+        as_size(self.size)
+        check_mode(self.mode)
+        _sources(X)
+        return self
+
+    def transform(self, X):
+        """Read images.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples,) or (n_samples, 1)
+            A list, array, Series or DataFrame of one column. Each of its items is a
+            path, the bytes of a file, or a :class:`PIL.Image.Image`.
+
+        Returns
+        -------
+        images : ndarray of shape (n_samples, height, width[, n_channels])
+            Of uint8, or of uint16 if they are of 16 bits.
+
+        Raises
+        ------
+        ValueError
+            If images cannot be read, with ``on_error="raise"``; or if they differ in
+            size or in the number of channels.
+
+        Warns
+        -----
+        UserWarning
+            If images cannot be read, with ``on_error="zeros"``.
+        """
+        sources = _sources(X)
+        read = partial(_try_decode, size=as_size(self.size), mode=check_mode(self.mode))
+        found = in_threads(read, sources, joblib.effective_n_jobs(self.n_jobs))
+        bad = {i: error for i, error in enumerate(found) if isinstance(error, str)}
+        if bad:
+            self._tell(bad, len(sources))
+        if len(bad) == len(sources):
+            raise ValueError(
+                f"None of the {len(sources)} images can be read, so that their size is "
+                f"not known. The first: {bad[0]}"
+            )
+        return _stacked(found, sources, bad)
+
+    def _tell(self, bad, n_sources):
+        reasons = "\n".join(f"row {i}: {error}" for i, error in bad.items())
+        message = f"{len(bad)} of {n_sources} images cannot be read"
+        if self.on_error == "raise":
+            raise ValueError(
+                f"{message}. Mend or remove them, or pass on_error='zeros' to go on "
+                f"with blank ones.\n{reasons}"
+            )
+        warnings.warn(f"{message} and are blank:\n{reasons}", UserWarning, stacklevel=3)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.one_d_array = True
+        tags.input_tags.two_d_array = False
+        tags.requires_fit = False
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+
+def _sources(X):
+    if isinstance(X, str | bytes | os.PathLike | Image.Image):
+        raise ValueError(
+            f"X is a single image, {name_of(X)}, but ImageReader needs a list of them. "
+            "Pass [X]."
+        )
+    shape = getattr(X, "shape", None)
+    if shape is not None and (len(shape) > 2 or (len(shape) == 2 and shape[1] != 1)):
+        raise ValueError(
+            f"X has shape {shape}, but ImageReader needs one column of paths, bytes or "
+            "PIL images."
+        )
+    column = np.asarray(X).ravel() if shape is not None else X
+    sources = list(column)
+    if not sources:
+        raise ValueError(
+            "Found array with 0 sample(s) while a minimum of 1 is required by "
+            "ImageReader."
+        )
+    return [str(s) if isinstance(s, np.str_) else s for s in sources]
+
+
+def _try_decode(source, *, size, mode):
+    try:
+        return decode(source, size, mode)
+    except ValueError as error:
+        return str(error)
+
+
+def _stacked(found, sources, bad):
+    kinds = {}
+    for i, pixels in enumerate(found):
+        if i not in bad:
+            kinds.setdefault((pixels.shape, pixels.dtype.name), i)
+    if len(kinds) > 1:
+        examples = "; ".join(
+            f"{shape}, {dtype}: row {i}, {name_of(sources[i])}"
+            for (shape, dtype), i in list(kinds.items())[:5]
+        )
+        raise ValueError(
+            f"X has images of {len(kinds)} different shapes or types. Pass "
+            "size=(height, width) to resize all to one size, and mode, such as "
+            f"mode='RGB', to convert all to one kind. {examples}"
+        )
+    ((shape, dtype),) = kinds
+    images = np.zeros((len(found), *shape), dtype)
+    for i in range(len(found)):
+        if i not in bad:
+            images[i] = found[i]
+        found[i] = None  # not all of them twice in memory
+    return images

@@ -1,0 +1,273 @@
+"""Image files of every kind, good and bad."""
+
+import struct
+import warnings
+import zlib
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sklearn_cnn.images import as_size, check_mode, decode
+
+RNG = np.random.default_rng(0)
+GREY = RNG.integers(0, 256, (6, 5), dtype=np.uint8)
+COLOURS = RNG.integers(0, 256, (6, 5, 3), dtype=np.uint8)
+DEEP = RNG.integers(0, 65_536, (6, 5), dtype=np.uint16)
+
+
+def saved(path, image, **options):
+    image = image if isinstance(image, Image.Image) else Image.fromarray(image)
+    image.save(path, **options)
+    return path
+
+
+def png(width, height, depth=8, colour=0, pixels=b""):
+    """A PNG file with whatever header and pixels."""
+
+    def chunk(kind, data):
+        body = kind + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    return b"".join(
+        [
+            b"\x89PNG\r\n\x1a\n",
+            chunk(b"IHDR", header),
+            chunk(b"IDAT", zlib.compress(pixels)),
+            chunk(b"IEND", b""),
+        ]
+    )
+
+
+@pytest.mark.parametrize("suffix", ["png", "bmp", "tif", "webp", "jp2"])
+@pytest.mark.parametrize("image", [GREY, COLOURS], ids=["grey", "colours"])
+def test_lossless_files_give_the_pixels_back(tmp_path, suffix, image):
+    options = {"lossless": True} if suffix == "webp" else {}
+    path = saved(tmp_path / f"image.{suffix}", image, **options)
+    found = decode(path)
+    expected = image
+    if suffix == "webp" and image is GREY:  # WebP knows colours alone
+        expected = np.stack([GREY] * 3, axis=-1)
+    np.testing.assert_array_equal(found, expected)
+    assert found.dtype == np.uint8
+
+
+def test_a_path_its_bytes_and_an_image_are_the_same(tmp_path):
+    path = saved(tmp_path / "image.png", COLOURS)
+    for source in (path, str(path), path.read_bytes(), Image.fromarray(COLOURS)):
+        np.testing.assert_array_equal(decode(source), COLOURS)
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif", "pgm"])
+def test_sixteen_bits_are_kept(tmp_path, suffix):
+    path = saved(tmp_path / f"deep.{suffix}", DEEP)
+    found = decode(path)
+    assert found.dtype == np.uint16
+    np.testing.assert_array_equal(found, DEEP)
+    # to 8 bits by the high byte, not by clipping
+    np.testing.assert_array_equal(decode(path, mode="L"), DEEP >> 8)
+    grey = np.stack([DEEP >> 8] * 3, axis=-1)
+    np.testing.assert_array_equal(decode(path, mode="RGB"), grey)
+
+
+def test_big_endian_tiff(tmp_path):
+    path = saved(tmp_path / "big.tif", Image.fromarray(DEEP.astype(">u2")))
+    np.testing.assert_array_equal(decode(path), DEEP)
+    assert decode(path).dtype.isnative
+
+
+def test_eight_bits_as_sixteen_keep_black_and_white(tmp_path):
+    path = saved(tmp_path / "grey.png", np.array([[0, 128, 255]], np.uint8))
+    assert decode(path, mode="I;16").tolist() == [[0, 128 * 257, 65_535]]
+
+
+def test_sixteen_bit_images_are_resized_as_such(tmp_path):
+    deep = np.repeat(np.repeat(DEEP, 4, axis=0), 4, axis=1)
+    found = decode(saved(tmp_path / "deep.png", deep), size=(6, 5))
+    assert found.dtype == np.uint16
+    assert abs(found.astype(float).mean() - DEEP.mean()) < 0.02 * 65_535
+
+
+def test_sixteen_bit_colours_are_not_cut_silently():
+    pixels = b"".join(b"\0" + bytes(12) for _ in range(2))
+    data = png(2, 2, depth=16, colour=2, pixels=pixels)
+    with pytest.raises(ValueError, match=r"16 bits for each colour.*mode='RGB'"):
+        decode(data)
+    assert decode(data, mode="RGB").shape == (2, 2, 3)
+
+
+def test_float_pixels_are_refused(tmp_path):
+    path = saved(tmp_path / "float.tif", Image.fromarray(GREY.astype(np.float32)))
+    with pytest.raises(ValueError, match=r"float\.tif.*floats"):
+        decode(path)
+
+
+def test_integers_beyond_sixteen_bits_are_refused(tmp_path):
+    wide = Image.fromarray(GREY.astype(np.int32) + 65_500)
+    with pytest.raises(ValueError, match="beyond 0 to 65,535"):
+        decode(saved(tmp_path / "wide.tif", wide))
+    fits = Image.fromarray(DEEP.astype(np.int32))
+    np.testing.assert_array_equal(decode(saved(tmp_path / "fits.tif", fits)), DEEP)
+
+
+def test_palette(tmp_path):
+    image = Image.fromarray(COLOURS).quantize(200)
+    path = saved(tmp_path / "palette.png", image)
+    np.testing.assert_array_equal(decode(path), np.asarray(image.convert("RGB")))
+    image.info["transparency"] = 0
+    path = saved(tmp_path / "transparent.png", image, transparency=0)
+    assert decode(path).shape == (6, 5, 4)
+
+
+def test_black_and_white(tmp_path):
+    path = saved(tmp_path / "bits.png", Image.fromarray(GREY > 100))
+    np.testing.assert_array_equal(decode(path), np.where(GREY > 100, 255, 0))
+
+
+def test_transparent_pixels_are_white_where_alpha_is_dropped(tmp_path):
+    image = np.zeros((1, 3, 4), np.uint8)
+    image[..., :3] = [10, 200, 30]
+    image[0, :, 3] = [255, 0, 128]
+    path = saved(tmp_path / "alpha.png", image)
+    np.testing.assert_array_equal(decode(path), image)
+    found = decode(path, mode="RGB")[0].astype(int)
+    assert found[0].tolist() == [10, 200, 30] and found[1].tolist() == [255] * 3
+    np.testing.assert_allclose(found[2], [132, 227, 142], atol=1)
+    assert decode(path, mode="L")[0, 1] == 255
+
+
+def test_grey_with_alpha(tmp_path):
+    image = Image.fromarray(np.dstack([GREY, GREY[::-1]]), mode=None)
+    path = saved(tmp_path / "la.png", image)
+    found = decode(path)
+    assert found.shape == (6, 5, 4)
+    np.testing.assert_array_equal(found[..., 3], GREY[::-1])
+
+
+def test_cmyk_jpeg(tmp_path):
+    red = Image.new("CMYK", (16, 16), (0, 255, 255, 0))
+    found = decode(saved(tmp_path / "cmyk.jpg", red, quality=95))
+    assert found.shape == (16, 16, 3)
+    np.testing.assert_allclose(found[8, 8], [255, 0, 0], atol=6)
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif"])
+def test_exif_orientation(tmp_path, suffix):
+    upright = np.zeros((16, 32, 3), np.uint8)
+    upright[:8, :8] = 255
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was held turned: rotate by 270 degrees to see it
+    path = tmp_path / f"turned.{suffix}"
+    saved(path, np.rot90(upright).copy(), exif=exif)
+    found = decode(path)
+    assert found.shape == upright.shape
+    np.testing.assert_allclose(found, upright, atol=3)
+    assert decode(path, size=(8, 16)).shape == (8, 16, 3)
+
+
+def test_resizing_is_that_of_pillow(tmp_path):
+    image = Image.fromarray(RNG.integers(0, 256, (40, 30, 3), dtype=np.uint8))
+    expected = np.asarray(image.resize((12, 10), Image.Resampling.BILINEAR))
+    found = decode(saved(tmp_path / "image.png", image), size=(10, 12))
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_large_jpeg_is_read_at_a_smaller_scale_alike(tmp_path):
+    image = Image.fromarray(COLOURS).resize((512, 400), Image.Resampling.BICUBIC)
+    path = saved(tmp_path / "large.jpg", image, quality=95)
+    expected = Image.open(path).resize((32, 32), Image.Resampling.BILINEAR)
+    difference = decode(path, size=(32, 32)).astype(int) - np.asarray(expected)
+    assert np.abs(difference).mean() < 1.5
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "I;16"])
+@pytest.mark.parametrize("image", [GREY, COLOURS, DEEP], ids=["L", "RGB", "I;16"])
+def test_every_mode_from_every_kind(image, mode):
+    found = decode(Image.fromarray(image), mode=mode)
+    channels = {"RGB": (3,), "RGBA": (4,)}.get(mode, ())
+    assert found.shape == (6, 5, *channels)
+    assert found.dtype == (np.uint16 if mode == "I;16" else np.uint8)
+
+
+# --- bad files ------------------------------------------------------------------------
+
+
+def bomb(side):
+    return png(side, side, pixels=b"\0")
+
+
+def bad_files(folder):
+    """Files that cannot be read, with what is said of them."""
+    jpeg, tiff = BytesIO(), BytesIO()
+    big = Image.fromarray(RNG.integers(0, 256, (64, 64, 3), dtype=np.uint8))
+    big.save(jpeg, "JPEG")
+    big.save(tiff, "TIFF", compression="tiff_lzw")
+    contents = {
+        "empty.png": (b"", "is empty"),
+        "text.png": (b"not an image at all", "no image"),
+        "truncated.jpg": (jpeg.getvalue()[:-900], "truncated"),
+        "header.jpg": (jpeg.getvalue()[:20], "."),
+        "truncated.tif": (tiff.getvalue()[:200], "."),
+        "nothing.png": (png(0, 0), "no pixels"),
+        "bomb.png": (bomb(30_000), "decompression bomb"),
+        "small_bomb.png": (bomb(10_000), "decompression bomb"),
+        "wide.png": (png(65_000, 1, pixels=bytes(65_001)), "32768 along a side"),
+        "cut.png": (png(60, 60, pixels=bytes(100)), "."),
+        "postscript.png": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "no"),
+    }
+    for name, (data, reason) in contents.items():
+        (folder / name).write_bytes(data)
+        yield folder / name, reason
+    yield folder / "missing.png", "No such file"
+    yield folder, "not a file"
+
+
+@pytest.mark.parametrize("number", range(13))
+def test_bad_files_are_named_with_the_reason(tmp_path, number):
+    path, reason = list(bad_files(tmp_path))[number]
+    for source in (path, str(path)):
+        with pytest.raises(ValueError, match=reason) as caught:
+            decode(source)
+        assert repr(str(path)) in str(caught.value)
+
+
+def test_bad_bytes_and_objects():
+    for source, reason in (
+        (b"", "no bytes"),
+        (b"GIF", "no image"),
+        (Image.new("L", (0, 0)), "0x0 pixels"),
+        (float("nan"), "nan cannot be read .* neither a path"),
+        (None, "neither a path"),
+        ("a\0b", "null"),
+    ):
+        with pytest.raises(ValueError, match=reason):
+            decode(source)
+
+
+def test_a_jpeg_named_png_is_a_jpeg(tmp_path):
+    path = tmp_path / "image.png"
+    saved(path, COLOURS, format="JPEG")
+    assert decode(path).shape == (6, 5, 3)
+
+
+def test_warnings_filters_are_left_alone(tmp_path):
+    before = list(warnings.filters)
+    with pytest.raises(ValueError, match="bomb"):
+        decode(bomb(10_000))
+    assert warnings.filters == before
+
+
+def test_sizes():
+    assert as_size(None) is None
+    assert as_size(8) == as_size([8, 8]) == as_size(np.array([8, 8]).tolist()) == (8, 8)
+    for size in (0, -1, (8,), (8, 0), (8, 8.5), "8", (8, 8, 3), 40_000):
+        with pytest.raises(ValueError, match=r"size=.*\(height, width\)"):
+            as_size(size)
+
+
+def test_modes():
+    assert check_mode("L") == "L" and check_mode(None) is None
+    with pytest.raises(ValueError, match="mode='grey' must be one of 'L'"):
+        check_mode("grey")
