@@ -17,7 +17,7 @@ ALLOWED = {
     "estimators": {"training", "architectures", "images", "utils"},
     "transforms": {"images", "utils"},
     "augmentation": set(),
-    "inspection": {"estimators", "training", "architectures", "images"},
+    "inspection": {"estimators", "training", "architectures", "images", "utils"},
     "comparison": {"transforms", "architectures", "utils"},
     "utils": set(),
 }

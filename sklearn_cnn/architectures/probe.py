@@ -46,7 +46,8 @@ def probe(
     layers = [m for m in module.modules() if isinstance(m, _MULTIPLYING)]
     hooks = [layer.register_forward_hook(count) for layer in layers]
     try:
-        with torch.inference_mode():
+        # not in inference mode: lazy layers get their weights here
+        with torch.no_grad():
             output = module.eval()(blank_image(module, n_channels, spatial_shape))
     except (RuntimeError, TypeError, IndexError, AssertionError) as error:
         raise ValueError(

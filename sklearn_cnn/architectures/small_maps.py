@@ -38,7 +38,8 @@ class _WithoutPadding(_ConvNd):
             return y
         y = _Dense.apply(x, self.weight)
         if self.bias is not None:
-            y = y + self.bias.view(-1, *[1] * (x.ndim - 2))
+            # of bfloat16 under autocast, as a convolution gives it
+            y = y + self.bias.to(y.dtype).view(-1, *[1] * (x.ndim - 2))
         return y.contiguous() if x.ndim == 3 else y
 
     def _sees_all(self, x: Tensor) -> bool:

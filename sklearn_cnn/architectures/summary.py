@@ -94,9 +94,9 @@ def summarize(
     # it imports Triton where that is installed, which takes 0.2 s
     from torch.utils.flop_counter import FlopCounterMode
 
-    image = blank_image(module, n_channels, spatial_shape)
-    # attention takes a shortcut that nobody counts, unless a gradient is asked for
-    image.requires_grad_()
+    # attention takes a shortcut that nobody counts, unless a gradient is asked for; a
+    # clone, as what asks for it itself cannot be changed in place
+    image = blank_image(module, n_channels, spatial_shape).requires_grad_().clone()
     with (
         evaluating(module),
         torch.random.fork_rng(devices=[]),

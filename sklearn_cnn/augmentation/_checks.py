@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-PADDING_MODES = ("constant", "edge", "reflect")
+PADDING_MODES = ("constant", "edge", "symmetric")
 _AXES = {1: "length", 2: "height, width", 3: "depth, height, width"}
 
 

@@ -23,7 +23,7 @@ _EXACT_IN_FLOAT32 = {
     torch.bfloat16,
     torch.float32,
 }
-_GRID_PADDING = {"constant": "zeros", "edge": "border", "reflect": "reflection"}
+_GRID_PADDING = {"constant": "zeros", "edge": "border", "symmetric": "reflection"}
 #: Weights of red, green and blue in the brightness of a pixel (ITU-R BT.601).
 _LUMA = (0.299, 0.587, 0.114)
 
@@ -100,7 +100,7 @@ def pad(images: Tensor, widths: Sequence[int], mode: str, fill: float) -> Tensor
         The batch.
     widths : sequence of int
         Pixels on both sides of each spatial axis.
-    mode : {"constant", "edge", "reflect"}
+    mode : {"constant", "edge", "symmetric"}
         By ``fill``, by the outermost pixels, or by a mirror image that begins with
         them.
     fill : number
@@ -169,7 +169,7 @@ def warp(
         Added to input positions, as a share of each axis.
     interpolation : {"bilinear", "nearest"}
         Between pixels.
-    padding_mode : {"constant", "edge", "reflect"}
+    padding_mode : {"constant", "edge", "symmetric"}
         What is outside, as for ``pad``.
     fill : number
         For "constant".

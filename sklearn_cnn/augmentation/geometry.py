@@ -77,7 +77,7 @@ class RandomCrop(Augmentation):
         Pixels that are added on each side, and so the farthest move: a number of
         pixels (int), or a share of the axis below 1 (float), rounded up. A sequence has
         one for each spatial axis. The default makes 4 of 32 pixels, as in [1]_.
-    padding_mode : {"constant", "edge", "reflect"}, default="constant"
+    padding_mode : {"constant", "edge", "symmetric"}, default="constant"
         What is added: ``fill``, the outermost pixels again, or a mirror image that
         begins with them.
     fill : number, default=0
@@ -160,7 +160,7 @@ class RandomAffine(Augmentation):
         each slice of a volume.
     interpolation : {"bilinear", "nearest"}, default="bilinear"
         Between pixels. "nearest" takes values that are in the image.
-    padding_mode : {"constant", "edge", "reflect"}, default="constant"
+    padding_mode : {"constant", "edge", "symmetric"}, default="constant"
         What is outside of the image: ``fill``, the outermost pixels, or a mirror image
         that begins with them.
     fill : number, default=0
@@ -285,7 +285,7 @@ class RandomRotation(Augmentation):
         of a volume.
     interpolation : {"bilinear", "nearest"}, default="bilinear"
         Between pixels. "nearest" takes values that are in the image.
-    padding_mode : {"constant", "edge", "reflect"}, default="constant"
+    padding_mode : {"constant", "edge", "symmetric"}, default="constant"
         What is outside of the image: ``fill``, the outermost pixels, or a mirror image
         that begins with them.
     fill : number, default=0
@@ -300,7 +300,7 @@ class RandomRotation(Augmentation):
     >>> import torch
     >>> from sklearn_cnn.augmentation import RandomRotation
     >>> images = torch.rand(4, 3, 32, 32)
-    >>> RandomRotation(30, padding_mode="reflect")(images).shape
+    >>> RandomRotation(30, padding_mode="symmetric")(images).shape
     torch.Size([4, 3, 32, 32])
     """
 

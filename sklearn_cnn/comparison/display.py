@@ -15,18 +15,9 @@ from sklearn_cnn.comparison.compare import (
 )
 from sklearn_cnn.comparison.evaluation import evaluate
 from sklearn_cnn.comparison.statistics import corrected_t
+from sklearn_cnn.utils._plotting import COLORS, import_pyplot
 from sklearn_cnn.utils._sklearn import StrOptions, validate_params
 
-# the colours of Okabe and Ito, which the colour-blind tell apart; yellow is too pale
-_COLORS = (
-    "#0072B2",
-    "#D55E00",
-    "#009E73",
-    "#CC79A7",
-    "#E69F00",
-    "#56B4E9",
-    "#000000",
-)
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
 
@@ -275,7 +266,8 @@ class ComparisonDisplay:
             If matplotlib is not installed.
         """
         if ax is None:
-            _, ax = _pyplot().subplots(figsize=(7.5, 4.2), layout="constrained")
+            pyplot = import_pyplot(type(self).__name__)
+            _, ax = pyplot.subplots(figsize=(7.5, 4.2), layout="constrained")
         self.ax_, self.figure_ = ax, ax.figure
         draw = {
             "scores": self._draw_scores,
@@ -291,7 +283,7 @@ class ComparisonDisplay:
         return self.folds.groupby("estimator", sort=False)
 
     def _styled_groups(self):
-        colors, markers = cycle(_COLORS), cycle(_MARKERS)
+        colors, markers = cycle(COLORS), cycle(_MARKERS)
         for (name, group), color, marker in zip(
             self._groups, colors, markers, strict=False
         ):
@@ -323,9 +315,9 @@ class ComparisonDisplay:
             group = self._groups.get_group(name)
             mean, reach = self._estimate(group)
             scores = group[f"test_{self.metric}"]
-            ax.plot(scores, [row] * len(scores), ".", color=_COLORS[0], alpha=0.4)
+            ax.plot(scores, [row] * len(scores), ".", color=COLORS[0], alpha=0.4)
             ax.errorbar(
-                mean, row, xerr=reach, fmt="o", ms=8, capsize=4, color=_COLORS[0]
+                mean, row, xerr=reach, fmt="o", ms=8, capsize=4, color=COLORS[0]
             )
         ax.set_yticks(range(len(by_mean)), by_mean.index)
         ax.set_ylim(-0.6, len(by_mean) - 0.4)
@@ -388,14 +380,3 @@ def _subsets(folds, sizes, random_state):
     shuffled = [(random_state.permutation(train), test) for train, test in folds]
     # sorted, as some containers of images want row numbers in order
     return [(np.sort(train[:n]), test) for n in sizes for train, test in shuffled]
-
-
-def _pyplot():
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError(
-            "ComparisonDisplay draws with matplotlib, which is not installed: "
-            "pip install 'sklearn_cnn[plot]'"
-        ) from error
-    return plt

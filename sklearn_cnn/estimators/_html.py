@@ -48,7 +48,11 @@ def html_with_layers(estimator):
     if not hasattr(estimator, "net_"):
         return diagram
     layout = estimator.net_.prepare.layout
-    layers = summarize(estimator.module_, layout.n_channels, layout.spatial_shape)
+    try:
+        layers = summarize(estimator.module_, layout.n_channels, layout.spatial_shape)
+    except Exception as error:  # of a network of the user's own
+        reason = escape(f"{type(error).__name__}: {error}")
+        return f"{diagram}\n<p>The layers cannot be listed. {reason}</p>"
     rows = [[_text(value) for value in vars(layer).values()] for layer in layers]
     n_parameters = sum(layer.parameters for layer in layers)
     multiply_adds = sum(layer.multiply_adds for layer in layers)

@@ -4,36 +4,10 @@ from itertools import cycle
 
 import numpy as np
 
-#: Of Okabe and Ito, which colour-blind people can tell apart.
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#555555")
+from sklearn_cnn.utils._plotting import COLORS, import_pyplot
+
 #: For values of both signs: blue, white, red.
 DIVERGING = "RdBu_r"
-
-
-def import_pyplot(what):
-    """Import matplotlib.pyplot, or say how to get it.
-
-    Parameters
-    ----------
-    what : str
-        Name of the display that needs it.
-
-    Returns
-    -------
-    pyplot : module
-
-    Raises
-    ------
-    ImportError
-        If matplotlib is not installed.
-    """
-    try:
-        from matplotlib import pyplot
-    except ImportError as error:
-        raise ImportError(
-            f"{what} needs matplotlib: pip install 'sklearn_cnn[plot]'"
-        ) from error
-    return pyplot
 
 
 def grid_of_axes(ax, n_rows, n_columns, panel_size, what, *, images=False):

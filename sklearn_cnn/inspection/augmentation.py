@@ -4,6 +4,8 @@ import numpy as np
 import torch
 
 from sklearn_cnn import images, training
+from sklearn_cnn.inspection._fitted import check_count, unwrap
+from sklearn_cnn.utils._plotting import import_pyplot
 
 
 class AugmentationDisplay:
@@ -71,8 +73,12 @@ class AugmentationDisplay:
             How many for each image.
         random_state : int or None, default=0
             Seeds what is drawn; None draws from the operating system.
-        input_shape, spatial_dims, data_format : object
-            What a row of ``X`` holds, as for :class:`~sklearn_cnn.CNNClassifier`.
+        input_shape : sequence of int, default=None
+            What a flat row of ``X`` holds, as in :class:`~sklearn_cnn.CNNClassifier`.
+        spatial_dims : {"auto", 1, 2, 3}, default="auto"
+            Number of spatial axes, as in :class:`~sklearn_cnn.CNNClassifier`.
+        data_format : {"channels_last", "channels_first"}, default="channels_last"
+            Where the channel axis of ``X`` is.
         ax : matplotlib Axes, default=None
             Where to draw, in place of a new figure.
 
@@ -88,6 +94,7 @@ class AugmentationDisplay:
         """
         if augmentation is None:
             raise ValueError("augmentation=None: there is nothing to show.")
+        check_count(n_variants, "n_variants")
         X = images.check_image_array(images.as_array(X), estimator=cls.__name__)
         layout = images.read_layout(
             X.shape,
@@ -114,8 +121,9 @@ class AugmentationDisplay:
 
         Parameters
         ----------
-        estimator : CNNClassifier or CNNRegressor
-            Whose ``augmentation`` is meant; it need not be fitted.
+        estimator : CNNClassifier, CNNRegressor or Pipeline that ends in one
+            Whose ``augmentation`` is meant. A network need not be fitted, but the
+            earlier steps of a pipeline are applied to ``X``.
         X : array-like of shape (n_samples, ...)
             A few images, as ``fit`` takes them, each of which becomes a row.
         n_variants : int, default=5
@@ -135,14 +143,17 @@ class AugmentationDisplay:
         ValueError
             If the estimator has no augmentation, or it is not meant for such images.
         """
+        cnn, before = unwrap(estimator)
+        for steps in before:
+            X = steps.transform(X)
         return cls.from_augmentation(
-            estimator.augmentation,
+            cnn.augmentation,
             X,
             n_variants=n_variants,
             random_state=random_state,
-            input_shape=estimator.input_shape,
-            spatial_dims=estimator.spatial_dims,
-            data_format=estimator.data_format,
+            input_shape=cnn.input_shape,
+            spatial_dims=cnn.spatial_dims,
+            data_format=cnn.data_format,
             ax=ax,
         )
 
@@ -168,7 +179,7 @@ class AugmentationDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        pyplot = _pyplot()
+        pyplot = import_pyplot(type(self).__name__)
         n_rows, n_columns = self.variants.shape[:2]
         if ax is None:
             size = (1.3 * n_columns, 1.3 * n_rows + 0.4)
@@ -204,14 +215,3 @@ def _draw(cell, image, original):
         cell.imshow(np.moveaxis(scaled.clip(0, 1), 0, -1))
     else:
         cell.imshow(image.astype(float).mean(axis=0), cmap="gray", vmin=low, vmax=high)
-
-
-def _pyplot():
-    try:
-        from matplotlib import pyplot
-    except ImportError as error:
-        raise ImportError(
-            "AugmentationDisplay needs matplotlib. Install it by pip install "
-            "'sklearn_cnn[plot]'."
-        ) from error
-    return pyplot

@@ -7,7 +7,6 @@ from torch import nn
 
 from sklearn_cnn.architectures.weights import first_convolution
 from sklearn_cnn.inspection._drawing import (
-    COLORS,
     DIVERGING,
     grid_of_axes,
     hide_unused,
@@ -15,6 +14,7 @@ from sklearn_cnn.inspection._drawing import (
 )
 from sklearn_cnn.inspection._fitted import check_count, fitted_cnn
 from sklearn_cnn.inspection._layers import check_layer
+from sklearn_cnn.utils._plotting import COLORS
 
 _COLUMNS = 8
 

@@ -6,9 +6,10 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from sklearn.base import clone
 
-from sklearn_cnn.inspection._drawing import COLORS, grid_of_axes, tidy
+from sklearn_cnn.inspection._drawing import grid_of_axes, tidy
 from sklearn_cnn.inspection._fitted import unwrap
 from sklearn_cnn.training.range_test import LearningRateRange
+from sklearn_cnn.utils._plotting import COLORS
 
 #: Width of the smoothing.
 _STEPS = 3

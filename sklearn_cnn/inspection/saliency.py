@@ -12,10 +12,10 @@ from sklearn_cnn.inspection._drawing import (
     DIVERGING,
     as_image,
     grid_of_axes,
-    import_pyplot,
     show_image,
 )
 from sklearn_cnn.inspection._fitted import Seen, spatial_shape_of
+from sklearn_cnn.utils._plotting import import_pyplot
 
 _TITLES = {
     "grad_cam": "Grad-CAM",

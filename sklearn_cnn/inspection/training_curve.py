@@ -4,8 +4,9 @@ from itertools import cycle
 
 from sklearn.base import is_classifier
 
-from sklearn_cnn.inspection._drawing import COLORS, grid_of_axes, tidy
+from sklearn_cnn.inspection._drawing import grid_of_axes, tidy
 from sklearn_cnn.inspection._fitted import fitted_cnn
+from sklearn_cnn.utils._plotting import COLORS
 
 _DASHES = ("-", "--", ":", "-.")
 

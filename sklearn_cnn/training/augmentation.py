@@ -44,15 +44,15 @@ class Augmenter:
         ValueError
             If something else than a batch of that shape comes out.
         """
-        if hasattr(self.augmentation, "augment"):
-            augmented, mixing = self.augmentation.augment(images, self.generator)
-            self._check(augmented, images)
-            return augmented, mixing
+        mixing = None
         with torch.no_grad():
-            augmented = self.augmentation(images)
+            if hasattr(self.augmentation, "augment"):
+                augmented, mixing = self.augmentation.augment(images, self.generator)
+            else:
+                augmented = self.augmentation(images)
         self._check(augmented, images)
-        # a copy: the callable may keep what it gave
-        return augmented.clone(), None
+        # a copy: a callable, also one inside Compose, may keep what it gave
+        return augmented.clone(), mixing
 
     def try_out(self, images):
         """Augment a batch by another copy, from another generator.

@@ -67,6 +67,13 @@ def test_probe_says_what_the_network_could_not_process():
         probe(nn.Conv2d(3, 1, 3), 2, (5, 5), 3)
 
 
+def test_probe_gives_lazy_layers_weights_that_can_be_trained():
+    module = nn.Sequential(nn.Flatten(), nn.LazyLinear(3))
+    assert probe(module, 2, (4,), 3) == 24
+    module(torch.ones(1, 2, 4)).sum().backward()
+    assert module[1].weight.grad.shape == (3, 8)
+
+
 def test_probe_leaves_random_state_alone():
     module = tiny(1, (4, 4), 3, dropout=0.5)
     before = torch.get_rng_state()

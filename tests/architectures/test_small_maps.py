@@ -63,10 +63,11 @@ def test_other_convolutions_stay_as_they_are(parameters):
         assert torch.equal(a, b)
 
 
-def test_bfloat16_under_autocast():
+@pytest.mark.parametrize("bias", [True, False])
+def test_bfloat16_under_autocast(bias):
     torch.manual_seed(0)
-    ours = small_maps.Conv2d(16, 32, 3, padding=1, bias=False)
-    plain = nn.Conv2d(16, 32, 3, padding=1, bias=False)
+    ours = small_maps.Conv2d(16, 32, 3, padding=1, bias=bias)
+    plain = nn.Conv2d(16, 32, 3, padding=1, bias=bias)
     plain.load_state_dict(ours.state_dict())
     x = torch.randn(8, 16, 2, 2)
     found, _ = results(ours, x, autocast=True)
@@ -75,6 +76,16 @@ def test_bfloat16_under_autocast():
     for a, b in zip(found, expected, strict=True):
         error = (a.float() - b.float()).norm() / b.float().norm()
         assert error < 0.01
+
+
+def test_what_it_cannot_differentiate_is_refused():
+    layer = small_maps.Conv2d(3, 5, 3, padding=1)
+    x = torch.randn(4, 3, 2, 2, requires_grad=True)
+    (gradient,) = torch.autograd.grad(layer(x).square().sum(), x, create_graph=True)
+    with pytest.raises(RuntimeError, match="differentiate twice"):
+        gradient.sum().backward()
+    with pytest.raises(RuntimeError, match="setup_context"):
+        torch.func.vmap(lambda one: layer(one[None]))(x)
 
 
 def test_memory_formats_stay():

@@ -178,6 +178,11 @@ def test_products_outside_of_layers_count():
     assert found == {"0.project": 5 * 36, "0": 5 * 36, "1": 0, "2": 72}
 
 
+def test_the_image_may_be_changed_in_place():
+    module = nn.Sequential(nn.ReLU(inplace=True), nn.Conv1d(1, 2, 3))
+    assert [row.layer for row in summarize(module, 1, (6,))] == ["0", "1"]
+
+
 def test_evaluating_restores_every_layer_even_at_an_error():
     module = nn.Sequential(nn.Dropout(), nn.Sequential(nn.Dropout()))
     module[1].eval()

@@ -6,12 +6,14 @@ import subprocess
 import sys
 import textwrap
 import time
+from contextlib import suppress
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from scipy.stats import ttest_rel
+from sklearn import config_context, get_config
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.cluster import KMeans
 from sklearn.dummy import DummyClassifier, DummyRegressor
@@ -200,13 +202,27 @@ def test_regressors(flat):
 
 
 def test_the_table_is_the_same_in_several_processes(flat):
-    models = {"forest": RandomForestClassifier(5), "neighbours": KNeighborsClassifier()}
+    def configured(X):
+        assert get_config()["assume_finite"]
+        return X
+
+    X, y = flat
+    models = {
+        "forest": RandomForestClassifier(5),
+        "neighbours": make_pipeline(
+            FunctionTransformer(configured), KNeighborsClassifier()
+        ),
+    }
 
     def scores(n_jobs):
-        results = compare_estimators(models, *flat, cv=2, random_state=0, n_jobs=n_jobs)
+        results = compare_estimators(
+            models, X, y.astype(str), cv=2, random_state=0, n_jobs=n_jobs
+        )
+        assert results["error"].isna().all()
         return results.filter(like="accuracy")
 
-    pd.testing.assert_frame_equal(scores(1), scores(2))
+    with config_context(assume_finite=True):
+        pd.testing.assert_frame_equal(scores(1), scores(2))
 
 
 def test_a_failing_estimator_is_a_row(data):
@@ -258,6 +274,7 @@ def test_ctrl_c():
     """A real one, to the whole group of processes, as a terminal sends it."""
     script = textwrap.dedent(
         """
+        import os
         import time
         import warnings
         import numpy as np
@@ -269,7 +286,7 @@ def test_ctrl_c():
         warnings.simplefilter("ignore")
 
         def wait(X):
-            print("waiting", flush=True)
+            os.write(1, b"waiting\\n")  # two processes, and lines stay whole
             time.sleep(60)
             return X
 
@@ -290,11 +307,16 @@ def test_ctrl_c():
         start_new_session=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
-    # both processes wait, so that both quick fits are done
-    assert [process.stdout.readline() for _ in range(2)] == ["waiting\n"] * 2
-    time.sleep(0.5)
-    os.killpg(process.pid, signal.SIGINT)
-    rest, _ = process.communicate(timeout=50)
+    try:
+        # both processes wait, so that both quick fits are done
+        assert [process.stdout.readline() for _ in range(2)] == ["waiting\n"] * 2
+        time.sleep(0.5)
+        os.killpg(process.pid, signal.SIGINT)
+        rest, _ = process.communicate(timeout=50)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
     assert rest.splitlines()[-1] == "[True, False]"
 
 

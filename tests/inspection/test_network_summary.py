@@ -123,6 +123,21 @@ def test_a_deep_network_in_a_pipeline_shows_the_diagram_alone(fitted):
     assert "sklearn-cnn-layers" not in html
 
 
+def test_a_network_that_cannot_be_walked_shows_the_diagram_and_why(digits):
+    class Detached(torch.nn.Module):
+        def __init__(self, n_outputs):
+            super().__init__()
+            self.dense = torch.nn.Linear(64, n_outputs)
+
+        def forward(self, x):
+            return self.dense(torch.from_numpy(np.tanh(x.numpy())).flatten(1))
+
+    cnn = CNNClassifier(lambda channels, shape, n: Detached(n), max_iter=1)
+    html = cnn.fit(*digits)._repr_html_()
+    assert "sk-top-container" in html
+    assert "The layers cannot be listed. RuntimeError: Can&#x27;t call numpy" in html
+
+
 def test_summary_does_not_change_predictions(fitted, digits):
     X, _ = digits
     before = fitted.predict_proba(X)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from sklearn_cnn.augmentation import MixUp, RandomCrop
+from sklearn_cnn.augmentation import Compose, MixUp, RandomCrop
 from sklearn_cnn.images import ImageLayout
 from sklearn_cnn.training import (
     Augmenter,
@@ -51,7 +51,8 @@ def test_it_sees_the_values_of_the_user_before_they_are_scaled():
         assert torch.equal(batch.images, expected.images)
 
 
-def test_what_a_callable_keeps_is_not_overwritten():
+@pytest.mark.parametrize("wrap", [lambda keep: keep, lambda keep: Compose([keep])])
+def test_what_a_callable_keeps_is_not_overwritten(wrap):
     X = np.ones((4, 4, 4, 1), np.float32)
     kept = []
 
@@ -60,8 +61,16 @@ def test_what_a_callable_keeps_is_not_overwritten():
         return kept[-1]
 
     options = {"mean": np.array([5.0]), "scale": np.array([3.0])}
-    list(batches(X, Augmenter(keep, 0, "cpu"), **options))
+    list(batches(X, Augmenter(wrap(keep), 0, "cpu"), **options))
     assert torch.equal(kept[0], torch.full((4, 1, 4, 4), 2.0))
+
+
+@pytest.mark.parametrize("wrap", [lambda module: module, lambda m: Compose([m])])
+def test_weights_of_a_module_get_no_gradients(wrap):
+    X = np.ones((4, 4, 4, 1), np.float32)
+    blur = wrap(torch.nn.Conv2d(1, 1, 3, padding=1))
+    (batch,) = batches(X, Augmenter(blur, 0, "cpu"))
+    assert not batch.images.requires_grad
 
 
 def test_every_epoch_draws_anew_from_the_seed():
