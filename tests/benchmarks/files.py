@@ -18,7 +18,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import torch
 from _contenders import reference_cnn
 from _measure import interleaved, machine, rows, show
 from PIL import Image
@@ -27,6 +26,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn_cnn import CNNClassifier
 from sklearn_cnn.images import ImageFiles, decode
 
+TASKS = ["libraries", "files", "memmap", "decoding", "fit"]
 N_FILES, SIDE = 20_000, 64
 #: 2 GiB of images of 64x64x3
 N_MAPPED = 2**31 // (SIDE * SIDE * 3)
@@ -103,19 +103,38 @@ def children(root):
         return []
 
 
-def memory(folder):
-    """Searches over files, and over a mapped array."""
+def memory_over_files(folder):
+    """A search over files."""
+    peak_and_seconds(f"{N_FILES} JPEG files of {SIDE}x{SIDE}", "files", folder, 1024)
+
+
+def memory_over_memmap(folder):
+    """A search over a mapped array."""
     make_array(folder / "array")
-    files, mapped = f"{N_FILES} JPEG files of {SIDE}x{SIDE}", "memmap of 2 GiB"
-    for kind, path, what, goal in (
-        ("files", folder / "files", files, 1024),
-        ("memmap", folder / "array", mapped, 1229),
+    peak_and_seconds("memmap of 2 GiB", "memmap", folder / "array", 1229)
+
+
+def peak_and_seconds(what, kind, path, goal):
+    """Print what a search takes."""
+    peak, elapsed = peak_of_search(kind, path)
+    print(
+        f"GridSearchCV(cv=3, n_jobs=2) over {what}: {peak:.0f} MiB resident per "
+        f"process (goal {goal}), {elapsed:.0f} s"
+    )
+
+
+def memory_of_libraries():
+    """Resident sizes of processes that have no data."""
+    optimizer = "torch.optim.AdamW([torch.zeros(1, requires_grad=True)])"
+    for code in (
+        "import torch, sklearn",
+        f"import torch, sklearn; {optimizer}",
+        "import sklearn_cnn",
     ):
-        peak, elapsed = peak_of_search(kind, path)
-        print(
-            f"GridSearchCV(cv=3, n_jobs=2) over {what}: {peak:.0f} MiB resident per "
-            f"process (goal {goal}), {elapsed:.0f} s"
-        )
+        size = "import psutil; print(psutil.Process().memory_info().rss)"
+        command = [sys.executable, "-c", f"{code}; {size}"]
+        output = subprocess.run(command, check=True, capture_output=True, text=True)
+        print(f"{code}: {int(output.stdout) / 2**20:.0f} MiB resident")
 
 
 # --- time -----------------------------------------------------------------------------
@@ -175,22 +194,27 @@ def main():
     """Print all figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=int, default=3, help="rounds that count")
-    parser.add_argument("--tasks", nargs="*", default=["memory", "decoding", "fit"])
+    parser.add_argument("--tasks", nargs="*", choices=TASKS, default=TASKS)
     parser.add_argument("--search", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.search:
         search(*arguments.search)
         return
-    print(machine(), torch.get_num_threads())
+    print(machine())
+    wanted = set(arguments.tasks)
+    if "libraries" in wanted:
+        memory_of_libraries()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        paths = make_files(folder / "files")
-        if "decoding" in arguments.tasks:
+        paths = make_files(folder / "files") if wanted & {"files", "fit"} else []
+        if "decoding" in wanted:
             decoding(folder)
-        if "fit" in arguments.tasks:
+        if "fit" in wanted:
             throughput(paths, arguments.pairs)
-        if "memory" in arguments.tasks:
-            memory(folder)
+        if "files" in wanted:
+            memory_over_files(folder / "files")
+        if "memmap" in wanted:
+            memory_over_memmap(folder)
 
 
 if __name__ == "__main__":
