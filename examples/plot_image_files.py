@@ -118,9 +118,9 @@ broken.write_bytes(content)
 # ----------------
 # Here the table says where in its photograph each tile was. A
 # :class:`~sklearn.compose.ColumnTransformer` reads the files of one column, with
-# :class:`~sklearn_cnn.transforms.ImageReader`, and keeps the others beside them. Resized
-# to a single pixel, a tile is its mean colour; the place then adds what colour lacks: sky
-# is at the top.
+# :class:`~sklearn_cnn.transforms.ImageReader`, and keeps the others beside them.
+# Resized to a single pixel, a tile is its mean colour; the place then adds what colour
+# lacks: sky is at the top.
 
 table = pd.DataFrame({"path": X.paths})
 place = table["path"].str.extract(r"(?P<row>\d+)-(?P<column>\d+)\.png$").astype(int)
