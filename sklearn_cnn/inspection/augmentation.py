@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from sklearn_cnn import images, training
+from sklearn_cnn.inspection._fitted import unwrap
 
 
 class AugmentationDisplay:
@@ -87,7 +88,10 @@ class AugmentationDisplay:
             If the augmentation is not meant for such images.
         """
         if augmentation is None:
-            raise ValueError("augmentation=None: there is nothing to show.")
+            raise ValueError(
+                "augmentation=None: there is nothing to show. Pass one, such as "
+                "sklearn_cnn.augmentation.RandomCrop(), or an estimator with one."
+            )
         X = images.check_image_array(images.as_array(X), estimator=cls.__name__)
         layout = images.read_layout(
             X.shape,
@@ -114,8 +118,9 @@ class AugmentationDisplay:
 
         Parameters
         ----------
-        estimator : CNNClassifier or CNNRegressor
-            Whose ``augmentation`` is meant; it need not be fitted.
+        estimator : CNNClassifier, CNNRegressor or Pipeline that ends in one
+            Whose ``augmentation`` is meant. The network need not be fitted. The earlier
+            steps of a pipeline are applied first, and must be as far as they learn.
         X : array-like of shape (n_samples, ...)
             A few images, as ``fit`` takes them, each of which becomes a row.
         n_variants : int, default=5
@@ -134,15 +139,20 @@ class AugmentationDisplay:
         ------
         ValueError
             If the estimator has no augmentation, or it is not meant for such images.
+        TypeError
+            If the estimator is something else.
         """
+        cnn, before = unwrap(estimator)
+        for steps in before:
+            X = steps.transform(X)
         return cls.from_augmentation(
-            estimator.augmentation,
+            cnn.augmentation,
             X,
             n_variants=n_variants,
             random_state=random_state,
-            input_shape=estimator.input_shape,
-            spatial_dims=estimator.spatial_dims,
-            data_format=estimator.data_format,
+            input_shape=cnn.input_shape,
+            spatial_dims=cnn.spatial_dims,
+            data_format=cnn.data_format,
             ax=ax,
         )
 

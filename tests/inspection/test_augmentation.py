@@ -4,10 +4,13 @@ import matplotlib
 import numpy as np
 import pytest
 import torch
+from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import make_pipeline
 
 from sklearn_cnn import CNNClassifier
 from sklearn_cnn.augmentation import ColorJitter, RandomCrop, RandomFlip
 from sklearn_cnn.inspection import AugmentationDisplay
+from sklearn_cnn.transforms import ChannelScaler, Resize
 
 
 @pytest.fixture(autouse=True)
@@ -51,9 +54,25 @@ def test_signals_colours_bands_and_volumes_are_drawn(shape):
     display.figure_.canvas.draw()
 
 
+def test_the_steps_of_a_pipeline_come_first(digits):
+    X, _ = digits
+    cnn = CNNClassifier(augmentation=RandomCrop(2))
+    pipeline = make_pipeline(ChannelScaler().fit(X), Resize(4), cnn)
+    display = AugmentationDisplay.from_estimator(pipeline, X[:2])
+    assert display.variants.shape == (2, 6, 1, 4, 4)
+    scaled = ChannelScaler().fit(X).transform(X[:2])
+    original = Resize(4).transform(scaled).reshape(2, 1, 4, 4)
+    np.testing.assert_allclose(display.variants[:, 0], original)
+
+
 def test_nothing_to_show_and_the_wrong_images(digits):
     X, _ = digits
     with pytest.raises(ValueError, match=r"augmentation=None"):
         AugmentationDisplay.from_estimator(CNNClassifier(), X[:2])
     with pytest.raises(ValueError, match=r"hue=0.1 needs images of three channels"):
         AugmentationDisplay.from_augmentation(ColorJitter(hue=0.1), X[:2])
+    with pytest.raises(TypeError, match=r"ends in RandomFlip"):
+        AugmentationDisplay.from_estimator(RandomFlip(), X[:2])
+    unfitted = make_pipeline(ChannelScaler(), CNNClassifier(augmentation=RandomCrop()))
+    with pytest.raises(NotFittedError, match="Pipeline instance"):
+        AugmentationDisplay.from_estimator(unfitted, X[:2])
