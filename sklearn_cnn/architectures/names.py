@@ -19,5 +19,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     hint : str
         Begins with a space; empty where nothing is near.
     """
-    near = [repr(match) for match in get_close_matches(name, known)]
+    names = list(known)
+    longer = [other for other in names if other.startswith(name)]
+    near = [repr(match) for match in longer[:3] or get_close_matches(name, names)]
     return f" Did you mean {' or '.join(near)}?" if near else ""

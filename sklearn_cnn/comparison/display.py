@@ -120,7 +120,7 @@ class ComparisonDisplay:
             If the results are not those of :func:`compare_estimators`, the metric is
             not among them, or all estimators failed.
         """
-        if "folds" not in results.attrs:
+        if "folds" not in getattr(results, "attrs", ()):
             raise ValueError(
                 'results has no attrs["folds"]. Pass the DataFrame that '
                 "compare_estimators returned, or some rows of it."

@@ -107,7 +107,7 @@ class BaseCNN(
         "spatial_dims": [StrOptions({"auto"}), Options(Integral, {1, 2, 3})],
         "data_format": [StrOptions({"channels_last", "channels_first"})],
         "input_scaling": [StrOptions({"standardize"}), None],
-        "augmentation": [callable, None],
+        "augmentation": [callable, list, tuple, None],
         "weight_decay": [Interval(Real, 0, None, closed="left"), "array-like"],
         "optimizer": [StrOptions(set(training.OPTIMIZERS))],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],

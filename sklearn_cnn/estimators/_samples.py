@@ -62,7 +62,10 @@ class Samples:
         ValueError
             If there are too few rows, or too few of some class.
         """
-        stratify = self.targets[self.rows] if self.targets.dtype.kind == "i" else None
+        stratify = None
+        if self.targets.dtype.kind == "i":
+            # labels, so that an error names the user's classes
+            stratify = estimator.classes_[self.targets[self.rows]]
         fraction = estimator.validation_fraction
         try:
             training, held_out = train_test_split(

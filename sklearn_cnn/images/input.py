@@ -1,5 +1,7 @@
 """What every estimator and transformer does with X: check it, see what its rows are."""
 
+import os
+
 import numpy as np
 from sklearn.utils.validation import validate_data
 
@@ -19,6 +21,7 @@ class ImageInput:
             self._require_several(X)
         is_table = X.ndim <= 2 and not isinstance(X, ImageFiles)
         if is_table:
+            _refuse_paths(X)
             array = validate_data(
                 self, X, dtype="numeric", reset=reset, ensure_min_samples=min_samples
             )
@@ -80,6 +83,19 @@ def _remedy(layout, fitted_shape):
     if (layout.n_channels, n_channels) == (3, 1):
         return f"Convert them with {steps}.Grayscale({order})"
     return f"Bring them to {n_channels} channel(s) with {steps}.SelectChannels"
+
+
+def _refuse_paths(X):
+    """Tell what to do with one string a row, which is seldom anything but a path."""
+    if hasattr(X, "toarray") or X.ndim == 0:
+        return
+    first = np.asarray(X[:1])
+    if first.size == 1 and isinstance(first.item(), str | os.PathLike):
+        raise ValueError(
+            f"X holds {str(first.item())!r} and the like, but must hold pixels. Of "
+            "image files make sklearn_cnn.images.ImageFiles(X), or read them by "
+            "sklearn_cnn.transforms.ImageReader() as an earlier step of a Pipeline."
+        )
 
 
 def _nested_lists(X):

@@ -1,5 +1,6 @@
 """From what users pass to a fitted network and the images that it sees."""
 
+import reprlib
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
@@ -191,7 +192,8 @@ class Seen:
         rows = np.atleast_1d(np.asarray(samples))
         if rows.dtype.kind not in "iu" or rows.ndim != 1 or not len(rows):
             raise ValueError(
-                f"{name}={samples!r} must be an index of a row of X, or several."
+                f"{name}={reprlib.repr(samples)} must be an index of a row of X, or "
+                "several; numpy.flatnonzero makes them of a mask."
             )
         outside = rows[(rows < -n) | (rows >= n)]
         if len(outside):

@@ -93,7 +93,10 @@ class AugmentationDisplay:
             If the augmentation is not meant for such images.
         """
         if augmentation is None:
-            raise ValueError("augmentation=None: there is nothing to show.")
+            raise ValueError(
+                "augmentation=None: there is nothing to show. Pass one, such as "
+                "sklearn_cnn.augmentation.RandomCrop(), or an estimator with one."
+            )
         check_count(n_variants, "n_variants")
         X = images.check_image_array(images.as_array(X), estimator=cls.__name__)
         layout = images.read_layout(
@@ -122,8 +125,8 @@ class AugmentationDisplay:
         Parameters
         ----------
         estimator : CNNClassifier, CNNRegressor or Pipeline that ends in one
-            Whose ``augmentation`` is meant. A network need not be fitted, but the
-            earlier steps of a pipeline are applied to ``X``.
+            Whose ``augmentation`` is meant. The network need not be fitted. The earlier
+            steps of a pipeline are applied first, and must be as far as they learn.
         X : array-like of shape (n_samples, ...)
             A few images, as ``fit`` takes them, each of which becomes a row.
         n_variants : int, default=5
@@ -142,6 +145,8 @@ class AugmentationDisplay:
         ------
         ValueError
             If the estimator has no augmentation, or it is not meant for such images.
+        TypeError
+            If the estimator is something else.
         """
         cnn, before = unwrap(estimator)
         for steps in before:

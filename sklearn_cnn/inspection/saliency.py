@@ -2,6 +2,7 @@
 
 from math import ceil
 from numbers import Integral
+from textwrap import fill
 
 import numpy as np
 from sklearn.base import is_classifier
@@ -218,7 +219,8 @@ class SaliencyDisplay:
         ):
             values = values / (abs(values).max() or 1.0)
             panel = self.axes_[i, 0] if signals else self.axes_[0, i]
-            title = titles[i].replace("\n", ", ") if signals else titles[i]
+            lines = titles[i].splitlines()
+            title = ", ".join(lines) if signals else _narrow(lines)
             panel.set_title(title, fontsize="small")
             if signals:
                 _draw_signal(panel, picture, values, scale)
@@ -289,6 +291,11 @@ def _targets(seen, rows, target):
         for number, p in zip(numbers, probabilities, strict=True)
     ]
     return numbers, titles
+
+
+def _narrow(lines):
+    """Break lines that would run into the title of the next panel."""
+    return "\n".join(fill(line, 18, break_long_words=False) for line in lines)
 
 
 def _draw_image(axes, picture, values, scale):

@@ -72,6 +72,11 @@ class Augmenter:
             raise ValueError(
                 f"augmentation={name} is a class, but must be an instance: {name}(...)."
             )
+        if isinstance(self.augmentation, list | tuple):
+            raise ValueError(
+                f"augmentation={self.augmentation!r} must be one augmentation. Put "
+                "several into one: sklearn_cnn.augmentation.Compose([...])."
+            )
         try:
             Augmenter(self.augmentation, 0, self.generator.device)(images)
         except Exception as error:

@@ -34,8 +34,8 @@ def resolve_device(device):
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise ValueError(
-            f"device={device!r} cannot be used here: {str(error).splitlines()[0]} "
-            "Pass device='auto' to use what there is."
+            f"device={device!r} cannot be used here. Pass device='auto' to use what "
+            f"there is. PyTorch says: {str(error).splitlines()[0]}"
         ) from error
     return device
 

@@ -342,6 +342,7 @@ def test_a_progress_bar_is_shown_if_asked_for(data, capsys):
         ),
         ({"estimators": {"a": KMeans()}}, r"'a'\]=KMeans\(\) must be a classifier"),
         ({"estimators": {"a": GaussianNB}}, r"the class GaussianNB.* GaussianNB\(\)"),
+        ({"scoring": "acc"}, "Did you mean 'accuracy'"),
         ({"scoring": "acuracy"}, "scoring='acuracy' is no metric. Did you mean 'accu"),
         ({"scoring": ["accuracy", "nonsense"]}, "scoring='nonsense' is no metric"),
         ({"scoring": []}, "at least one metric"),

@@ -133,6 +133,8 @@ def test_bad_input(results, arguments, message):
 def test_results_of_something_else(results):
     with pytest.raises(ValueError, match=r'results has no attrs\["folds"\]'):
         ComparisonDisplay.from_results(pd.DataFrame(results.to_dict()))
+    with pytest.raises(ValueError, match=r'results has no attrs\["folds"\]'):
+        ComparisonDisplay.from_results(results.to_dict())
 
 
 def test_nothing_to_draw(results):

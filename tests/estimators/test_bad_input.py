@@ -1,6 +1,9 @@
 """Bad input gets an error before training, and changes nothing."""
 
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse
 import torch
@@ -8,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from torch import nn
 
 from sklearn_cnn import CNNClassifier, CNNRegressor
+from sklearn_cnn.augmentation import RandomCrop, RandomFlip
 
 SMALL = {"filters": (4, 8), "max_iter": 2, "random_state": 0}
 
@@ -41,6 +45,10 @@ def with_value(X, value):
         ),
         (lambda X: X[..., None, None], "1 to 4 axes"),
         (lambda X: X[0, 0, 0], "Expected 2D array|1D array"),
+        (lambda X: ["a.png"] * len(X), r"X holds 'a.png' .* must hold pixels"),
+        (lambda X: [Path("a.png")] * len(X), r"ImageFiles\(X\).*ImageReader\(\)"),
+        (lambda X: pd.Series(["a.png"] * len(X)), "X holds 'a.png'"),
+        (lambda X: pd.DataFrame({"path": ["a.png"] * len(X)}), "X holds 'a.png'"),
     ],
 )
 def test_bad_X(data, spoil, message):
@@ -130,6 +138,7 @@ def test_bad_weights(data, weights, message):
         ({"kernel_size": (3, 3, 3)}, r"kernel_size=\(3, 3, 3\).*sequence of 2"),
         ({"filters": (4,) * 5}, "at stage 4 .*fewer stages"),
         ({"weight_decay": (0.1,) * 4}, "weight_decay=.*3 parts"),
+        ({"augmentation": [RandomFlip(), RandomCrop()]}, r"Compose\(\[\.\.\.\]\)"),
         ({"device": "quantum"}, "device='quantum' cannot be used here"),
         ({"learning_rate": 0}, "'learning_rate'"),
         ({"dropout": 1.0}, "'dropout'"),
@@ -169,8 +178,9 @@ def test_continuous_labels(data):
 
 def test_early_stopping_with_too_few_rows_of_a_class(data):
     X, _ = data
-    y = np.r_[np.zeros(23, int), 1]
-    with pytest.raises(ValueError, match=r"early_stopping=True.*validation_fraction"):
+    y = np.array(["many"] * 23 + ["single"])
+    message = r"early_stopping=True.*validation_fraction.*\['single'\]"
+    with pytest.raises(ValueError, match=message):
         CNNClassifier(**SMALL, early_stopping=True).fit(X, y)
 
 

@@ -4,12 +4,13 @@ import matplotlib
 import numpy as np
 import pytest
 import torch
+from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 
 from sklearn_cnn import CNNClassifier
 from sklearn_cnn.augmentation import ColorJitter, RandomCrop, RandomFlip
 from sklearn_cnn.inspection import AugmentationDisplay
-from sklearn_cnn.transforms import Pad
+from sklearn_cnn.transforms import ChannelScaler, Resize
 
 
 @pytest.fixture(autouse=True)
@@ -46,19 +47,22 @@ def test_an_estimator_knows_what_its_rows_are(digits):
     np.testing.assert_array_equal(again.variants, display.variants)
 
 
-def test_the_steps_of_a_pipeline_come_first(digits):
-    X, y = digits
-    cnn = CNNClassifier(augmentation=RandomCrop(2), filters=(2,), max_iter=1)
-    pipeline = make_pipeline(Pad(3), cnn).fit(X, y)
-    display = AugmentationDisplay.from_estimator(pipeline, X[:2], n_variants=1)
-    assert display.variants.shape == (2, 2, 1, 14, 14)
-
-
 @pytest.mark.parametrize("shape", [(9,), (9, 9, 3), (9, 9, 5), (4, 9, 9, 1)])
 def test_signals_colours_bands_and_volumes_are_drawn(shape):
     X = np.random.default_rng(0).integers(256, size=(2, *shape)).astype(np.uint8)
     display = AugmentationDisplay.from_augmentation(ColorJitter(), X, n_variants=1)
     display.figure_.canvas.draw()
+
+
+def test_the_steps_of_a_pipeline_come_first(digits):
+    X, _ = digits
+    cnn = CNNClassifier(augmentation=RandomCrop(2))
+    pipeline = make_pipeline(ChannelScaler().fit(X), Resize(4), cnn)
+    display = AugmentationDisplay.from_estimator(pipeline, X[:2])
+    assert display.variants.shape == (2, 6, 1, 4, 4)
+    scaled = ChannelScaler().fit(X).transform(X[:2])
+    original = Resize(4).transform(scaled).reshape(2, 1, 4, 4)
+    np.testing.assert_allclose(display.variants[:, 0], original)
 
 
 def test_nothing_to_show_and_the_wrong_images(digits):
@@ -69,3 +73,8 @@ def test_nothing_to_show_and_the_wrong_images(digits):
         AugmentationDisplay.from_augmentation(RandomFlip(), X[:2], n_variants=0)
     with pytest.raises(ValueError, match=r"hue=0.1 needs images of three channels"):
         AugmentationDisplay.from_augmentation(ColorJitter(hue=0.1), X[:2])
+    with pytest.raises(TypeError, match=r"ends in RandomFlip"):
+        AugmentationDisplay.from_estimator(RandomFlip(), X[:2])
+    unfitted = make_pipeline(ChannelScaler(), CNNClassifier(augmentation=RandomCrop()))
+    with pytest.raises(NotFittedError, match="Pipeline instance"):
+        AugmentationDisplay.from_estimator(unfitted, X[:2])

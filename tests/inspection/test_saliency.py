@@ -2,6 +2,7 @@
 
 import builtins
 import sys
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -179,12 +180,23 @@ def test_multi_label_needs_a_target(digits):
     assert display.titles[0].startswith("for 1 (")
 
 
+def test_long_titles_do_not_overlap(digits):
+    X, y = digits
+    labels = np.array(["an upper-case ampersand", "a lower-case letter"])[y % 2]
+    cnn = CNNClassifier(filters=(4,), max_iter=1, random_state=0).fit(X, labels)
+    display = SaliencyDisplay.from_estimator(cnn, X, labels)
+    display.figure_.canvas.draw()
+    boxes = [ax.title.get_window_extent() for ax in display.axes_[0]]
+    assert not any(a.overlaps(b) for a, b in pairwise(boxes))
+
+
 @pytest.mark.parametrize(
     "options, message",
     [
         ({"method": "gradcam"}, r"method='gradcam' must be one of \['grad_cam'"),
         ({"samples": [0, 300]}, "samples=300 is out of range"),
         ({"samples": []}, "must be an index"),
+        ({"samples": np.arange(300) < 3}, r"samples=.{,40} must.*numpy.flatnonzero"),
         ({"target": [1, 2]}, r"target=\[1, 2\] is not in classes_"),
         ({"target": 77}, r"target=77 is not in classes_, \[0, 1,"),
         ({"layer": "stages.stage9"}, "Did you mean 'stages.stage2'"),
