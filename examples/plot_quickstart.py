@@ -58,7 +58,7 @@ for name, search in [("CNN", cnn_search), ("SVC", svc_search)]:
     print(f"{name}: cross-validated accuracy {search.best_score_:.4f} with {chosen}")
 
 # %%
-# The CNN gets about ten more of the 1,797 digits right, but the folds of one model
+# The CNN gets seven more of the 1,797 digits right, but the folds of one model
 # differ by more than the two models do. On images as small as these an SVC is hard to
 # beat, and it trains in a fraction of the time: a reason to keep such a baseline.
 #

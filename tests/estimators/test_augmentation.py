@@ -237,7 +237,8 @@ class _Fails(torch.nn.Module):
         (lambda images: images.numpy(), r"returned ndarray, but must return a tensor"),
         (lambda images: images + 1j, r"complex128, which is not real"),
     ],
-    ids=lambda value: repr(value)[:30],
+    # not the address of a lambda, which differs from process to process
+    ids=lambda value: getattr(value, "__name__", repr(value)[:30]),
 )
 def test_bad_augmentations_leave_the_estimator_as_it_was(digits, augmentation, message):
     X, y = digits
