@@ -1,12 +1,12 @@
 """One clear error for each kind of bad input, before anything is fitted."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from sklearn.base import is_classifier, is_regressor
 from sklearn.metrics import get_scorer_names
 from sklearn.model_selection import check_cv
-from sklearn.utils import check_consistent_length
+from sklearn.utils import check_consistent_length, check_random_state
 
 from sklearn_cnn.architectures.names import did_you_mean
 
@@ -50,10 +50,8 @@ def check_estimators(estimators):
 
 
 def _pairs(estimators):
-    if isinstance(estimators, Mapping):
-        pairs = list(estimators.items())
-    else:
-        pairs = list(estimators)
+    pairs = estimators.items() if isinstance(estimators, Mapping) else estimators
+    pairs = list(pairs) if isinstance(pairs, Iterable) else []
     named = all(
         isinstance(pair, tuple | list) and len(pair) == 2 and isinstance(pair[0], str)
         for pair in pairs
@@ -146,7 +144,7 @@ def check_folds(cv, X, y, kind, random_state):
     Raises
     ------
     ValueError
-        If there are no targets, or not as many as images.
+        If there are no targets, or not as many as images, or no folds.
     """
     if y is None:
         raise ValueError("y is None, but a comparison needs targets to score with.")
@@ -160,4 +158,24 @@ def check_folds(cv, X, y, kind, random_state):
     )
     rows = np.arange(len(y))
     # masks and negative numbers become row numbers
-    return [(rows[train], rows[test]) for train, test in splitter.split(X, y)]
+    folds = [(rows[train], rows[test]) for train, test in splitter.split(X, y)]
+    if not folds:
+        raise ValueError(f"cv={cv!r} gives no folds. Pass one pair of rows or more.")
+    return folds
+
+
+def check_random_numbers(random_state):
+    """Make the generator that shuffles rows and draws seeds.
+
+    Parameters
+    ----------
+    random_state : int, RandomState instance or None
+        None takes a seed from the operating system, and leaves numpy's global generator
+        alone.
+
+    Returns
+    -------
+    rng : numpy.random.RandomState
+    """
+    own = np.random.RandomState() if random_state is None else random_state
+    return check_random_state(own)

@@ -4,9 +4,13 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.metrics import check_scoring
-from sklearn.utils import check_random_state
 
-from sklearn_cnn.comparison.checks import check_estimators, check_folds, check_metrics
+from sklearn_cnn.comparison.checks import (
+    check_estimators,
+    check_folds,
+    check_metrics,
+    check_random_numbers,
+)
 from sklearn_cnn.comparison.evaluation import Task, evaluate, seeded_clone
 from sklearn_cnn.comparison.statistics import corrected_t
 from sklearn_cnn.utils._sklearn import Interval, validate_params
@@ -142,7 +146,7 @@ def compare_estimators(
     """
     named, kind = check_estimators(estimators)
     metrics = check_metrics(scoring, kind)
-    rng = check_random_state(random_state)
+    rng = check_random_numbers(random_state)
     folds = check_folds(cv, X, y, kind, rng)
     tasks = make_tasks(named, folds, None if random_state is None else rng)
     records = evaluate(

@@ -4,9 +4,13 @@ from itertools import cycle
 
 import numpy as np
 from sklearn.metrics import check_scoring
-from sklearn.utils import check_random_state
 
-from sklearn_cnn.comparison.checks import check_estimators, check_folds, check_metrics
+from sklearn_cnn.comparison.checks import (
+    check_estimators,
+    check_folds,
+    check_metrics,
+    check_random_numbers,
+)
 from sklearn_cnn.comparison.compare import (
     PARAMETER_CONSTRAINTS,
     as_frame,
@@ -226,7 +230,7 @@ class ComparisonDisplay:
                 f"scoring={scoring!r} names {len(metrics)} metrics, but one figure "
                 "shows one. Pass one of them."
             )
-        rng = check_random_state(random_state)
+        rng = check_random_numbers(random_state)
         folds = check_folds(cv, X, y, kind, rng)
         sizes = _count_rows(train_sizes, min(len(train) for train, _ in folds))
         tasks = make_tasks(

@@ -158,10 +158,10 @@ def input_statistics(module, samples):
 
 
 def plain(value):
-    """Give sequences one type, so that they compare and store alike."""
+    """Give numbers and sequences Python's own types: they compare and store alike."""
     if isinstance(value, np.ndarray | list | tuple):
         return tuple(np.asarray(value).tolist())
-    return value
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _check_sizes(parameters):

@@ -150,6 +150,12 @@ def test_seeds(data):
     assert seeds(0, own=7) == [7, 7]
 
 
+def test_the_global_generator_is_left_alone(data):
+    before = np.random.get_state()
+    compare_estimators({"bayes": GaussianNB()}, *data, cv=2)
+    np.testing.assert_equal(np.random.get_state(), before)
+
+
 def test_results_are_those_of_cross_val_score_and_of_the_t_test(flat):
     X, y = flat
     models = {"neighbours": KNeighborsClassifier(), "bayes": GaussianNB()}
@@ -331,6 +337,7 @@ def test_a_progress_bar_is_shown_if_asked_for(data, capsys):
     "arguments, message",
     [
         ({"estimators": {}}, r"estimators=\{\} must be a dict of at least one"),
+        ({"estimators": None}, "must be a dict of at least one"),
         ({"estimators": [GaussianNB()]}, "must be a dict of at least one"),
         (
             {"estimators": [("a", GaussianNB()), ("a", GaussianNB())]},
@@ -350,6 +357,7 @@ def test_a_progress_bar_is_shown_if_asked_for(data, capsys):
         ({"y": [0, 1]}, "inconsistent numbers of samples"),
         ({"n_threads": 0}, "n_threads"),
         ({"cv": "five"}, "cv"),
+        ({"cv": []}, r"cv=\[\] gives no folds"),
     ],
 )
 def test_bad_input(data, arguments, message):

@@ -87,6 +87,16 @@ def test_every_name_can_be_fitted(digits, name, Estimator):
     assert np.shape(cnn.fit(X[:64], y[:64]).predict(X[:9])) == (9,)
 
 
+@pytest.mark.parametrize("name", ["simple", "vgg11"])
+def test_sizes_may_be_numbers_of_numpy(digits, name):
+    three, one = np.int64(3), np.int64(1)
+    sizes = {"kernel_size": three, "blocks_per_stage": one}
+    cnn = CNNClassifier(name, filters=np.array([2, 4]), **sizes, max_iter=1)
+    assert cnn.fit(*digits).module_ is not None
+    if name == "simple":
+        cnn.set_params(stride=np.int64(2)).fit(*digits)
+
+
 def moving_squares(n, seed):
     """Squares that move left, right, up or down through noise: direction is the class.
 

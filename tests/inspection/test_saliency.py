@@ -41,7 +41,7 @@ def test_what_decides_is_found(patches, method, least):
         X,
         samples=np.arange(len(X)),
         method=method,
-        window=4 if method == "occlusion" else None,
+        window=np.int64(4) if method == "occlusion" else None,
     )
     assert display.attributions.shape == X.shape
     # the neighbourhood is a seventh of the image or less
@@ -82,7 +82,7 @@ def test_integrated_gradients_add_up(patches):
 def test_occlusion_by_hand(fitted, digits):
     X, _ = digits
     display = SaliencyDisplay.from_estimator(
-        fitted, X, samples=3, method="occlusion", window=(8, 4), target=2
+        fitted, X, samples=3, method="occlusion", window=np.array([8, 4]), target=2
     )
     left, middle, right = (X[3:4].copy() for _ in range(3))
     mean = fitted.net_.prepare.mean
