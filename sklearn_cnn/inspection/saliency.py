@@ -272,7 +272,7 @@ def _targets(seen, rows, target):
                 f"{cnn.n_outputs_ - 1}."
             )
         predicted = np.reshape(cnn.predict(seen.array[rows]), (len(rows), -1))
-        titles = [f"predicted {value:.3g}" for value in predicted[:, number]]
+        titles = [f"predicted {value:.4g}" for value in predicted[:, number]]
         return np.full(len(rows), number), titles
     if target is None and cnn.multilabel_:
         raise ValueError(
