@@ -226,6 +226,11 @@ def _checked_paths(paths):
             f"paths={paths!r} is a single path, but a list of paths is needed. For a "
             "folder see sklearn_cnn.images.image_folder."
         )
+    if getattr(paths, "ndim", 1) != 1:
+        raise ValueError(
+            f"paths has shape {paths.shape}, but one axis is needed: pass one column of "
+            "a table, as in table['path']."
+        )
     paths = list(paths)
     if not paths:
         raise ValueError("paths is empty: at least one image is needed.")

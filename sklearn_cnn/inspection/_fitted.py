@@ -118,8 +118,8 @@ class Seen:
     ----------
     cnn : CNNClassifier or CNNRegressor
         Fitted.
-    array : ndarray of shape (n_samples, ...)
-        One row for each sample, as the network takes them.
+    array : ndarray or ImageFiles of shape (n_samples, ...)
+        One row for each sample, as the network takes them; files are not read yet.
     """
 
     cnn: Any
@@ -148,9 +148,7 @@ class Seen:
         cnn = fitted_cnn(estimator)
         for steps in unwrap(estimator)[1]:
             X = steps.transform(X)
-        array = images.check_image_array(
-            np.asarray(images.as_array(X)), estimator=cnn, min_samples=1
-        )
+        array = images.check_image_array(images.as_array(X), estimator=cnn)
         layout = images.read_layout(
             array.shape,
             input_shape=cnn.input_shape,

@@ -16,6 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from sklearn_cnn import CNNClassifier, CNNFeatures
+from sklearn_cnn.augmentation import MixUp, RandomFlip
 from sklearn_cnn.images import ImageFiles
 from sklearn_cnn.training import inference, pieces
 
@@ -109,6 +110,23 @@ def test_features(data, remembered):
     found = features.fit(ImageFiles(paths), y).transform(ImageFiles(paths))
     np.testing.assert_array_equal(found, features.transform(pixels))
     assert len(remembered.arrays) == 1  # files and array are the same images
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"augmentation": RandomFlip()},
+        {"augmentation": MixUp()},
+        {"class_weight": "balanced"},
+    ],
+    ids=str,
+)
+def test_same_bits_with_what_changes_batches(data, parameters):
+    paths, pixels, y = data
+    cnn = CNNClassifier(**SMALL, **parameters)
+    expected = cnn.fit(pixels, y).predict_proba(pixels)
+    found = cnn.fit(ImageFiles(paths), y).predict_proba(ImageFiles(paths))
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_signals_on_disk():

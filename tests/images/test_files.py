@@ -127,6 +127,7 @@ def test_images_that_differ_are_named(paths):
         ("one.png", {}, "image_folder"),
         ([], {}, "paths is empty"),
         ([b"data"], {}, r"paths\[0\].*bytes.*ImageReader"),
+        (np.array([["none.png"]]), {}, r"shape \(1, 1\).*one column"),
         (["none.png"], {}, "none.png.*No such file"),
         (["a.png"], {"size": 0}, "size=0"),
         (["a.png"], {"mode": "grey"}, "mode='grey'"),
