@@ -5,17 +5,16 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 import torch
-from torchvision.transforms import InterpolationMode
-from torchvision.transforms.v2 import functional as kernels
 
 Array: TypeAlias = npt.NDArray[Any]
 PaddingMode: TypeAlias = Literal["constant", "edge", "reflect", "symmetric"]
 
-#: The centre of a pixel decides which one is nearest, as in PIL and scikit-image.
+#: torchvision's names. "nearest-exact" looks at the centres of pixels, as PIL and
+#: scikit-image do.
 INTERPOLATIONS = {
-    "nearest": InterpolationMode.NEAREST_EXACT,
-    "bilinear": InterpolationMode.BILINEAR,
-    "bicubic": InterpolationMode.BICUBIC,
+    "nearest": "nearest-exact",
+    "bilinear": "bilinear",
+    "bicubic": "bicubic",
 }
 
 
@@ -137,11 +136,14 @@ def resize(
 def _resize_plane(
     tensor: torch.Tensor,
     size: tuple[int, ...],
-    mode: InterpolationMode,
+    mode: str,
     antialias: bool,
 ) -> torch.Tensor:
-    resized: torch.Tensor = kernels.resize(
-        tensor, list(size), interpolation=mode, antialias=antialias
+    from torchvision.transforms import InterpolationMode  # takes a second to load
+    from torchvision.transforms.v2 import functional
+
+    resized: torch.Tensor = functional.resize(
+        tensor, list(size), interpolation=InterpolationMode(mode), antialias=antialias
     )
     return resized
 
@@ -149,7 +151,7 @@ def _resize_plane(
 def _resize_volumes(
     tensor: torch.Tensor,
     size: tuple[int, ...],
-    mode: InterpolationMode,
+    mode: str,
     antialias: bool,
 ) -> torch.Tensor:
     """Resize height and width, then depth: the interpolations are separable."""
@@ -190,7 +192,9 @@ def grayscale(images: Array) -> Array:
         images = images.astype(np.float32)
     computed = images.astype(_computing_dtype(images.dtype), copy=False)
     lines = torch.from_numpy(computed.reshape(len(images), 3, 1, -1))
-    grey = kernels.rgb_to_grayscale(lines).numpy()
+    from torchvision.transforms.v2 import functional  # takes a second to load
+
+    grey = functional.rgb_to_grayscale(lines).numpy()
     return _as_dtype(grey.reshape(len(images), 1, *images.shape[2:]), images.dtype)
 
 
