@@ -228,8 +228,8 @@ def _checked_paths(paths):
         )
     if getattr(paths, "ndim", 1) != 1:
         raise ValueError(
-            f"paths has shape {paths.shape}, but one axis is needed: pass one column of "
-            "a table, as in table['path']."
+            f"paths has shape {paths.shape}, but one axis is needed: pass one "
+            "column of a table, as in table['path']."
         )
     paths = list(paths)
     if not paths:
