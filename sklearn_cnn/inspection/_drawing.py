@@ -47,7 +47,7 @@ def grid_of_axes(ax, n_rows, n_columns, panel_size, what, *, images=False):
             layout="compressed" if images else "constrained",
         )
         gap = 0.04 if images else 0.1
-        figure.get_layout_engine().set(w_pad=gap, h_pad=0.06)
+        figure.get_layout_engine().set(w_pad=gap, h_pad=0.1)
         return figure, axes
     given = np.asarray(ax, dtype=object)
     n_panels = n_rows * n_columns
