@@ -18,6 +18,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn_cnn import CNNClassifier, CNNFeatures
 from sklearn_cnn.augmentation import MixUp, RandomFlip
 from sklearn_cnn.images import ImageFiles
+from sklearn_cnn.inspection import FeatureMapDisplay
 from sklearn_cnn.training import inference, pieces
 
 SMALL = {"filters": (4, 8), "max_iter": 2, "batch_size": 16, "random_state": 0}
@@ -127,6 +128,15 @@ def test_same_bits_with_what_changes_batches(data, parameters):
     expected = cnn.fit(pixels, y).predict_proba(pixels)
     found = cnn.fit(ImageFiles(paths), y).predict_proba(ImageFiles(paths))
     np.testing.assert_array_equal(found, expected)
+
+
+def test_displays_read_what_they_show(data):
+    paths, pixels, y = data
+    bad = ImageFiles([*paths[:40], *["missing.jpg"] * 20])
+    cnn = CNNClassifier(**SMALL).fit(pixels, y)
+    found = FeatureMapDisplay.from_estimator(cnn, bad, sample=3)
+    expected = FeatureMapDisplay.from_estimator(cnn, pixels, sample=3)
+    assert repr(vars(found)) == repr(vars(expected))
 
 
 def test_signals_on_disk():

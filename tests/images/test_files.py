@@ -5,6 +5,7 @@ import pickle
 import h5py
 import numpy as np
 import pytest
+import zarr
 from PIL import Image
 from sklearn.model_selection import train_test_split
 
@@ -151,6 +152,11 @@ def hdf5(folder, pixels):
     return h5py.File(folder / "data.h5", "w").create_dataset("images", data=pixels)
 
 
+def zarr_array(folder, pixels):
+    chunks = (3, *pixels.shape[1:])
+    return zarr.create_array(folder / "data.zarr", data=pixels, chunks=chunks)
+
+
 def mapped(folder, pixels):
     array = np.memmap(folder / "data", pixels.dtype, "w+", shape=pixels.shape)
     array[:] = pixels
@@ -158,7 +164,9 @@ def mapped(folder, pixels):
     return array
 
 
-@pytest.mark.parametrize("make", [hdf5, mapped, lambda folder, pixels: pixels])
+@pytest.mark.parametrize(
+    "make", [hdf5, zarr_array, mapped, lambda folder, pixels: pixels]
+)
 def test_arrays_on_disk(tmp_path, pixels, make):
     array = make(tmp_path, pixels)
     X = ImageFiles.from_array(array)
