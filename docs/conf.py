@@ -2,6 +2,9 @@
 
 import doctest
 from importlib.metadata import version as installed_version
+from pathlib import PurePosixPath
+
+from docutils import nodes
 
 project = "sklearn_cnn"
 author = "the sklearn_cnn developers"
@@ -73,3 +76,17 @@ html_theme_options = {
     "secondary_sidebar_items": ["page-toc"],
     "show_prev_next": True,
 }
+
+
+def describe_thumbnails(app, doctree):
+    """Give the gallery's thumbnails, which have none, an alternative text."""
+    for image in doctree.findall(nodes.image):
+        if not image.get("alt"):
+            name = PurePosixPath(image["uri"]).stem
+            script = name.removeprefix("sphx_glr_").removesuffix("_thumb")
+            image["alt"] = f"Figure of {script}.py"
+
+
+def setup(app):
+    """Connect it."""
+    app.connect("doctree-read", describe_thumbnails)

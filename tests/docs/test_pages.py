@@ -17,6 +17,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 PAGES = [
     "index.html",
     "user_guide/architecture.html",
+    "gallery/index.html",
     "gallery/plot_quickstart.html",
     "api/generated/sklearn_cnn.CNNClassifier.html",
 ]
