@@ -372,7 +372,11 @@ def test_optional_packages_are_loaded_when_they_are_needed():
     script = (
         "import sys\n"
         "sys.modules.update(dict.fromkeys(['matplotlib', 'pandas', 'skimage']))\n"
-        "import sklearn_cnn.comparison"
+        "import sklearn_cnn.comparison\n"
+        "print('imported')"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    subprocess.run([sys.executable, "-c", script], check=True, env=environment)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, env=environment
+    )
+    assert done.stdout == "imported\n", done.stderr

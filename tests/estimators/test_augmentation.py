@@ -208,14 +208,20 @@ def test_mixing_trains_all_kinds_of_targets(digits, Mix):
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "int64", "float16", "bool"])
 def test_all_dtypes_of_images(digits, dtype):
     X, y = digits
-    model = cnn(Compose([RandomFlip(), RandomAffine()]), max_iter=1)
-    model.fit((X > 7).astype(dtype) if dtype == "bool" else X.astype(dtype), y)
+    X = (X > 7).astype(dtype) if dtype == "bool" else X.astype(dtype)
+    still = RandomAffine(0, translate=0, scale=0)
+    model = cnn(Compose([RandomFlip(p=0), still]), max_iter=1).fit(X, y)
+    # what changes nothing must not lose anything of the values either
+    assert np.isclose(model.loss_curve_, cnn(max_iter=1).fit(X, y).loss_curve_).all()
 
 
 def test_signals_and_volumes(signals, volumes):
     for X, y in (signals, volumes):
         model = cnn(Compose([RandomCrop(), ColorJitter()]), max_iter=1)
         model.set_params(spatial_dims=X.ndim - 1).fit(X, y)
+        plain = cnn(max_iter=1, spatial_dims=X.ndim - 1).fit(X, y)
+        assert np.isfinite(model.loss_curve_).all()
+        assert model.loss_curve_ != plain.loss_curve_
 
 
 class _Fails(torch.nn.Module):

@@ -52,6 +52,8 @@ def test_signals_colours_bands_and_volumes_are_drawn(shape):
     X = np.random.default_rng(0).integers(256, size=(2, *shape)).astype(np.uint8)
     display = AugmentationDisplay.from_augmentation(ColorJitter(), X, n_variants=1)
     display.figure_.canvas.draw()
+    assert display.axes_.shape == (2, 2)
+    assert all(cell.lines or cell.images for cell in display.axes_.flat)
 
 
 def test_the_steps_of_a_pipeline_come_first(digits):
