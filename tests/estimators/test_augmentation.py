@@ -233,7 +233,7 @@ class _Fails(torch.nn.Module):
     "augmentation, message",
     [
         ("flip", r"The 'augmentation' parameter of CNNClassifier must be"),
-        ([("flip", RandomFlip())], r"The 'augmentation' parameter of CNNClassifier"),
+        ([("flip", RandomFlip())], r"augmentation=\[.*\] must be one .*Compose"),
         (RandomFlip, r"augmentation=RandomFlip is a class, .* instance"),
         (ColorJitter(hue=0.1), r"hue=0.1 needs images of three channels .* have 1"),
         (RandomFlip(axis=2), r"axis=2 must name spatial axes"),
