@@ -279,6 +279,8 @@ class BaseCNN(
     # --- building and training --------------------------------------------------
 
     def _build_net(self, samples, seeds):
+        from sklearn_cnn.training.net import CNNNet  # loads skorch
+
         layout = samples.layout
         device = training.resolve_device(self.device)
         parameters = network_parameters(self)
@@ -304,7 +306,7 @@ class BaseCNN(
         if self.input_scaling == "standardize":
             mean, scale = input_statistics(module, samples)
         self._fit_target_scaling(samples)
-        return training.CNNNet(
+        return CNNNet(
             module,
             self._make_loss(),
             training.Preparation(

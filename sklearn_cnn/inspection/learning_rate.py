@@ -8,7 +8,6 @@ from sklearn.base import clone
 
 from sklearn_cnn.inspection._drawing import grid_of_axes, tidy
 from sklearn_cnn.inspection._fitted import unwrap
-from sklearn_cnn.training.range_test import LearningRateRange
 from sklearn_cnn.utils._plotting import COLORS
 
 #: Width of the smoothing.
@@ -110,6 +109,8 @@ class LearningRateDisplay:
         ValueError
             If ``start``, ``stop`` and ``n_steps`` do not make a range.
         """
+        from sklearn_cnn.training.range_test import LearningRateRange  # loads skorch
+
         _check_range(start, stop, n_steps)
         cnn, before = unwrap(estimator)
         for steps in before:

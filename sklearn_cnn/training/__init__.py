@@ -1,4 +1,8 @@
-"""How a network is trained: the only place that imports skorch."""
+"""How a network is trained: the only place that imports skorch.
+
+The modules that do so, ``net`` and ``range_test``, are imported when they are used:
+skorch takes as long to load as all the rest of the package.
+"""
 
 from sklearn_cnn.training.augmentation import Augmenter
 from sklearn_cnn.training.batches import Batches, Preparation, placed
@@ -11,7 +15,6 @@ from sklearn_cnn.training.losses import (
     CrossEntropy,
     RegressionLoss,
 )
-from sklearn_cnn.training.net import CNNNet
 from sklearn_cnn.training.optimizers import OPTIMIZERS, optimizer_factory
 from sklearn_cnn.training.precision import (
     dtype_of,
@@ -29,7 +32,6 @@ __all__ = [
     "Augmenter",
     "Batches",
     "BinaryCrossEntropy",
-    "CNNNet",
     "CrossEntropy",
     "EarlyStopping",
     "FeatureMaps",
