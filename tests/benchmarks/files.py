@@ -1,6 +1,6 @@
 """What images on disk cost, in memory and in time: prints the figures.
 
-Run from the root of the repository, where psutil is installed::
+Run from the root of the repository::
 
     python tests/benchmarks/files.py
 
