@@ -330,15 +330,17 @@ class ComparisonDisplay:
         ax.set_title("Scores on held-out folds (small dots: single folds)")
 
     def _draw_against_fit_time(self, ax):
+        from matplotlib.ticker import LogLocator
+
         for group, style in self._styled_groups():
             mean, reach = self._estimate(group)
             seconds = group["fit_time"].median()
             ax.errorbar(seconds, mean, yerr=reach, linestyle="", ms=8, **style)
         ax.set_xscale("log")
+        # a decade or two hold too few powers of ten to read times from
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         ax.xaxis.set_major_formatter("{x:g}")
-        # within a decade there may be no other labels
-        decades = np.ptp(np.log10(ax.get_xlim()))
-        ax.xaxis.set_minor_formatter("{x:g}" if decades < 1 else "")
+        ax.xaxis.set_minor_formatter("")
         ax.set_xlabel("time of a fit (seconds)")
         ax.set_ylabel(self._score_label)
         ax.set_title("Score against the time of a fit")
