@@ -108,14 +108,11 @@ class AugmentationDisplay:
         prepare = training.Preparation(layout, None, None, torch.float32, "cpu")
         seed = int(np.random.default_rng(random_state).integers(2**31))
         augment = training.Augmenter(augmentation, seed, "cpu")
-
-        def loaded():
-            return prepare.load(images.take_rows(X, slice(None)))
-
+        loaded = prepare.load(images.take_rows(X, slice(None)))
         with training.seeded(seed, "cpu"):
-            augment.try_out(loaded())
-            drawn = [loaded()] + [augment(loaded())[0] for _ in range(n_variants)]
-        variants = np.stack([np.asarray(batch) for batch in drawn], axis=1)
+            augment.try_out(loaded.clone())
+            drawn = [augment(loaded.clone())[0] for _ in range(n_variants)]
+        variants = np.stack([np.asarray(batch) for batch in (loaded, *drawn)], axis=1)
         return cls(variants).plot(ax)
 
     @classmethod
