@@ -66,7 +66,8 @@ class _Dense(torch.autograd.Function):
         # of bfloat16 under autocast, which is off in the backward pass
         ctx.save_for_backward(rows.to(y.dtype), dense.to(y.dtype))
         ctx.x_shape, ctx.x_dtype = x.shape, x.dtype
-        ctx.weight_like = torch.empty_like(weight, device="meta")
+        ctx.weight_layout = weight.shape, weight.stride()
+        ctx.weight_dtype = weight.dtype
         return y.view(n, *shape, -1).movedim(-1, 1)
 
     @staticmethod
@@ -79,7 +80,8 @@ class _Dense(torch.autograd.Function):
         if ctx.needs_input_grad[0]:
             of_x = (by_row @ dense).to(ctx.x_dtype).view(n, *shape, in_channels)
             of_x = of_x.movedim(-1, 1)
-        of_weight = torch.zeros_like(ctx.weight_like, device=rows.device)
+        of_weight = torch.empty_strided(*ctx.weight_layout, dtype=ctx.weight_dtype)
+        of_weight.zero_()
         of_dense = (by_row.T @ rows).view(-1, len(of_weight), *shape, in_channels)
         filters = of_weight.movedim(1, -1)
         for window, part in zip(_windows(shape, of_weight), of_dense, strict=True):

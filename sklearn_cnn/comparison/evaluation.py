@@ -16,7 +16,6 @@ from sklearn_cnn.comparison.resources import (
     limited_threads,
     model_size,
     timed,
-    warm_up,
 )
 from sklearn_cnn.utils._sklearn import safe_indexing
 
@@ -173,7 +172,6 @@ def _measure(task, X, y, scorer):
     estimator = clone(task.estimator)
     X_train, y_train = safe_indexing(X, task.train), safe_indexing(y, task.train)
     X_test, y_test = safe_indexing(X, task.test), safe_indexing(y, task.test)
-    warm_up()
     with PeakMemory() as peak:
         estimator, fit_time = timed(estimator.fit, X_train, y_train)
         _, predict_time = timed(estimator.predict, X_test)

@@ -39,14 +39,6 @@ def limited_threads(n_threads):
             torch.set_num_threads(before)
 
 
-def warm_up():
-    """Let torch load what it loads with the first optimizer of a process.
-
-    That takes seconds and 190 MB, which would count for whichever network came first.
-    """
-    torch.optim.SGD([torch.zeros(1, requires_grad=True)])
-
-
 class PeakMemory:
     """Watch the resident memory of this process from another thread.
 

@@ -1,17 +1,51 @@
 """Optimizers, and which weights they decay."""
 
 from functools import partial
+from inspect import unwrap
 
+import torch
 from torch import optim
 
 from sklearn_cnn.architectures import Network
 
+
+class _WithoutCompiler(optim.Optimizer):
+    """An optimizer that does not load torch's compiler.
+
+    torch wraps these methods so that its compiler leaves them alone, and the wrappers
+    import it: a second and over 100 MB for the first fit of every process. The compiler
+    never sees an optimizer here.
+    """
+
+    def __init_subclass__(cls):
+        """Take off the wrappers of the optimizer that comes next in the bases."""
+        super().__init_subclass__()
+        cls.add_param_group = unwrap(cls.add_param_group)
+        cls.step = torch.no_grad()(unwrap(cls.step))
+
+
+class AdamW(_WithoutCompiler, optim.AdamW):
+    """:class:`torch.optim.AdamW`."""
+
+
+class Adam(_WithoutCompiler, optim.Adam):
+    """:class:`torch.optim.Adam`."""
+
+
+class SGD(_WithoutCompiler, optim.SGD):
+    """:class:`torch.optim.SGD`."""
+
+
+class RMSprop(_WithoutCompiler, optim.RMSprop):
+    """:class:`torch.optim.RMSprop`."""
+
+
 # fused: one kernel updates all weights; RMSprop has none
 _OPTIMIZERS = {
-    "adamw": partial(optim.AdamW, fused=True),
-    "adam": partial(optim.Adam, fused=True),
-    "sgd": partial(optim.SGD, fused=True),
-    "rmsprop": optim.RMSprop,
+    "adamw": partial(AdamW, fused=True),
+    "adam": partial(Adam, fused=True),
+    "sgd": partial(SGD, fused=True),
+    "rmsprop": RMSprop,
 }
 
 OPTIMIZERS = tuple(_OPTIMIZERS)
