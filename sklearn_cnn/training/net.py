@@ -256,7 +256,8 @@ class CNNNet(NeuralNet):
         return True
 
     def _train_on(self, batches, finite, pieces):
-        losses, observed = [], self._listens("on_batch_begin", "on_batch_end")
+        observed = self._listens("on_batch_begin", "on_batch_end")
+        losses, sizes = None, []
         candidate = finite.read()
         # closed at an error too, with the thread that reads ahead
         with closing(iter(batches)) as epoch:
@@ -264,15 +265,19 @@ class CNNNet(NeuralNet):
                 if observed:
                     self.notify("on_batch_begin", batch=batch[:2], training=True)
                 step = self.train_step(batch, pieces)
-                if i == 0 and isfinite(step["loss"].item()):
-                    finite.keep(candidate)
-                losses.append((step["loss"], len(batch.targets)))
+                if i == 0:
+                    if isfinite(step["loss"].item()):
+                        finite.keep(candidate)
+                    # one block of memory: a scalar kept from each step would lie in
+                    # the way of the large blocks that the next steps ask for
+                    losses = step["loss"].new_empty(batches.n_batches)
+                losses[i] = step["loss"]
+                sizes.append(len(batch.targets))
                 if observed:
                     self._record_batch("train", batch, step)
         if pieces is not None:
             pieces.collect_statistics()
-        values, sizes = zip(*losses, strict=True)
-        return float(np.average(torch.stack(values).tolist(), weights=sizes))
+        return float(np.average(losses.tolist(), weights=sizes))
 
     def train_step(self, batch, pieces=None):
         """Take one step of the optimizer.
