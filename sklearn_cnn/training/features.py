@@ -14,6 +14,7 @@ import torch
 
 from sklearn_cnn.architectures.inference import has_hooks
 from sklearn_cnn.images import take_rows
+from sklearn_cnn.training.inference import gathered
 
 #: Most bytes of features that a process remembers.
 MAX_BYTES = 1 << 29
@@ -143,7 +144,7 @@ def compute_features(inference, images, rows=None, *, compute=before_head, fold=
     def run():
         # heads learn from them, on whatever number of threads
         parts = inference(images, rows, compute=compute, fold=fold, alike=True)
-        features = np.concatenate([part.numpy() for part in parts])
+        features = gathered(parts, n_rows)
         features.flags.writeable = False
         return features
 

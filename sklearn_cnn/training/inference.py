@@ -3,6 +3,7 @@
 from contextlib import nullcontext
 from operator import call
 
+import numpy as np
 import torch
 
 from sklearn_cnn.architectures.inference import fold_batch_norms, has_hooks
@@ -106,3 +107,30 @@ class Inference:
     def _run(self, compute, network, batch):
         with autocast(self.precision, self.prepare.device):
             return as_float32_or_wider(compute(network, batch)).cpu()
+
+
+def gathered(parts, n_rows):
+    """Put the results of all batches into one array, as they come.
+
+    Small arrays kept until the last has come would lie in the way of the large blocks
+    that the next batches ask for, and glibc's heap would grow by hundreds of MB.
+
+    Parameters
+    ----------
+    parts : iterable of torch.Tensor of shape (n_batch, ...)
+        On the CPU; at least one.
+    n_rows : int
+        Of all together.
+
+    Returns
+    -------
+    whole : ndarray of shape (n_rows, ...)
+    """
+    whole, start = None, 0
+    for part in parts:
+        values = part.numpy()
+        if whole is None:
+            whole = np.empty((n_rows, *values.shape[1:]), values.dtype)
+        whole[start : start + len(values)] = values
+        start += len(values)
+    return whole

@@ -19,7 +19,7 @@ from sklearn_cnn.architectures.inference import has_hooks
 from sklearn_cnn.training.batches import Batches, placed
 from sklearn_cnn.training.features import compute_features
 from sklearn_cnn.training.freezing import Freezing, is_frozen
-from sklearn_cnn.training.inference import Inference
+from sklearn_cnn.training.inference import Inference, gathered
 from sklearn_cnn.training.losses import as_float32_or_wider
 from sklearn_cnn.training.optimizers import parameter_groups
 from sklearn_cnn.training.pieces import splitting
@@ -325,21 +325,27 @@ class CNNNet(NeuralNet):
 
     def _validate(self, held_out, pieces):
         infer = self.infer if pieces is None else partial(pieces.infer, self.infer)
-        observed, outputs = self._listens("on_batch_begin", "on_batch_end"), []
+        observed = self._listens("on_batch_begin", "on_batch_end")
         loss_sum = 0.0
+
+        def outputs():
+            nonlocal loss_sum
+            with closing(iter(held_out.batches)) as epoch:
+                for batch in epoch:
+                    if observed:
+                        self.notify("on_batch_begin", batch=batch[:2], training=False)
+                    out = infer(batch.images)
+                    loss = self.criterion_(out, batch.targets, batch.weights)
+                    loss_sum += loss.item() * len(batch.targets)
+                    if observed:
+                        step = {"loss": loss, "y_pred": out}
+                        self._record_batch("valid", batch, step)
+                    yield out.double().cpu()
+
         self.trained.eval()
-        with torch.inference_mode(), closing(iter(held_out.batches)) as epoch:
-            for batch in epoch:
-                if observed:
-                    self.notify("on_batch_begin", batch=batch[:2], training=False)
-                out = infer(batch.images)
-                loss = self.criterion_(out, batch.targets, batch.weights)
-                step = {"loss": loss, "y_pred": out}
-                loss_sum += loss.item() * len(batch.targets)
-                outputs.append(out.double().cpu())
-                if observed:
-                    self._record_batch("valid", batch, step)
-        predictions = self.criterion_.link(torch.cat(outputs)).numpy()
+        with torch.inference_mode(), closing(outputs()) as parts:
+            whole = torch.from_numpy(gathered(parts, len(held_out.batches)))
+            predictions = self.criterion_.link(whole).numpy()
         return loss_sum / held_out.total_weight, held_out.score(predictions)
 
     def _recover(self, finite, loss):
@@ -458,7 +464,7 @@ class CNNNet(NeuralNet):
         """
         if is_frozen(self.module_) and not has_hooks(self.module_):
             return self._outputs_of(self.features(images))
-        return np.concatenate([out.numpy() for out in self.forward_iter(images)])
+        return gathered(self.forward_iter(images), len(images))
 
     def features(self, images, rows=None):
         """Compute the input of the head.

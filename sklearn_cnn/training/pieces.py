@@ -165,8 +165,7 @@ def map_chunks(compute, images, chunks, cost):
         return compute(take_rows(images, chunk))
 
     with workers(len(chunks)) as pool:
-        results = list(pool.map(run, chunks))
-    yield from results
+        yield from pool.map(run, chunks)
 
 
 @contextmanager

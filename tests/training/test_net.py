@@ -1,4 +1,4 @@
-"""Pieces of the training: weight decay, snapshots, interruptions, devices."""
+"""Pieces of the training: snapshots, interruptions, losses, devices."""
 
 import numpy as np
 import pytest
@@ -6,50 +6,9 @@ import torch
 from torch import nn
 
 from sklearn_cnn import CNNClassifier
-from sklearn_cnn.architectures.simple import SimpleCNN
 from sklearn_cnn.training import resolve_device, resolve_precision
 from sklearn_cnn.training.losses import CrossEntropy, RegressionLoss
-from sklearn_cnn.training.optimizers import optimizer_factory, parameter_groups
 from sklearn_cnn.training.stopping import Weights, raised_by_callback
-
-
-def decay_by_name(module, weight_decay):
-    groups = parameter_groups(module, weight_decay)
-    by_parameter = {id(p): g["weight_decay"] for g in groups for p in g["params"]}
-    assert len(by_parameter) == len(list(module.parameters()))
-    return {name: by_parameter[id(p)] for name, p in module.named_parameters()}
-
-
-def test_biases_and_normalisation_are_not_decayed():
-    decays = decay_by_name(SimpleCNN(1, (8, 8), 2, filters=(4, 4)), 0.1)
-    for name, decay in decays.items():
-        assert decay == (
-            0.1 if name.endswith("conv.weight") or "output.w" in name else 0
-        )
-
-
-def test_a_sequence_decays_stage_by_stage_and_then_the_head():
-    module = SimpleCNN(1, (8, 8), 2, filters=(4, 4), normalization=None)
-    decays = decay_by_name(module, (0.3, 0.2, 0.1))
-    weights = {n: d for n, d in decays.items() if n.endswith("weight")}
-    assert list(weights.values()) == [0.3, 0.2, 0.1]
-    first_only = decay_by_name(module, (0.3,))
-    assert [n for n, d in first_only.items() if d] == [
-        "stages.stage1.0.conv.conv.weight"
-    ]
-
-
-def test_a_sequence_needs_stages():
-    with pytest.raises(ValueError, match="2 entries, but the network has 0 parts"):
-        parameter_groups(nn.Linear(2, 2), (0.1, 0.2))
-
-
-def test_momentum_is_that_of_sgd():
-    parameters = [nn.Parameter(torch.ones(2))]
-    sgd = optimizer_factory("sgd", 0.7)(parameters, lr=0.1)
-    assert sgd.param_groups[0]["momentum"] == 0.7 and sgd.param_groups[0]["nesterov"]
-    plain = optimizer_factory("sgd", 0)(parameters, lr=0.1)
-    assert not plain.param_groups[0]["nesterov"]
 
 
 def test_weights_go_back_with_their_buffers():
