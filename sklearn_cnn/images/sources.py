@@ -17,6 +17,7 @@ _WORTH_THREADS = 128 * 128
 #: Rows of a mapped file that are read before its pages are given back: the system may
 #: map 2 MiB for each of them.
 _MAPPED_ROWS = 16
+_CAN_RELEASE = hasattr(mmap, "MADV_DONTNEED")  # not on Windows
 
 
 class FileSource:
@@ -127,20 +128,12 @@ class ArraySource:
         return self.array.shape[0]
 
     def __getstate__(self):
-        # an open HDF5 file cannot be sent to another process, but its name can
-        if type(self.array).__module__.startswith("h5py"):
-            return {
-                "file": os.path.abspath(self.array.file.filename),
-                "name": self.array.name,
-            }
-        return {"array": self.array}
+        reopen = _reopening(self.array)
+        return {"array": self.array} if reopen is None else {"reopen": reopen}
 
     def __setstate__(self, state):
-        if "file" in state:
-            import h5py
-
-            state = {"array": h5py.File(state["file"], "r")[state["name"]]}
-        vars(self).update(state)
+        reopen = state.get("reopen")
+        self.array = state["array"] if reopen is None else reopen()
 
     def read(self, indices):
         """Read rows.
@@ -168,7 +161,7 @@ class ArraySource:
         images = np.empty((len(rows), *self.image_shape), self.dtype)
         for start in range(0, len(rows), step):
             images[start : start + step] = self._rows(rows[start : start + step])
-            if mapped is not None:
+            if mapped is not None and _CAN_RELEASE:
                 mapped.madvise(mmap.MADV_DONTNEED)  # the system's cache keeps them
         images = images[places]
         if images.dtype.kind == "f":
@@ -244,19 +237,45 @@ def _checked_paths(paths):
     return tuple(os.fspath(path) for path in paths)
 
 
-def _mapped_file(array):
-    """Find the mapped file of an array whose pages may be given back at any time.
+def _reopening(array):
+    """Tell how another process gets an array that lies in a file, without a copy.
 
-    They count as memory of this process. Those of a private copy (mode "c") hold
-    changes that would be lost.
+    Returns None where it can only be copied: in memory, in a private map, whose changes
+    are in no file, or, as zarr's arrays, where it opens its files by itself.
+    """
+    if type(array).__module__.startswith("h5py"):
+        return partial(_open_hdf5, os.path.abspath(array.file.filename), array.name)
+    if _mapped_file(array) is None or array.filename is None:
+        return None
+    if not array.flags.c_contiguous:
+        return None
+    whole = array
+    while isinstance(whole.base, np.memmap):
+        whole = whole.base
+    # a view has the offset of the array that it was cut from
+    offset = whole.offset + array.ctypes.data - whole.ctypes.data
+    path = os.path.abspath(array.filename)
+    return partial(np.memmap, path, array.dtype, "r", offset, array.shape)
+
+
+def _open_hdf5(path, name):
+    import h5py
+
+    return h5py.File(path, "r")[name]
+
+
+def _mapped_file(array):
+    """Find the mapped file of an array that may be read from there at any time.
+
+    Its pages, which count as memory of this process, can be given back. Those of a
+    private copy (mode "c") hold changes that are in no file.
     """
     if not isinstance(array, np.memmap) or array.mode not in ("r", "r+", "w+"):
         return None
     owner = array
     while isinstance(owner, np.ndarray):
         owner = owner.base
-    can_release = isinstance(owner, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED")
-    return owner if can_release else None
+    return owner if isinstance(owner, mmap.mmap) else None
 
 
 def _require_finite(images, indices):

@@ -1,5 +1,6 @@
 """Images on disk in the place of arrays."""
 
+import copy
 import pickle
 
 import h5py
@@ -182,12 +183,28 @@ def test_arrays_on_disk(tmp_path, pixels, make):
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(X)), pixels)
 
 
+@pytest.mark.parametrize(
+    "rows", [slice(None), slice(5, 15), slice(None, None, -2)], ids=str
+)
+def test_a_copy_of_a_map_reads_the_same_file(tmp_path, pixels, rows):
+    X = ImageFiles.from_array(mapped(tmp_path, pixels)[rows])
+    copied = pickle.loads(pickle.dumps(X))
+    np.testing.assert_array_equal(copied, pixels[rows])
+    np.testing.assert_array_equal(copy.deepcopy(X), pixels[rows])
+    if rows != slice(None, None, -2):  # a map has no steps: these rows are copied
+        assert len(pickle.dumps(X)) < 2_000
+        with (tmp_path / "data").open("r+b") as file:
+            file.write(bytes(pixels.nbytes))
+        assert not np.asarray(copied).any()
+
+
 def test_private_changes_of_a_map_are_kept(tmp_path, pixels):
     mapped(tmp_path, pixels)
     array = np.memmap(tmp_path / "data", np.uint8, "c", shape=pixels.shape)
     array[3] = 7
     X = ImageFiles.from_array(array)
-    assert np.asarray(X)[3].max() == np.asarray(X)[3].min() == 7
+    for images in (X, pickle.loads(pickle.dumps(X))):
+        assert np.asarray(images)[3].max() == np.asarray(images)[3].min() == 7
 
 
 def test_nan_is_found_where_it_is_read():
