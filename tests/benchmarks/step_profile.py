@@ -24,13 +24,14 @@ from torch.profiler import ProfilerActivity, profile
 from sklearn_cnn.training import pieces
 from sklearn_cnn.training.batches import Batches
 from sklearn_cnn.training.net import CNNNet
+from sklearn_cnn.training.optimizers import Adam
 
 #: Name of a part, and the function that it is.
 PARTS = {
     "cut, convert and scale a batch": (Batches, "_batch"),
     "forward pass and loss": (CNNNet, "_loss_and_outputs"),
     "backward pass": (torch.Tensor, "backward"),
-    "optimizer (fused Adam)": (torch.optim.Adam, "step"),
+    "optimizer (fused Adam)": (Adam, "step"),
 }
 #: The whole, and what of it is left: the loop, skorch, the schedule, the history.
 WHOLE, REST = (CNNNet, "_run_epoch"), "everything else"
