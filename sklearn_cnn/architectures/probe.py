@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sklearn_cnn.architectures.generators import generator_restored
+
 _MULTIPLYING = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 
 
@@ -90,7 +92,7 @@ def probe_training_on_one(
         If a normalisation over the batch needs more values.
     """
     try:
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        with torch.no_grad(), generator_restored():
             tried = copy.deepcopy(module).train()
             tried(blank_image(tried, n_channels, spatial_shape))
     except ValueError as error:

@@ -64,24 +64,21 @@ class _Dense(torch.autograd.Function):
         rows = x.movedim(1, -1).reshape(n, -1)
         y = rows @ dense.T
         # of bfloat16 under autocast, which is off in the backward pass
-        ctx.save_for_backward(rows.to(y.dtype), dense.to(y.dtype))
+        ctx.save_for_backward(rows.to(y.dtype), dense.to(y.dtype), weight)
         ctx.x_shape, ctx.x_dtype = x.shape, x.dtype
-        ctx.weight_layout = weight.shape, weight.stride()
-        ctx.weight_dtype = weight.dtype
         return y.view(n, *shape, -1).movedim(-1, 1)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor]:
-        rows, dense = ctx.saved_tensors
+        rows, dense, weight = ctx.saved_tensors
         n, in_channels, *shape = ctx.x_shape
         by_row = gradient.movedim(1, -1).reshape(n, -1)
         of_x = None
         if ctx.needs_input_grad[0]:
             of_x = (by_row @ dense).to(ctx.x_dtype).view(n, *shape, in_channels)
             of_x = of_x.movedim(-1, 1)
-        of_weight = torch.empty_strided(*ctx.weight_layout, dtype=ctx.weight_dtype)
-        of_weight.zero_()
+        of_weight = torch.zeros_like(weight)
         of_dense = (by_row.T @ rows).view(-1, len(of_weight), *shape, in_channels)
         filters = of_weight.movedim(1, -1)
         for window, part in zip(_windows(shape, of_weight), of_dense, strict=True):

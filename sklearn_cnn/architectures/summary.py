@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 from torch.nn.modules.pooling import _AvgPoolNd, _MaxPoolNd
 
+from sklearn_cnn.architectures.generators import generator_restored
 from sklearn_cnn.architectures.probe import blank_image
 
 _ADAPTIVE = (
@@ -99,7 +100,7 @@ def summarize(
     image = blank_image(module, n_channels, spatial_shape).requires_grad_().clone()
     with (
         evaluating(module),
-        torch.random.fork_rng(devices=[]),
+        generator_restored(),
         torch.enable_grad(),
         FlopCounterMode(display=False) as counter,
     ):

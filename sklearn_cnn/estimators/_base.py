@@ -9,7 +9,7 @@ from os import PathLike
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils.validation import check_is_fitted
 
@@ -27,6 +27,7 @@ from sklearn_cnn.estimators._recipe import default_batch_size, default_max_iter
 from sklearn_cnn.estimators._samples import Samples, Seeds
 from sklearn_cnn.images import ImageInput, take_rows
 from sklearn_cnn.utils._fitting import unchanged_on_error
+from sklearn_cnn.utils._parameters import has_parameters
 from sklearn_cnn.utils._sklearn import (
     Interval,
     Options,
@@ -107,7 +108,7 @@ class BaseCNN(
         "spatial_dims": [StrOptions({"auto"}), Options(Integral, {1, 2, 3})],
         "data_format": [StrOptions({"channels_last", "channels_first"})],
         "input_scaling": [StrOptions({"standardize"}), None],
-        "augmentation": [callable, list, tuple, None],
+        "augmentation": "no_validation",  # by a trial, which names the remedy
         "weight_decay": [Interval(Real, 0, None, closed="left"), "array-like"],
         "optimizer": [StrOptions(set(training.OPTIMIZERS))],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
@@ -344,7 +345,7 @@ class BaseCNN(
                 f"is {epochs} epochs here. To train nothing but the head, pass "
                 "freeze='backbone' instead."
             )
-        unchanged = keep_optimizer and net.freeze == self.freeze
+        before = net.learning if keep_optimizer else None
         net.freeze = self.freeze
         net.freeze_epochs = 0 if partial else self.freeze_epochs
         net.lr = self.learning_rate
@@ -352,10 +353,10 @@ class BaseCNN(
         net.verbose = self.verbose
         net.schedule = "constant" if partial else self.lr_schedule
         net.weight_decay = plain(self.weight_decay)
-        net.optimizer = training.optimizer_factory(self.optimizer, self.momentum)
+        net.optimizer = training.OptimizerFactory(self.optimizer, self.momentum)
         if not net.initialized_:
             net.initialize()
-        elif not unchanged:
+        elif net.learning != before:
             net.initialize_optimizer()
 
     def _batch_size(self, samples):
@@ -450,6 +451,43 @@ class BaseCNN(
         return outputs
 
     _html_repr = html_with_layers
+
+    # --- parameters ---------------------------------------------------------------
+
+    def get_params(self, deep=True):
+        """Give the parameters by name.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to give the parameters of parameters too, such as those of
+            ``augmentation``.
+
+        Returns
+        -------
+        params : dict
+            Names and values.
+        """
+        params = super().get_params(deep=False)
+        if deep:
+            for name, value in list(params.items()):
+                if has_parameters(value):
+                    nested = value.get_params().items()
+                    params.update((f"{name}__{key}", inner) for key, inner in nested)
+        return params
+
+    def __sklearn_clone__(self):
+        if not hasattr(self.augmentation, "get_params"):
+            return super().__sklearn_clone__()
+        # torchvision's transforms have a get_params that is not scikit-learn's
+        bare = copy.copy(self)
+        bare.augmentation = None
+        cloned = super(BaseCNN, bare).__sklearn_clone__()
+        if has_parameters(self.augmentation):
+            cloned.augmentation = clone(self.augmentation)
+        else:
+            cloned.augmentation = copy.deepcopy(self.augmentation)
+        return cloned
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -4,10 +4,10 @@ from math import prod
 from numbers import Integral
 
 import numpy as np
-import torch
 from sklearn.base import is_classifier
 
 from sklearn_cnn import architectures
+from sklearn_cnn.architectures.generators import generator_restored
 from sklearn_cnn.images import read_layout, value_range
 
 #: Parameters that shape what comes before the head ...
@@ -129,7 +129,7 @@ def unfitted_network(estimator, n_outputs=None):
         data_format=estimator.data_format,
     )
     parameters = network_parameters(estimator)
-    with torch.random.fork_rng(devices=[]):
+    with generator_restored():
         module, _ = build_network(estimator, parameters, layout, int(n_outputs))
     return module, layout
 

@@ -15,7 +15,7 @@ from sklearn_cnn.training.losses import (
     CrossEntropy,
     RegressionLoss,
 )
-from sklearn_cnn.training.optimizers import OPTIMIZERS, optimizer_factory
+from sklearn_cnn.training.optimizers import OPTIMIZERS, OptimizerFactory
 from sklearn_cnn.training.precision import (
     dtype_of,
     resolve_device,
@@ -38,13 +38,13 @@ __all__ = [
     "HeldOut",
     "Inference",
     "Monitor",
+    "OptimizerFactory",
     "Preparation",
     "ProgressBar",
     "RegressionLoss",
     "compute_features",
     "dtype_of",
     "frozen_stages",
-    "optimizer_factory",
     "placed",
     "resolve_device",
     "resolve_precision",

@@ -1,8 +1,13 @@
 """Augmentation of training batches, whoever wrote it."""
 
 import copy
+import warnings
 
 import torch
+
+#: Factor by which the spread of values falls if integers of 8 bits are scaled to [0,
+#: 1]; a random contrast or a blank part is far from it.
+_MUCH_LESS = 50
 
 
 class Augmenter:
@@ -72,19 +77,53 @@ class Augmenter:
             raise ValueError(
                 f"augmentation={name} is a class, but must be an instance: {name}(...)."
             )
-        if isinstance(self.augmentation, list | tuple):
+        if not callable(self.augmentation):
             raise ValueError(
-                f"augmentation={self.augmentation!r} must be one augmentation. Put "
-                "several into one: sklearn_cnn.augmentation.Compose([...])."
+                f"augmentation={self.augmentation!r} must be one augmentation: of "
+                "sklearn_cnn.augmentation, or any callable that takes a batch and "
+                "returns it. Put several into one: Compose([...]). None means no "
+                "augmentation."
             )
         try:
-            Augmenter(self.augmentation, 0, self.generator.device)(images)
+            augmented = self._augmented_by_a_copy(images)
         except Exception as error:
             raise ValueError(
                 f"augmentation={self.augmentation!r} cannot be applied to a batch of "
                 f"shape {tuple(images.shape)} (n_samples, n_channels, ...) and "
-                f"{images.dtype}: {error}"
+                f"{images.dtype}: {error}{self._hint(images)}"
             ) from error
+        if augmented.is_floating_point() and not images.is_floating_point():
+            self._warn_if_scaled(augmented, images)
+
+    def _augmented_by_a_copy(self, images):
+        return Augmenter(self.augmentation, 0, self.generator.device)(images)[0]
+
+    def _hint(self, images):
+        if images.is_floating_point():
+            return ""
+        try:
+            self._augmented_by_a_copy(images.float())
+        except Exception:
+            return ""
+        return (
+            ". It can be applied to floats, but integers stay integers here: give "
+            "floats as X, such as X.astype('float32')."
+        )
+
+    def _warn_if_scaled(self, augmented, images):
+        before, after = (
+            batch.cpu().double().std().item() for batch in (images, augmented)
+        )
+        if after < before / _MUCH_LESS:
+            warnings.warn(
+                f"augmentation={self.augmentation!r} seems to scale integers: in the "
+                f"first images their standard deviation falls from {before:.3g} to "
+                f"{after:.3g}. Predictions see values as they are in X, so their range "
+                "must stay: leave out such as torchvision's ToDtype(scale=True) and "
+                "Normalize.",
+                UserWarning,
+                stacklevel=2,
+            )
 
     def _check(self, augmented, images):
         if not isinstance(augmented, torch.Tensor):

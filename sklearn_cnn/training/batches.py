@@ -141,7 +141,7 @@ class Preparation:
         if key not in self._statistics:
             shape = (1, -1, *[1] * (batch.ndim - 2))
             self._statistics[key] = tuple(
-                torch.as_tensor(values).to(batch).reshape(shape)
+                torch.tensor(values).to(batch).reshape(shape)
                 for values in (self.mean, 1 / self.scale)
             )
         return self._statistics[key]

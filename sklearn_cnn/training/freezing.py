@@ -65,6 +65,8 @@ class Freezing:
         The network.
     freeze : None, "backbone", int or str
         As in :func:`frozen_stages`.
+    constant : set of str
+        Names of parameters that never learn, as whoever wrote the network has it.
 
     Attributes
     ----------
@@ -72,7 +74,7 @@ class Freezing:
         Whether nothing but the head learns.
     """
 
-    def __init__(self, module, freeze):
+    def __init__(self, module, freeze, constant=frozenset()):
         names = frozen_stages(module, freeze)
         self.module = module
         self.head_only = bool(names) and len(names) == len(module.stage_modules())
@@ -81,8 +83,9 @@ class Freezing:
         module.eval()
         weights = module.stage_parameters() if names else {}
         frozen = {id(parameter) for name in names for parameter in weights[name]}
-        for parameter in module.parameters():
-            parameter.requires_grad_(id(parameter) not in frozen)
+        for name, parameter in module.named_parameters():
+            learns = id(parameter) not in frozen and name not in constant
+            parameter.requires_grad_(learns)
 
     def train(self):
         """Put the network into training mode, frozen layers excepted."""

@@ -1,6 +1,6 @@
 """Running a network, or a part of it, over an image array."""
 
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from operator import call
 
 import numpy as np
@@ -117,8 +117,8 @@ def gathered(parts, n_rows):
 
     Parameters
     ----------
-    parts : iterable of torch.Tensor of shape (n_batch, ...)
-        On the CPU; at least one.
+    parts : generator of torch.Tensor of shape (n_batch, ...)
+        On the CPU; at least one. It is closed, at an error too, as it may hold threads.
     n_rows : int
         Of all together.
 
@@ -127,10 +127,11 @@ def gathered(parts, n_rows):
     whole : ndarray of shape (n_rows, ...)
     """
     whole, start = None, 0
-    for part in parts:
-        values = part.numpy()
-        if whole is None:
-            whole = np.empty((n_rows, *values.shape[1:]), values.dtype)
-        whole[start : start + len(values)] = values
-        start += len(values)
+    with closing(parts):
+        for part in parts:
+            values = part.numpy()
+            if whole is None:
+                whole = np.empty((n_rows, *values.shape[1:]), values.dtype)
+            whole[start : start + len(values)] = values
+            start += len(values)
     return whole

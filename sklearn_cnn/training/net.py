@@ -125,12 +125,17 @@ class CNNNet(NeuralNet):
 
     def initialize_module(self):
         """Take the module as it is, in the memory format that is fastest."""
+        self.constant_ = frozenset(
+            name
+            for name, parameter in self.module.named_parameters()
+            if not parameter.requires_grad
+        )
         self.module_ = placed(self.module, self.prepare)
         return self
 
     def initialize_optimizer(self, triggered_directly=None):
         """Make the optimizer of what learns; ``warm_start`` calls this anew."""
-        Freezing(self.module_, self.freeze)
+        Freezing(self.module_, self.freeze, self.constant_)
         groups = parameter_groups(
             self.module_, self.weight_decay, self.backbone_lr_factor
         )
@@ -183,7 +188,7 @@ class CNNNet(NeuralNet):
         yield epochs - self.freeze_epochs, self.freeze, monitors
 
     def _begin_phase(self, freeze, batches, held_out, epochs):
-        self._freezing = Freezing(self.module_, freeze)
+        self._freezing = Freezing(self.module_, freeze, self.constant_)
         self._on_features = self._freezing.head_only and batches.augment is None
         if self._on_features:
             batches = self._batches_of_features(batches)
@@ -231,6 +236,11 @@ class CNNNet(NeuralNet):
         return splitting(self.trained, images, n_samples, cost * n_samples)
 
     @property
+    def learning(self):
+        """What the optimizer was made of; when this changes, it has to be made anew."""
+        return self.freeze, self.weight_decay, self.backbone_lr_factor, self.optimizer
+
+    @property
     def trained(self):
         """The part of the network that a phase of the training runs."""
         return self.module_.head if self._on_features else self.module_
@@ -258,6 +268,8 @@ class CNNNet(NeuralNet):
     def _train_on(self, batches, finite, pieces):
         observed = self._listens("on_batch_begin", "on_batch_end")
         losses, sizes = None, []
+        if not observed:
+            self.history.new_batch()  # skorch's Checkpoint looks for the last one
         candidate = finite.read()
         # closed at an error too, with the thread that reads ahead
         with closing(iter(batches)) as epoch:
@@ -340,11 +352,11 @@ class CNNNet(NeuralNet):
                     if observed:
                         step = {"loss": loss, "y_pred": out}
                         self._record_batch("valid", batch, step)
-                    yield out.double().cpu()
+                    yield out.cpu().double()
 
         self.trained.eval()
-        with torch.inference_mode(), closing(outputs()) as parts:
-            whole = torch.from_numpy(gathered(parts, len(held_out.batches)))
+        with torch.inference_mode():
+            whole = torch.from_numpy(gathered(outputs(), len(held_out.batches)))
             predictions = self.criterion_.link(whole).numpy()
         return loss_sum / held_out.total_weight, held_out.score(predictions)
 
@@ -488,7 +500,7 @@ class CNNNet(NeuralNet):
         with torch.inference_mode():
             device = torch.device(self.device)
             x = torch.from_numpy(features.copy()).to(device)
-            return head(x).double().cpu().numpy()
+            return head(x).cpu().double().numpy()
 
     def predict(self, X):
         """Decide on a class number, on labels, or predict values.

@@ -1,5 +1,6 @@
 """Optimizers, and which weights they decay."""
 
+from dataclasses import dataclass
 from functools import partial
 from inspect import unwrap
 
@@ -51,8 +52,9 @@ _OPTIMIZERS = {
 OPTIMIZERS = tuple(_OPTIMIZERS)
 
 
-def optimizer_factory(name, momentum):
-    """Choose an optimizer.
+@dataclass(frozen=True)
+class OptimizerFactory:
+    """Makes an optimizer of parameter groups.
 
     Parameters
     ----------
@@ -61,19 +63,34 @@ def optimizer_factory(name, momentum):
     momentum : float
         Nesterov momentum of "sgd" [1]_; the others have their own.
 
-    Returns
-    -------
-    factory : callable
-        Takes parameter groups and ``lr`` and returns a torch optimizer.
-
     References
     ----------
     .. [1] I. Sutskever et al., "On the importance of initialization and momentum in
        deep learning", ICML 2013.
     """
-    if name == "sgd":
-        return partial(_OPTIMIZERS[name], momentum=momentum, nesterov=momentum > 0)
-    return _OPTIMIZERS[name]
+
+    name: str
+    momentum: float
+
+    def __call__(self, groups, lr):
+        """Make the optimizer.
+
+        Parameters
+        ----------
+        groups : list of dict
+            As :func:`parameter_groups` gives them.
+        lr : float
+            Learning rate.
+
+        Returns
+        -------
+        optimizer : torch.optim.Optimizer
+        """
+        make = _OPTIMIZERS[self.name]
+        if self.name == "sgd":
+            nesterov = self.momentum > 0
+            return make(groups, lr=lr, momentum=self.momentum, nesterov=nesterov)
+        return make(groups, lr=lr)
 
 
 def parameter_groups(module, weight_decay, backbone_lr_factor=1.0):

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from sklearn_cnn.architectures.dropout import FeatureDropout, ValueDropout
+from sklearn_cnn.architectures.generators import generator_restored
 from sklearn_cnn.architectures.inference import has_hooks
 from sklearn_cnn.images import read_ahead, take_rows
 from sklearn_cnn.training.precision import SMALL_STEP
@@ -79,7 +80,7 @@ def draws_numbers(module, images):
     draws : bool
     """
     tried = _sharing_copy(module, torch.Generator()).train()
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
+    with generator_restored(), torch.no_grad():
         before = torch.get_rng_state()
         tried(images)
         return not torch.equal(torch.get_rng_state(), before)

@@ -1,13 +1,17 @@
 """What makes two trainings agree bit for bit, and leaves no trace behind."""
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import torch
+
+from sklearn_cnn.architectures.generators import GENERATORS
 
 
 @contextmanager
 def seeded(seed, device):
     """Seed torch's global generators, and restore them on exit.
+
+    One thread at a time: the generators are those of the whole process.
 
     Parameters
     ----------
@@ -18,20 +22,23 @@ def seeded(seed, device):
     """
     kind = torch.device(device).type
     accelerator = torch.get_device_module(kind) if kind != "cpu" else None
-    cpu_state = torch.get_rng_state()
-    accelerator_state = accelerator and accelerator.get_rng_state()
-    try:
-        torch.default_generator.manual_seed(seed)
-        if accelerator:
-            accelerator.manual_seed(seed)
-        with torch.backends.cudnn.flags(
-            enabled=True, deterministic=True, benchmark=False
-        ):
-            yield
-    finally:
-        torch.set_rng_state(cpu_state)
-        if accelerator:
-            accelerator.set_rng_state(accelerator_state)
+    # of several GPUs the current one is meant by the calls below
+    current = torch.cuda.device(device) if kind == "cuda" else nullcontext()
+    with GENERATORS, current:
+        cpu_state = torch.get_rng_state()
+        accelerator_state = accelerator and accelerator.get_rng_state()
+        try:
+            torch.default_generator.manual_seed(seed)
+            if accelerator:
+                accelerator.manual_seed(seed)
+            with torch.backends.cudnn.flags(
+                enabled=True, deterministic=True, benchmark=False
+            ):
+                yield
+        finally:
+            torch.set_rng_state(cpu_state)
+            if accelerator:
+                accelerator.set_rng_state(accelerator_state)
 
 
 @contextmanager

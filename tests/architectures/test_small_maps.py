@@ -88,6 +88,24 @@ def test_what_it_cannot_differentiate_is_refused():
         torch.func.vmap(lambda one: layer(one[None]))(x)
 
 
+class Tied(nn.Module):
+    def forward(self, weight):
+        return weight.mean((2, 3), keepdim=True).expand(-1, -1, 3, 3)
+
+
+def test_weights_that_share_memory():
+    layer = small_maps.Conv2d(2, 3, 3, padding=1)
+    nn.utils.parametrize.register_parametrization(layer, "weight", Tied())
+    x = torch.randn(4, 2, 2, 2)
+    layer(x).square().sum().backward()
+    ours = layer.parametrizations.weight.original.grad.clone()
+    layer.zero_grad()
+    nn.functional.conv2d(
+        x, layer.weight, layer.bias, padding=1
+    ).square().sum().backward()
+    torch.testing.assert_close(ours, layer.parametrizations.weight.original.grad)
+
+
 def test_memory_formats_stay():
     layer = small_maps.Conv2d(3, 5, 3, padding=1).to(memory_format=torch.channels_last)
     x = torch.randn(4, 3, 2, 2).contiguous(memory_format=torch.channels_last)

@@ -9,6 +9,7 @@ import torch
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
 from torchvision.transforms import v2
 
 from sklearn_cnn import CNNClassifier, CNNFeatures, CNNRegressor
@@ -21,6 +22,7 @@ from sklearn_cnn.augmentation import (
     RandomCrop,
     RandomFlip,
 )
+from sklearn_cnn.transforms import Rescale
 
 PARAMETERS = {"filters": (8, 16), "max_iter": 3, "random_state": 7}
 SEVERAL = [("crop", RandomCrop(1)), ("affine", RandomAffine()), ("mix", MixUp())]
@@ -229,10 +231,53 @@ class _Fails(torch.nn.Module):
         raise RuntimeError("out of luck")
 
 
+def only_floats(images):
+    if not images.is_floating_point():
+        raise TypeError("floats, please")
+    return images
+
+
+def test_floats_are_asked_for_where_they_would_do(digits):
+    X, y = digits
+    with pytest.raises(ValueError, match=r"floats, please. .* X.astype\('float32'\)"):
+        cnn(only_floats).fit(X.astype("uint8"), y)
+    cnn(only_floats, max_iter=1).fit(X.astype("float32"), y)
+
+
+def test_scaled_integers_are_warned_of(digits):
+    X, y = digits
+    scaling = v2.ToDtype(torch.float32, scale=True)
+    with pytest.warns(UserWarning, match="seems to scale integers: .* from 5.* to 0.0"):
+        cnn(scaling, max_iter=1).fit(X.astype("uint8"), y)
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [
+        v2.RandomAffine(10),
+        v2.RandomRotation(10),
+        v2.GaussianBlur(3),
+        v2.RandomErasing(),
+    ],
+    ids=lambda transform: type(transform).__name__,
+)
+def test_transforms_of_torchvision_are_parameters(digits, transform):
+    # they have a get_params, which draws random numbers
+    X, y = digits
+    model = make_pipeline(Rescale(1.0), cnn(transform, max_iter=1))
+    copied = clone(model)[-1]
+    assert type(copied.augmentation) is type(transform)
+    assert copied.augmentation is not transform
+    search = GridSearchCV(model, {"cnnclassifier__dropout": [0.1]}, cv=2)
+    assert np.isfinite(search.fit(X, y).best_score_)
+    assert "augmentation" in repr(model) and model._repr_html_()
+
+
 @pytest.mark.parametrize(
     "augmentation, message",
     [
-        ("flip", r"The 'augmentation' parameter of CNNClassifier must be"),
+        ("flip", r"augmentation='flip' must be one augmentation: .*Compose"),
+        (5, r"augmentation=5 must be one augmentation"),
         ([("flip", RandomFlip())], r"augmentation=\[.*\] must be one .*Compose"),
         (RandomFlip, r"augmentation=RandomFlip is a class, .* instance"),
         (ColorJitter(hue=0.1), r"hue=0.1 needs images of three channels .* have 1"),

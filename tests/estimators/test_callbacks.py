@@ -6,6 +6,7 @@ import signal
 import numpy as np
 import pytest
 import skorch.callbacks
+import torch
 from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import Callback, EarlyStopping, EpochScoring, GradientNormClipping
@@ -52,10 +53,23 @@ def test_skorch_callbacks_hear_everything(digits):
 def test_batches_leave_rows_in_the_history_only_for_those_who_listen(digits):
     X, y = digits
     silent = CNNClassifier(**SMALL, max_iter=1).fit(X, y)
-    assert silent.net_.history[0]["batches"] == []
+    assert silent.net_.history[0]["batches"] == [{}]
     heard = CNNClassifier(**SMALL, max_iter=1, callbacks=[Recorder()], batch_size=100)
     losses = heard.fit(X, y).net_.history[0, "batches", :, "train_loss"]
     assert np.mean(losses) == pytest.approx(heard.loss_curve_[0])
+
+
+def test_checkpoints_of_skorch(digits, tmp_path):
+    X, y = digits
+    best = skorch.callbacks.Checkpoint(
+        monitor="train_loss_best", dirname=tmp_path / "best"
+    )
+    last = skorch.callbacks.TrainEndCheckpoint(dirname=tmp_path / "last")
+    cnn = CNNClassifier(**SMALL, max_iter=2, callbacks=[best, last]).fit(X, y)
+    state = torch.load(tmp_path / "last" / "train_end_params.pt", weights_only=True)
+    for name, value in cnn.module_.state_dict().items():
+        assert torch.equal(state[name], value)
+    assert (tmp_path / "best" / "params.pt").exists()
 
 
 def test_listening_does_not_change_the_training(digits):

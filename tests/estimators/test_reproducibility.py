@@ -4,6 +4,7 @@ import pickle
 import random
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -140,6 +141,21 @@ def test_global_state_is_untouched(digits, two_threads, random_state):
     with pytest.raises(ValueError):
         cnn.fit(X, y[:-1])
     assert state() == before
+
+
+def test_fits_in_several_threads(digits):
+    X, y = digits
+    before = torch.get_rng_state()
+
+    def fit(random_state):
+        cnn = CNNClassifier(**{**PARAMETERS, "random_state": random_state})
+        return weights(cnn.fit(X[:100], y[:100]))
+
+    seeds = [0, 1, 2] * 4
+    with ThreadPoolExecutor(3) as pool:
+        found = list(pool.map(fit, seeds))
+    assert found == [fit(seed) for seed in (0, 1, 2)] * 4
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_threads_are_restored_after_a_failure(digits, two_threads, Stumbling):

@@ -195,6 +195,26 @@ def test_partial_fit_learns_from_a_stream(digits):
     assert (cnn.history_["learning_rate"] == 0.02).all()
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [{"optimizer": "sgd"}, {"weight_decay": 0.5}, {"optimizer": "sgd", "momentum": 0}],
+)
+def test_partial_fit_takes_a_new_optimizer(digits, changed):
+    X, y = digits
+    cnn = CNNClassifier(**SMALL, optimizer="adam").partial_fit(X, y, classes=range(10))
+    same = cnn.net_.optimizer_.state_dict()["state"][0]["step"].item()
+    cnn.partial_fit(X, y)
+    kept = cnn.net_.optimizer_
+    assert kept.state_dict()["state"][0]["step"].item() == 2 * same
+    cnn.set_params(**changed).partial_fit(X, y)
+    optimizer = cnn.net_.optimizer_
+    name = {"adam": "Adam", "sgd": "SGD"}[cnn.optimizer]
+    assert type(optimizer).__name__ == name
+    assert optimizer.param_groups[-1].get("momentum", 0.9) == cnn.momentum
+    decays = {group["weight_decay"] for group in optimizer.param_groups}
+    assert decays == {0.0, cnn.weight_decay}
+
+
 def test_partial_fit_of_a_regressor_keeps_the_scale_of_the_first_call(digits):
     X, y = digits
     cnn = CNNRegressor(**SMALL).partial_fit(X, y)

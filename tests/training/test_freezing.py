@@ -10,6 +10,7 @@ from skorch.callbacks import Callback
 from torch import nn
 
 from sklearn_cnn import CNNClassifier
+from sklearn_cnn.architectures.simple import SimpleCNN
 from sklearn_cnn.training import features as remembering
 
 SMALL = {"filters": (4, 6, 8), "max_iter": 4, "random_state": 0}
@@ -203,6 +204,32 @@ def test_bad_parameters(weights, others, parameters, message):
     with pytest.raises(ValueError, match=message):
         cnn.fit(*others)
     assert not [name for name in vars(cnn) if name.endswith("_")]
+
+
+def half_constant(n_channels, spatial_shape, n_outputs):
+    first = nn.Conv2d(n_channels, 4, 3, padding=1).requires_grad_(False)
+    return nn.Sequential(
+        first, nn.ReLU(), nn.Flatten(), nn.Linear(4 * 8 * 8, n_outputs)
+    )
+
+
+class ConstantScales(SimpleCNN):
+    def __init__(self, n_channels, spatial_shape, n_outputs):
+        super().__init__(n_channels, spatial_shape, n_outputs, filters=(4, 6))
+        for name, parameter in self.named_parameters():
+            parameter.requires_grad_("norm" not in name)
+
+
+@pytest.mark.parametrize("network", [half_constant, ConstantScales])
+def test_what_the_network_keeps_constant_stays_so(others, network):
+    cnn = CNNClassifier(network, max_iter=2, random_state=0).fit(*others)
+    constant = [p for p in cnn.module_.parameters() if not p.requires_grad]
+    assert 2 <= len(constant) < len(list(cnn.module_.parameters()))
+    before = [p.clone() for p in constant]
+    cnn.set_params(warm_start=True).fit(*others).partial_fit(*others)
+    after = [p for p in cnn.module_.parameters() if not p.requires_grad]
+    for one, other in zip(before, after, strict=True):
+        assert torch.equal(one, other)
 
 
 def test_freezing_random_filters_is_warned_of(others):

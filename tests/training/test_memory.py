@@ -71,5 +71,20 @@ def test_nothing_is_kept_from_each_batch_of_a_prediction():
 @pytest.mark.parametrize("sizes", [[5], [2, 2, 1]])
 def test_gathered_is_what_the_batches_gave(sizes):
     values = torch.arange(10.0).view(5, 2)
-    whole = gathered(iter(values.split(sizes)), 5)
+    whole = gathered((part for part in values.split(sizes)), 5)
     assert np.array_equal(whole, values.numpy()) and whole.flags.owndata
+
+
+def test_what_batches_hold_is_released_at_an_error():
+    released = []
+
+    def parts():
+        try:
+            yield torch.zeros(2, 3)
+            yield torch.zeros(2, 4)  # of another shape
+        finally:
+            released.append(True)
+
+    with pytest.raises(ValueError, match="broadcast"):
+        gathered(parts(), 4)
+    assert released
