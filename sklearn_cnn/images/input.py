@@ -87,7 +87,16 @@ def _remedy(layout, fitted_shape):
 
 def _refuse_paths(X):
     """Tell what to do with one string a row, which is seldom anything but a path."""
-    if hasattr(X, "toarray") or X.ndim == 0:
+    if hasattr(X, "toarray"):
+        return
+    if X.ndim == 0:
+        if isinstance(X.item(), str | os.PathLike):
+            raise ValueError(
+                f"X is {str(X.item())!r}, but must hold pixels of several images. A "
+                "folder with one folder for each class is read by X, y = "
+                "sklearn_cnn.images.image_folder(path), some files by "
+                "sklearn_cnn.images.ImageFiles(paths)."
+            )
         return
     first = np.asarray(X[:1])
     if first.size == 1 and isinstance(first.item(), str | os.PathLike):

@@ -45,6 +45,7 @@ def with_value(X, value):
         ),
         (lambda X: X[..., None, None], "1 to 4 axes"),
         (lambda X: X[0, 0, 0], "Expected 2D array|1D array"),
+        (lambda X: "images", r"X is 'images', .*image_folder\(path\)"),
         (lambda X: ["a.png"] * len(X), r"X holds 'a.png' .* must hold pixels"),
         (lambda X: [Path("a.png")] * len(X), r"ImageFiles\(X\).*ImageReader\(\)"),
         (lambda X: pd.Series(["a.png"] * len(X)), "X holds 'a.png'"),
