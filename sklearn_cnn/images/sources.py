@@ -2,12 +2,15 @@
 
 import mmap
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from numbers import Integral
 
 import joblib
 import numpy as np
+import torch
+from scipy.sparse import issparse
 
 from sklearn_cnn.images.decoding import as_size, check_mode, decode, name_of
 from sklearn_cnn.images.parallel import in_threads
@@ -102,16 +105,7 @@ class ArraySource:
     """
 
     def __init__(self, array):
-        if not all(hasattr(array, name) for name in ("shape", "dtype", "__getitem__")):
-            raise ValueError(
-                f"array is a {type(array).__name__}, but it must have shape, dtype and "
-                "indexing, as a numpy.memmap, an HDF5 dataset or a zarr array."
-            )
-        if len(array.shape) < 2:
-            raise ValueError(
-                f"array has shape {tuple(array.shape)}, but it must have one row for "
-                "each sample: two axes or more."
-            )
+        _require_rows(array)
         self._array = array
         self.shape, self.dtype = tuple(array.shape), np.dtype(array.dtype)
         self._file = _file_of(array)
@@ -133,14 +127,10 @@ class ArraySource:
         return self.shape[0]
 
     def __getstate__(self):
-        file = None if self._file is None else self._file.as_it_is_now()
-        array = _without_map(self._array) if file is None else None
-        return {
-            "shape": self.shape,
-            "dtype": self.dtype,
-            "_file": file,
-            "_array": array,
-        }
+        state = {"shape": self.shape, "dtype": self.dtype}
+        if self._file is None:
+            return {**state, "_file": None, "_array": _without_map(self._array)}
+        return {**state, "_file": self._file.as_it_is_now(), "_array": None}
 
     def read(self, indices):
         """Read rows.
@@ -216,8 +206,41 @@ def require_integer(name, value, least):
     ValueError
         If it is no integer, or smaller.
     """
-    if not isinstance(value, Integral) or value < least:
+    is_integer = isinstance(value, Integral) and not isinstance(value, bool)
+    if not is_integer or value < least:
         raise ValueError(f"{name}={value!r} must be an integer of at least {least}.")
+
+
+def _require_rows(array):
+    if isinstance(array, torch.Tensor):
+        raise ValueError(
+            "array is a torch.Tensor, but it must be an array: pass tensor.numpy()."
+        )
+    if issparse(array):
+        raise ValueError(
+            f"array is a sparse {type(array).__name__}, but it must be dense: pass "
+            "array.toarray()."
+        )
+    if not all(hasattr(array, name) for name in ("shape", "dtype", "__getitem__")):
+        raise ValueError(
+            f"array is a {type(array).__name__}, but it must have shape, dtype and "
+            "indexing, as a numpy.memmap, an HDF5 dataset or a zarr array."
+        )
+    if np.ma.is_masked(array):
+        raise ValueError(
+            "array is masked, and a mask would be lost: pass array.filled(value), with "
+            "the value that stands for what is masked."
+        )
+    if len(array.shape) < 2:
+        raise ValueError(
+            f"array has shape {tuple(array.shape)}, but it must have one row for "
+            "each sample: two axes or more."
+        )
+    if 0 in array.shape[1:]:
+        raise ValueError(
+            f"array has shape {tuple(array.shape)}, but each of its rows must hold at "
+            "least one pixel."
+        )
 
 
 def _checked_paths(paths):
@@ -230,6 +253,10 @@ def _checked_paths(paths):
         raise ValueError(
             f"paths has shape {paths.shape}, but one axis is needed: pass one "
             "column of a table, as in table['path']."
+        )
+    if not isinstance(paths, Iterable):
+        raise ValueError(
+            f"paths={paths!r} is no list of paths: pass one path for each image."
         )
     paths = list(paths)
     if not paths:

@@ -9,14 +9,16 @@ import h5py
 import joblib
 import numpy as np
 import pytest
+import torch
 import zarr
 from numpy.lib.stride_tricks import sliding_window_view
 from PIL import Image
+from scipy.sparse import coo_array
 from sklearn.model_selection import train_test_split
 
 from sklearn_cnn.images import ImageFiles, image_folder, read_ahead, take_rows
 from sklearn_cnn.images.prefetch import prefetched
-from sklearn_cnn.images.sources import ArraySource, _mapped_file
+from sklearn_cnn.images.sources import _mapped_file
 
 
 @pytest.fixture
@@ -74,7 +76,8 @@ def test_views_read_what_the_array_holds(paths, pixels, key, cache_bytes):
 
 def test_pixels_are_not_indexed(paths):
     X = ImageFiles(paths)
-    for key in (np.s_[:, 0], None, np.zeros((2, 2), int)):
+    rows = np.array([1, 2])
+    for key in (np.s_[:, 0], None, np.zeros((2, 2), int), (rows, rows)):
         with pytest.raises(IndexError, match="indexed by rows"):
             X[key]
 
@@ -132,12 +135,15 @@ def test_images_that_differ_are_named(paths):
     [
         ("one.png", {}, "image_folder"),
         ([], {}, "paths is empty"),
+        (None, {}, "paths=None is no list of paths"),
+        (5, {}, "paths=5 is no list of paths"),
         ([b"data"], {}, r"paths\[0\].*bytes.*ImageReader"),
         (np.array([["none.png"]]), {}, r"shape \(1, 1\).*one column"),
         (["none.png"], {}, "none.png.*No such file"),
         (["a.png"], {"size": 0}, "size=0"),
         (["a.png"], {"mode": "grey"}, "mode='grey'"),
         (["a.png"], {"n_workers": 0}, "n_workers=0"),
+        (["a.png"], {"n_workers": True}, "n_workers=True"),
     ],
 )
 def test_bad_arguments(paths, parameters, message):
@@ -146,8 +152,9 @@ def test_bad_arguments(paths, parameters, message):
 
 
 def test_bad_cache(paths):
-    with pytest.raises(ValueError, match="cache_bytes=-1"):
-        ImageFiles(paths, cache_bytes=-1)
+    for bad in (-1, True, 1.5):
+        with pytest.raises(ValueError, match=f"cache_bytes={bad}"):
+            ImageFiles(paths, cache_bytes=bad)
 
 
 # --- arrays on disk -------------------------------------------------------------------
@@ -322,10 +329,27 @@ def test_nan_is_found_where_it_is_read():
         np.asarray(X[3:])
 
 
-def test_bad_arrays():
-    for bad, message in (([[1]], "is a list"), (np.zeros(3), "two axes or more")):
-        with pytest.raises(ValueError, match=message):
-            ArraySource(bad)
+@pytest.mark.parametrize(
+    "bad, message",
+    [
+        ([[1]], "is a list"),
+        (np.zeros(3), "two axes or more"),
+        (np.zeros((5, 0)), r"shape \(5, 0\).*one pixel"),
+        (torch.zeros(3, 4, 4), r"torch\.Tensor.*tensor\.numpy\(\)"),
+        (coo_array(np.eye(3)), r"coo_array.*toarray\(\)"),
+        (np.ma.masked_equal(np.eye(3), 1), r"masked.*filled\(value\)"),
+    ],
+)
+def test_bad_arrays(bad, message):
+    with pytest.raises(ValueError, match=message):
+        ImageFiles.from_array(bad, cache_bytes=10)
+
+
+def test_arrays_have_no_paths_and_masks_that_mask_nothing_are_no_matter():
+    X = ImageFiles.from_array(np.ma.array(np.eye(3)))
+    np.testing.assert_array_equal(X, np.eye(3))
+    with pytest.raises(AttributeError, match="from an array have no paths"):
+        _ = X.paths
 
 
 # --- folders --------------------------------------------------------------------------
