@@ -370,9 +370,9 @@ def _hdf5_file(dataset):
 
     if not isinstance(dataset, h5py.Dataset):
         raise ValueError(
-            f"array is an {type(dataset).__name__} of h5py, which no other process can "
-            "open. Pass the dataset itself, which may be of any dtype of numbers, or "
-            "store what the view gives as a dataset of its own."
+            f"array is of h5py's type {type(dataset).__name__}, which no other process "
+            "can open. Pass the dataset itself, which may hold any dtype of numbers, "
+            "or store what the view gives as a dataset of its own."
         )
     path = dataset.file.filename
     if dataset.file.driver == "core" or not os.path.isfile(path):
@@ -391,9 +391,11 @@ def _hdf5_file(dataset):
 
 def _owner(array):
     """Find the array that a view was cut from: of a memmap, the whole map."""
-    while not isinstance(getattr(array, "base", None), mmap.mmap | None):
-        array = array.base
-    return array
+    owner = array
+    if isinstance(array, np.ndarray):
+        while not isinstance(getattr(owner, "base", None), mmap.mmap | None):
+            owner = owner.base
+    return owner
 
 
 def _mapped_file(array):
