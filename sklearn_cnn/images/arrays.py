@@ -10,36 +10,44 @@ from sklearn_cnn.images.files import ImageFiles
 
 
 def as_array(X):
-    """Unpack torch tensors and lists of arrays; leave anything else as it is.
+    """Unpack torch tensors, lists and columns of arrays; leave the rest as it is.
 
     Parameters
     ----------
-    X : array-like, torch.Tensor or list of arrays
-        Images of one common shape.
+    X : array-like, torch.Tensor or sequence of arrays
+        Images of one common shape. A sequence is a list, a tuple, or a Series or
+        one-dimensional ndarray of objects.
 
     Returns
     -------
     X : object
-        An ndarray for tensors and lists of arrays, otherwise ``X`` itself.
+        An ndarray for tensors and sequences of arrays, otherwise ``X`` itself.
 
     Raises
     ------
     ValueError
-        If the arrays of a list differ in shape.
+        If the arrays of a sequence differ in shape.
     """
     if isinstance(X, torch.Tensor):
         return _from_tensor(X)
-    if isinstance(X, list | tuple) and len(X) and hasattr(X[0], "shape"):
+    if _is_sequence(X) and len(X) and hasattr(next(iter(X)), "shape"):
         rows = [np.asarray(as_array(x)) for x in X]
         shapes = {row.shape for row in rows}
         if len(shapes) > 1:
             raise ValueError(
-                f"X is a list of arrays of different shapes: {sorted(shapes)[:5]}. "
+                f"X holds arrays of different shapes: {sorted(shapes)[:5]}. "
                 "Bring all images to one shape first, with "
                 "sklearn_cnn.transforms.Resize, CenterCrop or Pad."
             )
         return np.stack(rows)
     return X
+
+
+def _is_sequence(X):
+    if isinstance(X, list | tuple):
+        return True
+    kind = getattr(getattr(X, "dtype", None), "kind", None)
+    return kind == "O" and getattr(X, "ndim", None) == 1
 
 
 def _from_tensor(tensor):

@@ -95,7 +95,8 @@ class ImageFiles:
         array : numpy.memmap, h5py.Dataset, zarr.Array or another array
             Of shape (n_samples, ...): anything with ``shape``, ``dtype`` and indexing.
             It is read in slices and lists of increasing row numbers, and stays where it
-            is: other processes open the file anew.
+            is: other processes open the file anew, when they first read from it. Keep
+            the file for as long as its images are used; open HDF5 with mode "r".
         cache_bytes : int, default=0
             As for ImageFiles; worth it where reading is slow, as from a network or
             compressed.
@@ -104,6 +105,13 @@ class ImageFiles:
         -------
         images : ImageFiles
             NaN and infinity in it are an error at the batch that meets them.
+
+        Raises
+        ------
+        ValueError
+            If it is sparse, masked, a tensor, a view of an HDF5 dataset or HDF5 in
+            memory; and later, in another process, if its file is gone, locked or of
+            another size or shape. The message says what to pass instead.
 
         Examples
         --------
@@ -142,7 +150,12 @@ class ImageFiles:
 
     @property
     def paths(self):
-        """Paths of the files, an array of str; none for an array on disk."""
+        """Paths of the files, an array of str; an array on disk has none."""
+        if isinstance(self._source, ArraySource):
+            raise AttributeError(
+                "Images from an array have no paths. Only those of ImageFiles(paths) "
+                "and image_folder do."
+            )
         return np.array([self._source.paths[i] for i in self._rows], dtype=object)
 
     def __len__(self):
@@ -153,7 +166,7 @@ class ImageFiles:
         """Give one image, or some of them without reading any."""
         if isinstance(key, tuple):
             key, *rest = key
-            if any(other is not Ellipsis and other != slice(None) for other in rest):
+            if not all(_is_whole_axis(other) for other in rest):
                 raise IndexError(
                     "ImageFiles are indexed by rows alone. Cut pixels or channels out "
                     "of numpy.asarray(images[rows])."
@@ -185,3 +198,7 @@ class ImageFiles:
         if self._cache is None:
             return self._source.read(rows)
         return self._cache.read(rows, self._source.read)
+
+
+def _is_whole_axis(key):
+    return key is Ellipsis or (isinstance(key, slice) and key == slice(None))

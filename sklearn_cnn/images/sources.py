@@ -2,11 +2,15 @@
 
 import mmap
 import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from functools import partial
 from numbers import Integral
 
 import joblib
 import numpy as np
+import torch
+from scipy.sparse import issparse
 
 from sklearn_cnn.images.decoding import as_size, check_mode, decode, name_of
 from sklearn_cnn.images.parallel import in_threads
@@ -101,39 +105,32 @@ class ArraySource:
     """
 
     def __init__(self, array):
-        if not all(hasattr(array, name) for name in ("shape", "dtype", "__getitem__")):
-            raise ValueError(
-                f"array is a {type(array).__name__}, but it must have shape, dtype and "
-                "indexing, as a numpy.memmap, an HDF5 dataset or a zarr array."
-            )
-        if len(array.shape) < 2:
-            raise ValueError(
-                f"array has shape {tuple(array.shape)}, but it must have one row for "
-                "each sample: two axes or more."
-            )
-        self.array = array
+        _require_rows(array)
+        self._array = array
+        self.shape, self.dtype = tuple(array.shape), np.dtype(array.dtype)
+        self._file = _file_of(array)
+
+    @property
+    def array(self):
+        """The array; where this is a copy, its file is opened when first asked for."""
+        if self._array is None:
+            self._array = self._file.open(self.shape, self.dtype)
+        return self._array
 
     @property
     def image_shape(self):
         """Shape of one image."""
-        return tuple(self.array.shape[1:])
-
-    @property
-    def dtype(self):
-        """Of the pixels."""
-        return np.dtype(self.array.dtype)
+        return self.shape[1:]
 
     def __len__(self):
         """Count the images."""
-        return self.array.shape[0]
+        return self.shape[0]
 
     def __getstate__(self):
-        reopen = _reopening(self.array)
-        return {"array": self.array} if reopen is None else {"reopen": reopen}
-
-    def __setstate__(self, state):
-        reopen = state.get("reopen")
-        self.array = state["array"] if reopen is None else reopen()
+        state = {"shape": self.shape, "dtype": self.dtype}
+        if self._file is None:
+            return {**state, "_file": None, "_array": _without_map(self._array)}
+        return {**state, "_file": self._file.as_it_is_now(), "_array": None}
 
     def read(self, indices):
         """Read rows.
@@ -209,8 +206,41 @@ def require_integer(name, value, least):
     ValueError
         If it is no integer, or smaller.
     """
-    if not isinstance(value, Integral) or value < least:
+    is_integer = isinstance(value, Integral) and not isinstance(value, bool)
+    if not is_integer or value < least:
         raise ValueError(f"{name}={value!r} must be an integer of at least {least}.")
+
+
+def _require_rows(array):
+    if isinstance(array, torch.Tensor):
+        raise ValueError(
+            "array is a torch.Tensor, but it must be an array: pass tensor.numpy()."
+        )
+    if issparse(array):
+        raise ValueError(
+            f"array is a sparse {type(array).__name__}, but it must be dense: pass "
+            "array.toarray()."
+        )
+    if not all(hasattr(array, name) for name in ("shape", "dtype", "__getitem__")):
+        raise ValueError(
+            f"array is a {type(array).__name__}, but it must have shape, dtype and "
+            "indexing, as a numpy.memmap, an HDF5 dataset or a zarr array."
+        )
+    if np.ma.is_masked(array):
+        raise ValueError(
+            "array is masked, and a mask would be lost: pass array.filled(value), with "
+            "the value that stands for what is masked."
+        )
+    if len(array.shape) < 2:
+        raise ValueError(
+            f"array has shape {tuple(array.shape)}, but it must have one row for "
+            "each sample: two axes or more."
+        )
+    if 0 in array.shape[1:]:
+        raise ValueError(
+            f"array has shape {tuple(array.shape)}, but each of its rows must hold at "
+            "least one pixel."
+        )
 
 
 def _checked_paths(paths):
@@ -223,6 +253,10 @@ def _checked_paths(paths):
         raise ValueError(
             f"paths has shape {paths.shape}, but one axis is needed: pass one "
             "column of a table, as in table['path']."
+        )
+    if not isinstance(paths, Iterable):
+        raise ValueError(
+            f"paths={paths!r} is no list of paths: pass one path for each image."
         )
     paths = list(paths)
     if not paths:
@@ -237,31 +271,131 @@ def _checked_paths(paths):
     return tuple(os.fspath(path) for path in paths)
 
 
-def _reopening(array):
+@dataclass(frozen=True)
+class _File:
+    """A file that other processes open anew."""
+
+    path: str
+    size_and_time: tuple | None = field(default=None, kw_only=True)
+
+    def as_it_is_now(self):
+        """Note size and time of the file, so that a changed one hashes otherwise."""
+        try:
+            found = os.stat(self.path)
+        except OSError:  # is told to who opens it
+            return replace(self, size_and_time=None)
+        return replace(self, size_and_time=(found.st_size, found.st_mtime_ns))
+
+
+@dataclass(frozen=True)
+class _MappedFile(_File):
+    """Where a view of a memmap lies.
+
+    The whole map is opened, and the view cut from it: joblib and pickle would copy
+    views with gaps, and joblib crashes on reversed ones.
+    """
+
+    offset: int
+    n_bytes: int
+    start: int
+    strides: tuple
+
+    def open(self, shape, dtype):
+        """Map the file and cut the view of this shape and dtype from it."""
+        remedy = "Keep the file, with its size, for as long as its images are used."
+        try:
+            size = os.path.getsize(self.path)
+            if self.size_and_time is not None and size != self.size_and_time[0]:
+                raise ValueError(
+                    f"it has {size} bytes, and had {self.size_and_time[0]}"
+                )
+            whole = np.memmap(self.path, np.uint8, "r", self.offset, (self.n_bytes,))
+        except (OSError, ValueError) as error:
+            raise _cannot_open(self.path, error, remedy) from error
+        return np.ndarray(shape, dtype, whole, self.start, self.strides)
+
+
+@dataclass(frozen=True)
+class _HDF5File(_File):
+    """Where an HDF5 dataset lies."""
+
+    name: str
+
+    def open(self, shape, dtype):
+        """Open the dataset, which must be of this shape and dtype."""
+        import h5py
+
+        remedy = (
+            "Keep the file as it is for as long as its images are used, and closed for "
+            'writing: close it, and open it with mode "r" before it is wrapped.'
+        )
+        try:
+            dataset = h5py.File(self.path, "r")[self.name]
+            if (dataset.shape, dataset.dtype) != (shape, dtype):
+                raise ValueError(
+                    f"{self.name!r} has shape {dataset.shape} and dtype "
+                    f"{dataset.dtype}, and had {shape} and {dtype}"
+                )
+        except (OSError, KeyError, ValueError) as error:
+            raise _cannot_open(self.path, error, remedy) from error
+        return dataset
+
+
+def _cannot_open(path, reason, remedy):
+    return ValueError(f"The images in {path!r} cannot be opened: {reason}. {remedy}")
+
+
+def _file_of(array):
     """Tell how another process gets an array that lies in a file, without a copy.
 
     Returns None where it can only be copied: in memory, in a private map, whose changes
     are in no file, or, as zarr's arrays, where it opens its files by itself.
     """
     if type(array).__module__.startswith("h5py"):
-        return partial(_open_hdf5, os.path.abspath(array.file.filename), array.name)
-    if _mapped_file(array) is None or array.filename is None:
+        return _hdf5_file(array)
+    owner = _owner(array)
+    if _mapped_file(array) is None or getattr(owner, "filename", None) is None:
         return None
-    if not array.flags.c_contiguous:
-        return None
-    whole = array
-    while isinstance(whole.base, np.memmap):
-        whole = whole.base
-    # a view has the offset of the array that it was cut from
-    offset = whole.offset + array.ctypes.data - whole.ctypes.data
-    path = os.path.abspath(array.filename)
-    return partial(np.memmap, path, array.dtype, "r", offset, array.shape)
+    return _MappedFile(
+        os.path.abspath(owner.filename),
+        owner.offset,
+        owner.nbytes,
+        array.ctypes.data - owner.ctypes.data,
+        array.strides,
+    )
 
 
-def _open_hdf5(path, name):
+def _hdf5_file(dataset):
     import h5py
 
-    return h5py.File(path, "r")[name]
+    if not isinstance(dataset, h5py.Dataset):
+        raise ValueError(
+            f"array is of h5py's type {type(dataset).__name__}, which no other process "
+            "can open. Pass the dataset itself, which may hold any dtype of numbers, "
+            "or store what the view gives as a dataset of its own."
+        )
+    path = dataset.file.filename
+    if dataset.file.driver == "core" or not os.path.isfile(path):
+        raise ValueError(
+            f"array is a dataset of {path!r}, which is in memory or no file that "
+            "another process can open. Pass dataset[:] if it fits into memory, or "
+            'store it in a file that is opened with h5py.File(path, "r").'
+        )
+    if dataset.name is None:
+        raise ValueError(
+            f"array is a dataset of {path!r} without a name, which no other process "
+            "can open. Give it one when it is created."
+        )
+    return _HDF5File(os.path.abspath(path), dataset.name)
+
+
+def _owner(array):
+    """Find the array that a view was cut from: of a memmap, the whole map."""
+    owner = array
+    if isinstance(array, np.ndarray):
+        while not isinstance(getattr(owner, "base", None), mmap.mmap | None):
+            owner = owner.base
+    return owner
 
 
 def _mapped_file(array):
@@ -270,12 +404,14 @@ def _mapped_file(array):
     Its pages, which count as memory of this process, can be given back. Those of a
     private copy (mode "c") hold changes that are in no file.
     """
-    if not isinstance(array, np.memmap) or array.mode not in ("r", "r+", "w+"):
-        return None
-    owner = array
-    while isinstance(owner, np.ndarray):
-        owner = owner.base
-    return owner if isinstance(owner, mmap.mmap) else None
+    owner = _owner(array)
+    shared = isinstance(owner, np.memmap) and owner.mode in ("r", "r+", "w+")
+    return owner.base if shared else None
+
+
+def _without_map(array):
+    """Copy a map that is pickled: joblib would open its file, if it has one, anew."""
+    return np.array(array, order="C") if isinstance(_owner(array), np.memmap) else array
 
 
 def _require_finite(images, indices):

@@ -77,23 +77,26 @@ class ChannelStatistics:
         chunks = [rows[i : i + n_rows] for i in range(0, len(rows), n_rows)]
         with closing(read_ahead(images, chunks)) as parts:
             for chosen, taken in zip(chunks, parts, strict=True):
-                pixels = layout.as_samples(taken.astype(np.float64))
+                pixels = layout.as_samples(taken.astype(np.float64, copy=False))
                 pixels = np.moveaxis(pixels, channels, -1)
                 counts = np.ones(len(chosen)) if weights is None else weights[chosen]
                 statistics = statistics._merge(pixels, counts)
         return statistics
 
     def _merge(self, pixels, counts):
-        count = counts.sum()
-        axes = tuple(range(1, pixels.ndim - 1))
+        pixels = pixels.reshape(len(pixels), -1, pixels.shape[-1])
+        # from a point among the values a constant channel deviates by exactly 0
+        origin = self.mean if self.weight else pixels[0, 0].copy()
+        weight_of_pixel, count = counts / pixels.shape[1], counts.sum()
         # weigh the sums within a sample, not its pixels: there are fewer of them
-        here = counts @ pixels.mean(axis=axes) / count
-        spread = counts @ ((pixels - here) ** 2).mean(axis=axes)
-        shift = here - self.mean
+        pixels -= origin
+        shift = weight_of_pixel @ np.einsum("npc->nc", pixels) / count
+        pixels -= shift
+        spread = weight_of_pixel @ np.einsum("npc,npc->nc", pixels, pixels)
         total = self.weight + count
         return ChannelStatistics(
             total,
-            self.mean + shift * count / total,
+            origin + shift * (count / total),
             self.squares + spread + shift**2 * count * self.weight / total,
         )
 
@@ -106,7 +109,7 @@ class ChannelStatistics:
     def scale(self):
         """Standard deviation of each channel; 1 where a channel is constant."""
         std = np.sqrt(self.variance)
-        # Rounding leaves a constant channel with a tiny spread of its own.
+        # A channel that was computed to be constant differs by its rounding.
         constant = std <= 10 * np.finfo(np.float64).eps * np.abs(self.mean)
         return np.where(constant, 1.0, std)
 

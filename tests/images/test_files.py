@@ -1,18 +1,24 @@
 """Images on disk in the place of arrays."""
 
 import copy
+import io
+import os
 import pickle
 
 import h5py
+import joblib
 import numpy as np
 import pytest
+import torch
 import zarr
+from numpy.lib.stride_tricks import sliding_window_view
 from PIL import Image
+from scipy.sparse import coo_array
 from sklearn.model_selection import train_test_split
 
 from sklearn_cnn.images import ImageFiles, image_folder, read_ahead, take_rows
 from sklearn_cnn.images.prefetch import prefetched
-from sklearn_cnn.images.sources import ArraySource
+from sklearn_cnn.images.sources import _mapped_file
 
 
 @pytest.fixture
@@ -70,7 +76,8 @@ def test_views_read_what_the_array_holds(paths, pixels, key, cache_bytes):
 
 def test_pixels_are_not_indexed(paths):
     X = ImageFiles(paths)
-    for key in (np.s_[:, 0], None, np.zeros((2, 2), int)):
+    rows = np.array([1, 2])
+    for key in (np.s_[:, 0], None, np.zeros((2, 2), int), (rows, rows)):
         with pytest.raises(IndexError, match="indexed by rows"):
             X[key]
 
@@ -128,12 +135,15 @@ def test_images_that_differ_are_named(paths):
     [
         ("one.png", {}, "image_folder"),
         ([], {}, "paths is empty"),
+        (None, {}, "paths=None is no list of paths"),
+        (5, {}, "paths=5 is no list of paths"),
         ([b"data"], {}, r"paths\[0\].*bytes.*ImageReader"),
         (np.array([["none.png"]]), {}, r"shape \(1, 1\).*one column"),
         (["none.png"], {}, "none.png.*No such file"),
         (["a.png"], {"size": 0}, "size=0"),
         (["a.png"], {"mode": "grey"}, "mode='grey'"),
         (["a.png"], {"n_workers": 0}, "n_workers=0"),
+        (["a.png"], {"n_workers": True}, "n_workers=True"),
     ],
 )
 def test_bad_arguments(paths, parameters, message):
@@ -142,8 +152,9 @@ def test_bad_arguments(paths, parameters, message):
 
 
 def test_bad_cache(paths):
-    with pytest.raises(ValueError, match="cache_bytes=-1"):
-        ImageFiles(paths, cache_bytes=-1)
+    for bad in (-1, True, 1.5):
+        with pytest.raises(ValueError, match=f"cache_bytes={bad}"):
+            ImageFiles(paths, cache_bytes=bad)
 
 
 # --- arrays on disk -------------------------------------------------------------------
@@ -183,19 +194,121 @@ def test_arrays_on_disk(tmp_path, pixels, make):
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(X)), pixels)
 
 
-@pytest.mark.parametrize(
-    "rows", [slice(None), slice(5, 15), slice(None, None, -2)], ids=str
-)
-def test_a_copy_of_a_map_reads_the_same_file(tmp_path, pixels, rows):
-    X = ImageFiles.from_array(mapped(tmp_path, pixels)[rows])
+VIEWS = {
+    "all": lambda array: array,
+    "rows": lambda array: array[5:15],
+    "reversed": lambda array: array[::-2],
+    "pixels": lambda array: array[2:, ::-2, 1:4],
+    "moved": lambda array: np.moveaxis(array, -1, 1),
+    "dtype": lambda array: array.view("V3")[..., 0].view("u1").reshape(20, 6, 15),
+    "plain": lambda array: np.asarray(array)[::-1],
+    "windows": lambda array: sliding_window_view(array, 3, axis=1),
+}
+
+
+@pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS)
+def test_a_copy_of_a_map_reads_the_same_file(tmp_path, pixels, view):
+    X = ImageFiles.from_array(view(mapped(tmp_path, pixels)))
     copied = pickle.loads(pickle.dumps(X))
-    np.testing.assert_array_equal(copied, pixels[rows])
-    np.testing.assert_array_equal(copy.deepcopy(X), pixels[rows])
-    if rows != slice(None, None, -2):  # a map has no steps: these rows are copied
-        assert len(pickle.dumps(X)) < 2_000
-        with (tmp_path / "data").open("r+b") as file:
-            file.write(bytes(pixels.nbytes))
-        assert not np.asarray(copied).any()
+    for same in (copied, copy.deepcopy(X), pickle.loads(pickle.dumps(copied))):
+        np.testing.assert_array_equal(same, view(pixels))
+    assert len(pickle.dumps(X)) < 2_000
+    with (tmp_path / "data").open("r+b") as file:
+        file.write(bytes(pixels.nbytes))
+    assert not np.asarray(copied).any()
+    assert _mapped_file(copied._source.array) is not None  # its pages are given back
+
+
+@pytest.mark.parametrize("mode", ["r", "c"])
+def test_processes_read_views_of_maps(tmp_path, pixels, mode):
+    mapped(tmp_path, pixels)
+    array = np.memmap(tmp_path / "data", np.uint8, mode, shape=pixels.shape)
+    if mode == "c":
+        array[3] = 7
+    views = [array[::-1], array[:, ::-2], np.asarray(array)[4:, ::-1], array]
+    images = [ImageFiles.from_array(view) for view in views]
+    found = joblib.Parallel(2)(joblib.delayed(np.asarray)(X) for X in images)
+    for read, view in zip(found, views, strict=True):
+        np.testing.assert_array_equal(read, view)
+
+
+def test_a_map_without_a_name_is_copied(tmp_path, pixels):
+    mapped(tmp_path, pixels)
+    path = os.fsencode(tmp_path / "data")
+    X = ImageFiles.from_array(np.memmap(path, np.uint8, "r", shape=pixels.shape)[::-1])
+    (found,) = joblib.Parallel(2)([joblib.delayed(np.asarray)(X)])
+    np.testing.assert_array_equal(found, pixels[::-1])
+
+
+@pytest.mark.parametrize("n_bytes", [-1, 1])
+def test_a_copy_refuses_a_file_of_another_size(tmp_path, pixels, n_bytes):
+    X = pickle.loads(pickle.dumps(ImageFiles.from_array(mapped(tmp_path, pixels))))
+    os.truncate(tmp_path / "data", pixels.nbytes + n_bytes)
+    assert X[2:].shape == (18, 6, 5, 3)
+    with pytest.raises(ValueError, match=r"data' cannot be opened.*bytes.*Keep the"):
+        X[0]
+
+
+def test_a_copy_names_a_file_that_is_gone(tmp_path, pixels):
+    X = ImageFiles.from_array(mapped(tmp_path, pixels))
+    (tmp_path / "data").unlink()
+    with pytest.raises(
+        ValueError, match=r"data' cannot be opened: .*No such.*Keep the"
+    ):
+        pickle.loads(pickle.dumps(X))[0]
+    np.testing.assert_array_equal(X, pixels)
+
+
+def test_processes_name_a_file_that_is_open_for_writing(tmp_path, pixels):
+    X = ImageFiles.from_array(hdf5(tmp_path, pixels))
+    with pytest.raises(
+        ValueError, match=r"data\.h5' cannot be opened: .*lock.*close it"
+    ):
+        joblib.Parallel(2)(joblib.delayed(np.asarray)(part) for part in (X, X[:3]))
+
+
+def test_a_copy_refuses_another_dataset(tmp_path, pixels):
+    with hdf5(tmp_path, pixels).file as file:
+        X = pickle.loads(pickle.dumps(ImageFiles.from_array(file["images"])))
+        del file["images"]
+        file["images"] = pixels[:9]
+    with pytest.raises(ValueError, match=r"'/images' has shape \(9, 6, 5, 3\).*\(20,"):
+        X[0]
+    with h5py.File(tmp_path / "data.h5", "w"):
+        pass
+    with pytest.raises(ValueError, match=r"data\.h5' cannot be opened"):
+        X[0]
+
+
+@pytest.mark.parametrize("make", [hdf5, mapped])
+def test_a_file_that_changed_hashes_otherwise(tmp_path, pixels, make):
+    array = make(tmp_path, pixels)
+    if make is hdf5:
+        array.file.close()
+        array = h5py.File(tmp_path / "data.h5")["images"]
+    X = ImageFiles.from_array(array)
+    before, copied = joblib.hash(X), pickle.loads(pickle.dumps(X))
+    assert joblib.hash(copied) == before == joblib.hash(X)
+    assert joblib.hash(X[1:]) != before
+    (path,) = tmp_path.iterdir()
+    os.utime(path, ns=(0, path.stat().st_mtime_ns + 1000))
+    assert joblib.hash(X) == joblib.hash(copied) != before
+
+
+def test_hdf5_that_cannot_be_opened_anew(tmp_path, pixels):
+    dataset = hdf5(tmp_path, pixels)
+    memory = h5py.File(tmp_path / "none.h5", "w", driver="core", backing_store=False)
+    for bad, message in (
+        (dataset.astype("f4"), "AsTypeView.*Pass the dataset itself"),
+        (memory.create_dataset("x", data=pixels), r"none\.h5.*in memory.*dataset\[:\]"),
+        (
+            h5py.File(io.BytesIO(), "w").create_dataset("x", data=pixels),
+            r"BytesIO.*\[:\]",
+        ),
+        (dataset.file.create_dataset(None, data=pixels), "without a name"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            ImageFiles.from_array(bad)
 
 
 def test_private_changes_of_a_map_are_kept(tmp_path, pixels):
@@ -216,10 +329,27 @@ def test_nan_is_found_where_it_is_read():
         np.asarray(X[3:])
 
 
-def test_bad_arrays():
-    for bad, message in (([[1]], "is a list"), (np.zeros(3), "two axes or more")):
-        with pytest.raises(ValueError, match=message):
-            ArraySource(bad)
+@pytest.mark.parametrize(
+    "bad, message",
+    [
+        ([[1]], "is a list"),
+        (np.zeros(3), "two axes or more"),
+        (np.zeros((5, 0)), r"shape \(5, 0\).*one pixel"),
+        (torch.zeros(3, 4, 4), r"torch\.Tensor.*tensor\.numpy\(\)"),
+        (coo_array(np.eye(3)), r"coo_array.*toarray\(\)"),
+        (np.ma.masked_equal(np.eye(3), 1), r"masked.*filled\(value\)"),
+    ],
+)
+def test_bad_arrays(bad, message):
+    with pytest.raises(ValueError, match=message):
+        ImageFiles.from_array(bad, cache_bytes=10)
+
+
+def test_arrays_have_no_paths_and_masks_that_mask_nothing_are_no_matter():
+    X = ImageFiles.from_array(np.ma.array(np.eye(3)))
+    np.testing.assert_array_equal(X, np.eye(3))
+    with pytest.raises(AttributeError, match="from an array have no paths"):
+        _ = X.paths
 
 
 # --- folders --------------------------------------------------------------------------

@@ -1,6 +1,39 @@
-"""Which axes are what."""
+"""Which axes are what, and what is an array of images."""
 
-from sklearn_cnn.images import read_layout
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from sklearn_cnn.images import as_array, read_layout
+
+
+def objects(images):
+    column = np.empty(len(images), dtype=object)
+    column[:] = list(images)
+    return column
+
+
+def series(images):
+    return pd.Series(list(images), index=[f"image{i}" for i in range(len(images))])
+
+
+@pytest.mark.parametrize("kind", [list, tuple, objects, series])
+def test_sequences_of_arrays_are_stacked(kind):
+    images = np.random.default_rng(0).uniform(size=(5, 4, 3)).astype(np.float32)
+    for given in (images, torch.from_numpy(images)):
+        found = as_array(kind(given))
+        assert found.dtype == np.float32
+        np.testing.assert_array_equal(found, images)
+    with pytest.raises(ValueError, match=r"different shapes: \[\(3, 4\), \(4, 3\)\]"):
+        as_array(kind([*images, images[0].T]))
+
+
+@pytest.mark.parametrize(
+    "X", [pd.Series([1.0, 2.0]), pd.Series(["a", "b"]), np.array(["a"], object), []]
+)
+def test_other_columns_are_left_as_they_are(X):
+    assert as_array(X) is X
 
 
 def test_read_layout_says_what_it_is():

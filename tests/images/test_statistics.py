@@ -37,8 +37,28 @@ def test_a_far_away_channel_keeps_its_spread():
     np.testing.assert_allclose(std, np.sqrt(2 / 3))
 
 
-def test_a_constant_channel_is_not_divided_by_zero():
-    for value in (0.0, 0.1, 1e9):
-        images = np.full((10, 3, 3), value)
-        _, std = channel_statistics(images, ImageLayout((3, 3), 1), np.arange(10))
-        assert std == [1]
+@pytest.mark.parametrize("value", [0.0, 0.1, 0.3, 0.7, 1e6 + 0.1, -1e9])
+@pytest.mark.parametrize("n_samples", [1, 10, 4000, 70_000])
+@pytest.mark.parametrize("chunk_size", [1 << 14, 1 << 20])
+def test_a_constant_channel_is_not_divided_by_zero(value, n_samples, chunk_size):
+    images, rows = np.full((n_samples, 2, 2), value), np.arange(n_samples)
+    weights = np.random.default_rng(0).uniform(0.1, 3, n_samples)
+    nothing, layout = ChannelStatistics.nothing(1), ImageLayout((2, 2), 1)
+    for given in (None, weights):
+        found = nothing.update(images, layout, rows, given, chunk_size=chunk_size)
+        assert [found.mean, found.variance, found.scale] == [value, 0, 1]
+
+
+@pytest.mark.parametrize("offset", [0, -1e6])
+@pytest.mark.parametrize("channels_first", [True, False])
+def test_statistics_of_many_images_are_those_of_numpy(offset, channels_first):
+    images = np.random.default_rng(0).uniform(size=(3000, 2, 5, 6)) + offset
+    before = images.copy()
+    layout = ImageLayout(
+        (5, 6) if channels_first else (2, 5), 2 if channels_first else 6, channels_first
+    )
+    axes = (0, 2, 3) if channels_first else (0, 1, 2)
+    mean, std = channel_statistics(images, layout, np.arange(3000))
+    np.testing.assert_allclose(mean, images.mean(axis=axes), rtol=1e-12)
+    np.testing.assert_allclose(std, images.std(axis=axes), rtol=1e-12)
+    np.testing.assert_array_equal(images, before)

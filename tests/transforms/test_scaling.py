@@ -125,6 +125,8 @@ def test_a_constant_channel_becomes_zero():
     scaler = ChannelScaler().fit(X)
     assert scaler.scale_[1] == 1
     np.testing.assert_allclose(scaler.transform(X)[..., 1], 0, atol=1e-15)
+    many = np.full((4000, 4, 4, 1), 0.1)
+    np.testing.assert_array_equal(ChannelScaler().fit(many).scale_, [1])
 
 
 def test_pieces_give_the_statistics_of_the_whole(digits):
