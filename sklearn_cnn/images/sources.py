@@ -3,7 +3,6 @@
 import mmap
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
 from functools import partial
 from numbers import Integral
 
@@ -14,6 +13,7 @@ from scipy.sparse import issparse
 
 from sklearn_cnn.images.decoding import as_size, check_mode, decode, name_of
 from sklearn_cnn.images.parallel import in_threads
+from sklearn_cnn.images.stored import file_of, mapped_file, without_map
 
 #: Pixels of a file from which on a second thread decodes faster than one: below, most
 #: of the time is Python's, of which threads take turns.
@@ -108,7 +108,7 @@ class ArraySource:
         _require_rows(array)
         self._array = array
         self.shape, self.dtype = tuple(array.shape), np.dtype(array.dtype)
-        self._file = _file_of(array)
+        self._file = file_of(array)
 
     @property
     def array(self):
@@ -129,7 +129,7 @@ class ArraySource:
     def __getstate__(self):
         state = {"shape": self.shape, "dtype": self.dtype}
         if self._file is None:
-            return {**state, "_file": None, "_array": _without_map(self._array)}
+            return {**state, "_file": None, "_array": without_map(self._array)}
         return {**state, "_file": self._file.as_it_is_now(), "_array": None}
 
     def read(self, indices):
@@ -153,7 +153,7 @@ class ArraySource:
         if not len(indices):
             return np.empty((0, *self.image_shape), self.dtype)
         rows, places = np.unique(indices, return_inverse=True)
-        mapped = _mapped_file(self.array)
+        mapped = mapped_file(self.array)
         step = len(rows) if mapped is None else _MAPPED_ROWS
         images = np.empty((len(rows), *self.image_shape), self.dtype)
         for start in range(0, len(rows), step):
@@ -269,149 +269,6 @@ def _checked_paths(paths):
                 "sklearn_cnn.transforms.ImageReader."
             )
     return tuple(os.fspath(path) for path in paths)
-
-
-@dataclass(frozen=True)
-class _File:
-    """A file that other processes open anew."""
-
-    path: str
-    size_and_time: tuple | None = field(default=None, kw_only=True)
-
-    def as_it_is_now(self):
-        """Note size and time of the file, so that a changed one hashes otherwise."""
-        try:
-            found = os.stat(self.path)
-        except OSError:  # is told to who opens it
-            return replace(self, size_and_time=None)
-        return replace(self, size_and_time=(found.st_size, found.st_mtime_ns))
-
-
-@dataclass(frozen=True)
-class _MappedFile(_File):
-    """Where a view of a memmap lies.
-
-    The whole map is opened, and the view cut from it: joblib and pickle would copy
-    views with gaps, and joblib crashes on reversed ones.
-    """
-
-    offset: int
-    n_bytes: int
-    start: int
-    strides: tuple
-
-    def open(self, shape, dtype):
-        """Map the file and cut the view of this shape and dtype from it."""
-        remedy = "Keep the file, with its size, for as long as its images are used."
-        try:
-            size = os.path.getsize(self.path)
-            if self.size_and_time is not None and size != self.size_and_time[0]:
-                raise ValueError(
-                    f"it has {size} bytes, and had {self.size_and_time[0]}"
-                )
-            whole = np.memmap(self.path, np.uint8, "r", self.offset, (self.n_bytes,))
-        except (OSError, ValueError) as error:
-            raise _cannot_open(self.path, error, remedy) from error
-        return np.ndarray(shape, dtype, whole, self.start, self.strides)
-
-
-@dataclass(frozen=True)
-class _HDF5File(_File):
-    """Where an HDF5 dataset lies."""
-
-    name: str
-
-    def open(self, shape, dtype):
-        """Open the dataset, which must be of this shape and dtype."""
-        import h5py
-
-        remedy = (
-            "Keep the file as it is for as long as its images are used, and closed for "
-            'writing: close it, and open it with mode "r" before it is wrapped.'
-        )
-        try:
-            dataset = h5py.File(self.path, "r")[self.name]
-            if (dataset.shape, dataset.dtype) != (shape, dtype):
-                raise ValueError(
-                    f"{self.name!r} has shape {dataset.shape} and dtype "
-                    f"{dataset.dtype}, and had {shape} and {dtype}"
-                )
-        except (OSError, KeyError, ValueError) as error:
-            raise _cannot_open(self.path, error, remedy) from error
-        return dataset
-
-
-def _cannot_open(path, reason, remedy):
-    return ValueError(f"The images in {path!r} cannot be opened: {reason}. {remedy}")
-
-
-def _file_of(array):
-    """Tell how another process gets an array that lies in a file, without a copy.
-
-    Returns None where it can only be copied: in memory, in a private map, whose changes
-    are in no file, or, as zarr's arrays, where it opens its files by itself.
-    """
-    if type(array).__module__.startswith("h5py"):
-        return _hdf5_file(array)
-    owner = _owner(array)
-    if _mapped_file(array) is None or getattr(owner, "filename", None) is None:
-        return None
-    return _MappedFile(
-        os.path.abspath(owner.filename),
-        owner.offset,
-        owner.nbytes,
-        array.ctypes.data - owner.ctypes.data,
-        array.strides,
-    )
-
-
-def _hdf5_file(dataset):
-    import h5py
-
-    if not isinstance(dataset, h5py.Dataset):
-        raise ValueError(
-            f"array is of h5py's type {type(dataset).__name__}, which no other process "
-            "can open. Pass the dataset itself, which may hold any dtype of numbers, "
-            "or store what the view gives as a dataset of its own."
-        )
-    path = dataset.file.filename
-    if dataset.file.driver == "core" or not os.path.isfile(path):
-        raise ValueError(
-            f"array is a dataset of {path!r}, which is in memory or no file that "
-            "another process can open. Pass dataset[:] if it fits into memory, or "
-            'store it in a file that is opened with h5py.File(path, "r").'
-        )
-    if dataset.name is None:
-        raise ValueError(
-            f"array is a dataset of {path!r} without a name, which no other process "
-            "can open. Give it one when it is created."
-        )
-    return _HDF5File(os.path.abspath(path), dataset.name)
-
-
-def _owner(array):
-    """Find the array that a view was cut from: of a memmap, the whole map."""
-    owner = array
-    if isinstance(array, np.ndarray):
-        while not isinstance(getattr(owner, "base", None), mmap.mmap | None):
-            owner = owner.base
-    return owner
-
-
-def _mapped_file(array):
-    """Find the mapped file of an array that may be read from there at any time.
-
-    Its pages, which count as memory of this process, can be given back. Those of a
-    private copy (mode "c") hold changes that are in no file.
-    """
-    owner = _owner(array)
-    shared = isinstance(owner, np.memmap) and owner.mode in ("r", "r+", "w+")
-    return owner.base if shared else None
-
-
-def _without_map(array):
-    """Copy a map that is pickled: joblib would open its file, if it has one, anew."""
-    return np.array(array, order="C") if isinstance(_owner(array), np.memmap) else array
 
 
 def _require_finite(images, indices):
