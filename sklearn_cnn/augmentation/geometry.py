@@ -148,7 +148,9 @@ class RandomAffine(Augmentation):
         Positive angles turn images counterclockwise. Signals have no angle: pass 0 for
         them.
     translate : float or sequence of float, default=0.1
-        Farthest move along each spatial axis, as a share of it, in [0, 1).
+        Farthest move along each spatial axis, as a share of it, in [0, 1). Images move
+        after they were sheared, scaled and rotated, so that these do not change the
+        move.
     scale : float or (float, float), default=0.1
         Range of the factor of size, above 0; a number stands for
         ``(1 - scale, 1 + scale)``.
@@ -234,12 +236,16 @@ class RandomAffine(Augmentation):
         matrices = torch.eye(n_axes, device=images.device).repeat(len(images), 1, 1)
         if n_axes > 1:
             _fill_plane(matrices, self._plane(images), degrees, shear)
+        matrices = matrices / factors.view(-1, 1, 1)
         farthest = per_axis("translate", self.translate, images)
-        moves = [drawn((-share, share)) for share in farthest]
+        moves = torch.stack([drawn((-share, share)) for share in farthest], dim=1)
+        # the move comes last, so that the way back begins with it
+        sizes = torch.tensor(images.shape[2:], device=images.device)
+        shifts = -(matrices * (moves * sizes).unsqueeze(1)).sum(dim=2) / sizes
         return warp(
             images,
-            matrices / factors.view(-1, 1, 1),
-            torch.stack(moves, dim=1),
+            matrices,
+            shifts,
             interpolation=self.interpolation,
             padding_mode=self.padding_mode,
             fill=self.fill,

@@ -14,6 +14,10 @@ def noise(*shape):
     return torch.from_numpy(np.random.default_rng(0).uniform(size=shape)).float()
 
 
+def seeded():
+    return torch.Generator().manual_seed(0)
+
+
 def test_a_flip_mirrors_about_half_of_the_samples():
     images = noise(200, 3, 4, 5)
     found = RandomFlip(axis=(0, 1))(images, torch.Generator().manual_seed(0))
@@ -98,6 +102,58 @@ def test_moves_and_sizes_stay_in_their_range():
     centers = [(image * rows).sum() - 20 for image in found[:, 0].numpy()]
     assert 6 < np.max(centers) <= 8.2 and -6 > np.min(centers) >= -8.2
     assert np.allclose([(im * columns).sum() for im in found[:, 0].numpy()], 20)
+
+
+#: What stands at the middle of each image, and how far it may move.
+MOVES = [
+    ((41,), {"degrees": 0, "scale": (2, 2)}),
+    ((41, 41), {"degrees": (90, 90), "scale": 0}),
+    ((41, 41), {"degrees": 0, "scale": (2, 2)}),
+    ((31, 61), {"degrees": (30, 30), "scale": (0.7, 0.7), "shear": (20, 20)}),
+    ((21, 31, 41), {"degrees": (90, 90), "scale": (1.5, 1.5), "axes": (0, 2)}),
+    ((21, 31, 41), {"degrees": 180, "scale": 0.3, "axes": (1, 0), "shear": 10}),
+]
+
+
+@pytest.mark.parametrize("shares", [0.2, (0.25, 0, 0.1)], ids=str)
+@pytest.mark.parametrize("shape, parameters", MOVES, ids=str)
+def test_other_changes_do_not_change_the_move(shape, parameters, shares):
+    # of a blob, which other changes leave around its middle
+    places = torch.stack(torch.meshgrid(*map(torch.arange, shape), indexing="ij"))
+    middles = (torch.tensor(shape) - 1) / 2
+    offsets = places - middles.view(-1, *[1] * len(shape))
+    blob = torch.exp(-offsets.square().sum(dim=0) / 4)
+    images = blob.expand(200, 1, *shape)
+    if isinstance(shares, tuple):
+        shares = shares[: len(shape)]
+    found = RandomAffine(translate=shares, **parameters)(images, seeded())
+    weights = (found / found.sum(dim=tuple(range(2, found.ndim)), keepdim=True))[:, 0]
+    moved = (weights.unsqueeze(1) * offsets).flatten(2).sum(dim=2)
+    farthest = torch.as_tensor(shares) * torch.tensor(shape)
+    assert (moved.abs() <= farthest + 0.1).all()
+    assert (moved.amax(dim=0) >= 0.9 * farthest - 0.1).all()
+    assert (moved.amin(dim=0) <= 0.1 - 0.9 * farthest).all()
+
+
+def test_moves_are_those_of_torchvision():
+    images = noise(5, 2, 24, 33)
+    affine = RandomAffine((25, 25), translate=0.2, scale=(1.3, 1.3), shear=(15, 15))
+    generator = seeded()
+    found = affine(images, generator)
+    # angle, shear and size are drawn before the moves
+    generator.manual_seed(0)
+    drawn = torch.rand(5, 5, generator=generator)[3:]
+    moves = (0.4 * drawn - 0.2) * torch.tensor([[24], [33]])
+    for image, moved, (down, right) in zip(images, found, moves.T, strict=True):
+        expected = F.affine(
+            image,
+            angle=-25,
+            translate=[right.item(), down.item()],
+            scale=1.3,
+            shear=[15, 0],
+            interpolation=F.InterpolationMode.BILINEAR,
+        )
+        torch.testing.assert_close(moved, expected, rtol=0, atol=1e-4)
 
 
 def test_volumes_turn_slice_by_slice_and_signals_move():
