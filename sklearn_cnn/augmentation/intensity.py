@@ -178,6 +178,7 @@ class RandomErasing(Augmentation):
         of [1]_.
     ratio : float, default=3.3
         Largest ratio of two sides of the box, at least 1, each as a share of its axis.
+        It is less for a share so large that the box would not fit into the image.
     fill : number, default=0
         What erased pixels become, in the range of the images.
 
@@ -220,9 +221,12 @@ class RandomErasing(Augmentation):
         shares = uniform((n, 1), *ends, images, generator)
         half = log(self.ratio) / 2
         stretch = uniform((n, n_axes), -half, half, images, generator)
-        # logarithms with a mean of 0 keep the volume
-        stretch = (stretch - stretch.mean(dim=1, keepdim=True)).exp()
-        sides = (shares ** (1 / n_axes) * stretch * sizes).round().long()
+        # logarithms with a mean of 0 keep the volume, if no side exceeds its axis
+        stretch = stretch - stretch.mean(dim=1, keepdim=True)
+        room = -shares.log() / n_axes
+        longest = stretch.amax(dim=1, keepdim=True).clamp(min=1e-6)
+        stretch = stretch * (room / longest).clamp(0, 1)
+        sides = (shares ** (1 / n_axes) * stretch.exp() * sizes).round().long()
         sides = sides.clamp(min=1).minimum(sizes)
         places = uniform((n, n_axes), 0, 1, images, generator)
         starts = (places * (sizes - sides + 1)).long()

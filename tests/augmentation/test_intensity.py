@@ -88,3 +88,16 @@ def test_erased_boxes_have_their_size_and_shape(shape):
         assert sides.prod() == len(places)  # a box
         parts = sides / torch.tensor(shape)
         assert parts.max() / parts.min() < 2.5
+
+
+@pytest.mark.parametrize("share", [0.5, 0.8, 1.0])
+@pytest.mark.parametrize("shape", [(400,), (100, 100), (60, 150), (40, 50, 60)])
+def test_large_boxes_keep_their_share(shape, share):
+    images = torch.ones(200, 1, *shape, dtype=torch.uint8)
+    found = RandomErasing(p=1, scale=(share, share), ratio=3.3)(images)
+    erased = (found == 0)[:, 0]
+    shares = erased.flatten(1).float().mean(dim=1)
+    assert (shares - share).abs().max() < 0.03  # sides are whole pixels
+    if len(shape) > 1 and share < 1:
+        lengths = erased.amax(dim=tuple(range(2, erased.ndim))).sum(dim=1) / shape[0]
+        assert lengths.min() < share**0.9 and lengths.max() > 0.99
