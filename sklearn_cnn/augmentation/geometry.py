@@ -236,16 +236,12 @@ class RandomAffine(Augmentation):
         matrices = torch.eye(n_axes, device=images.device).repeat(len(images), 1, 1)
         if n_axes > 1:
             _fill_plane(matrices, self._plane(images), degrees, shear)
-        matrices = matrices / factors.view(-1, 1, 1)
         farthest = per_axis("translate", self.translate, images)
-        moves = torch.stack([drawn((-share, share)) for share in farthest], dim=1)
-        # the move comes last, so that the way back begins with it
-        sizes = torch.tensor(images.shape[2:], device=images.device)
-        shifts = -(matrices * (moves * sizes).unsqueeze(1)).sum(dim=2) / sizes
+        moves = [drawn((-share, share)) for share in farthest]
         return warp(
             images,
-            matrices,
-            shifts,
+            matrices / factors.view(-1, 1, 1),
+            torch.stack(moves, dim=1),
             interpolation=self.interpolation,
             padding_mode=self.padding_mode,
             fill=self.fill,

@@ -81,11 +81,11 @@ def test_affine_is_that_of_torchvision(angle, shear, scale, shape):
 @pytest.mark.parametrize("mode, name", [("edge", "nearest"), ("symmetric", "reflect")])
 def test_outside_is_what_scipy_has_there(mode, name):
     images = noise(1, 1, 8, 11)
-    shift = torch.tensor([[2 / 8, -3 / 11]])
+    moves = torch.tensor([[-2 / 8, 3 / 11]])
     found = warp(
         images,
         torch.eye(2)[None],
-        shift,
+        moves,
         interpolation="bilinear",
         padding_mode=mode,
         fill=0,
@@ -171,3 +171,17 @@ def test_fill_and_rounding_of_integers():
     assert torch.equal(found, images)
     found = RandomAffine(45, fill=255)(images)
     assert found.min() == 200 and found.max() == 255
+
+
+@pytest.mark.parametrize("shape", [(1001,), (97, 101), (11, 13, 17)], ids=str)
+def test_no_change_keeps_every_digit_of_wide_types(shape):
+    still = RandomAffine(0, translate=0, scale=0)
+    bounds = np.iinfo(np.int32)
+    values = np.random.default_rng(0).integers(
+        bounds.min, bounds.max, size=(3, 2, *shape), dtype=np.int32, endpoint=True
+    )
+    images = torch.from_numpy(values)
+    assert torch.equal(still(images), images)
+    torch.testing.assert_close(
+        still(images.double()), images.double(), rtol=0, atol=1e-3
+    )
