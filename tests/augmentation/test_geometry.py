@@ -49,6 +49,13 @@ def test_a_share_of_the_axis_is_rounded_up():
     assert RandomCrop()._widths(noise(1, 1, 28, 8)) == [4, 1]
 
 
+def test_something_of_the_image_stays():
+    row = torch.ones(50, 1, 1, 8, dtype=torch.uint8)
+    for padding in (0.99, (0, 7)):
+        found = RandomCrop(padding)(row)
+        assert found.sum(dim=3).min() == 1
+
+
 @pytest.mark.parametrize("dtype", [torch.bool, torch.uint8, torch.float16])
 @pytest.mark.parametrize("mode, name", [("edge", "edge"), ("symmetric", "symmetric")])
 def test_padding_is_that_of_numpy(mode, name, dtype):
