@@ -80,12 +80,9 @@ class Compose(Augmentation):
         for name, step in _named(self.steps):
             if isinstance(step, str):  # "passthrough"
                 continue
-            if not hasattr(step, "augment"):
-                images = step(images)
-                continue
             try:
-                images, mixed = step.augment(images, generator)
-            except ValueError as error:
+                images, mixed = _augment(step, images, generator)
+            except Exception as error:
                 raise ValueError(f"step {name!r}: {error}") from error
             if mixed is not None and mixing is not None:
                 raise ValueError(
@@ -145,6 +142,15 @@ class Compose(Augmentation):
             (found, value if found == name else step)
             for found, step in _named(self.steps)
         ]
+
+
+def _augment(
+    step: Any, images: Tensor, generator: Generator
+) -> tuple[Tensor, Mixing | None]:
+    if not hasattr(step, "augment"):
+        return step(images), None
+    augmented, mixing = step.augment(images, generator)
+    return augmented, mixing
 
 
 def _named(steps: Any) -> Iterator[tuple[str, Any]]:

@@ -97,6 +97,10 @@ def test_mixing_passes_through():
     assert mixing is None
 
 
+def _fail(images):
+    raise RuntimeError("out of luck")
+
+
 @pytest.mark.parametrize(
     "steps, message",
     [
@@ -104,6 +108,8 @@ def test_mixing_passes_through():
         ([RandomFlip], r"an instance, not a class"),
         ([("flip", 3)], r"step 'flip' of Compose is 3"),
         ([("flip", RandomFlip(p=2))], r"step 'flip': p=2 must be a probability"),
+        ([RandomFlip(), ("odd", _fail)], r"step 'odd': out of luck"),
+        ([("outer", Compose([_fail]))], r"step 'outer': step 'function': out of"),
         ([("a", RandomFlip()), ("a", RandomCrop())], r"'a' cannot name a step"),
         ([("a__b", RandomFlip())], r"must not contain '__'"),
         ([("steps", RandomFlip())], r"'steps' is taken"),
