@@ -153,12 +153,9 @@ class GaussianNoise(Augmentation):
     def _apply(self, images: Tensor, generator: Generator) -> Tensor:
         values = as_floats(images)
         stds = uniform((len(images),), *self._range(), images, generator)
-        noise = torch.randn(
-            images.shape,
-            generator=generator,
-            device=generator.device,
-            dtype=values.dtype,
-        ).to(images.device)
+        # float32, as not all devices have float64
+        noise = torch.randn(images.shape, generator=generator, device=generator.device)
+        noise = noise.to(values.device, values.dtype)
         return as_dtype(values + per_sample(stds, values) * noise, images.dtype)
 
     def _range(self) -> tuple[float, float]:

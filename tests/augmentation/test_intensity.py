@@ -72,6 +72,16 @@ def test_noise_has_its_strength_for_each_sample():
     assert abs(found.mean()) < 0.02
 
 
+def test_noise_is_drawn_alike_for_all_types():
+    zeros = torch.zeros(2, 1, 9, 9)
+    drawn = [
+        GaussianNoise(std=1)(zeros.to(dtype), torch.Generator().manual_seed(0))
+        for dtype in (torch.float32, torch.float64)
+    ]
+    assert drawn[1].dtype == torch.float64
+    assert torch.equal(drawn[0].double(), drawn[1])
+
+
 @pytest.mark.parametrize("shape", [(40,), (30, 50), (12, 20, 16)])
 def test_erased_boxes_have_their_size_and_shape(shape):
     images = torch.ones(300, 2, *shape)
