@@ -178,7 +178,8 @@ class RandomAffine(Augmentation):
     Notes
     -----
     Values are interpolated in float32, in float64 if float32 would lose digits, and
-    rounded for integers.
+    rounded for integers. In the fit of an estimator uint16 and wider integers arrive as
+    float64, so that they are not rounded.
 
     The defaults suit digits and other small things that are nearly upright [1]_.
 

@@ -51,7 +51,8 @@ class ColorJitter(Augmentation):
     Notes
     -----
     Integers are rounded and kept in the range of their type. Floats are not clipped, as
-    they have no range of their own.
+    they have no range of their own. In the fit of an estimator uint16 and wider
+    integers arrive as float64, so that they are neither rounded nor clipped.
 
     Examples
     --------
@@ -129,7 +130,9 @@ class GaussianNoise(Augmentation):
 
     Notes
     -----
-    Integers are rounded and kept in the range of their type; floats are not clipped.
+    Integers are rounded and kept in the range of their type; floats are not clipped. In
+    the fit of an estimator uint16 and wider integers arrive as float64, so that they
+    are neither rounded nor clipped.
 
     References
     ----------
