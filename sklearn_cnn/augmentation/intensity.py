@@ -223,13 +223,12 @@ class RandomErasing(Augmentation):
         stretch = uniform((n, n_axes), -half, half, images, generator)
         # logarithms with a mean of 0 keep the volume, if no side exceeds its axis
         stretch = stretch - stretch.mean(dim=1, keepdim=True)
-        room = -shares.log() / n_axes
+        room = shares.log() / -n_axes
         longest = stretch.amax(dim=1, keepdim=True).clamp(min=1e-6)
-        stretch = stretch * (room / longest).clamp(0, 1)
-        sides = (shares ** (1 / n_axes) * stretch.exp() * sizes).round().long()
+        stretch = stretch * (room / longest).clamp(max=1)
+        sides = ((stretch - room).exp() * sizes).round().long()
         sides = sides.clamp(min=1).minimum(sizes)
         places = uniform((n, n_axes), 0, 1, images, generator)
         starts = (places * (sizes - sides + 1)).long()
-        box = inside(starts, starts + sides, images)
-        erased = box & per_sample(chosen(self.p, images, generator), images)
-        return images.masked_fill(erased, self.fill)
+        sides = sides * chosen(self.p, images, generator).unsqueeze(1)
+        return images.masked_fill(inside(starts, starts + sides, images), self.fill)
