@@ -207,13 +207,14 @@ def _grid(matrices: Tensor, moves: Tensor, shape: Sequence[int]) -> Tensor:
     sizes = torch.tensor(shape, dtype=matrices.dtype, device=matrices.device)
     # affine_grid would take 8 us per image of 28x28 pixels on one thread, a sum of one
     # term for each axis takes 1: in planes, so that it runs along whole rows of pixels
-    matrices = (matrices * sizes / sizes[:, None]).flip(1)
+    matrices = (matrices / sizes[:, None]).flip(1)
     n, n_axes = moves.shape
-    moves = 2 * moves
+    moves = moves * (2 * sizes)
     grid = torch.zeros((), dtype=moves.dtype, device=moves.device)
     for axis, size in enumerate(shape):
+        # twice the pixels from the middle
         places = torch.arange(1 - size, size, 2, dtype=moves.dtype, device=moves.device)
-        places = (places / size - moves[:, axis, None]).unsqueeze(1)
+        places = (places - moves[:, axis, None]).unsqueeze(1)
         axes = [1] * n_axes
         axes[axis] = size
         grid = grid + (matrices[:, :, axis, None] * places).view(n, n_axes, *axes)
