@@ -1,5 +1,6 @@
 """What all augmentations are: parameters, and a call on a batch."""
 
+import copy
 from collections import defaultdict
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, NamedTuple, Self
@@ -31,7 +32,9 @@ class Augmentation:
     which raises a ValueError where parameters and images do not fit. Parameters are
     stored as they are and checked when they are used. An instance has no other state,
     so that it can be copied by :func:`sklearn.base.clone`, searched over by
-    ``augmentation__name`` and used by several estimators.
+    ``augmentation__name`` and used by several estimators. Only parameters that are
+    augmentations themselves are asked for their parameters: what others call
+    ``get_params`` may be anything.
 
     Examples
     --------
@@ -144,19 +147,21 @@ class Augmentation:
         """
         known = self.get_params()
         nested: defaultdict[str, dict[str, Any]] = defaultdict(dict)
-        for key, value in parameters.items():
+        # own ones first, as they decide which others there are
+        own = {field.name for field in fields(self)}
+        for key in sorted(parameters, key=lambda key: key not in own):
             name, delimiter, rest = key.partition("__")
             if name not in known or (
-                delimiter and not hasattr(known[name], "set_params")
+                delimiter and not isinstance(known[name], Augmentation)
             ):
                 raise ValueError(
                     f"Invalid parameter {key!r} for {self!r}. Its parameters are "
                     f"{sorted(known)}."
                 )
             if delimiter:
-                nested[name][rest] = value
+                nested[name][rest] = parameters[key]
             else:
-                self._set(name, value)
+                self._set(name, parameters[key])
                 known = self.get_params()
         for name, values in nested.items():
             known[name].set_params(**values)
@@ -164,6 +169,10 @@ class Augmentation:
 
     def _set(self, name: str, value: Any) -> None:
         setattr(self, name, value)
+
+    def __sklearn_clone__(self) -> Self:
+        # part by part, scikit-learn would ask transforms of others for parameters
+        return copy.deepcopy(self)
 
     def __repr__(self) -> str:
         given = [

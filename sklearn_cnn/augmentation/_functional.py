@@ -151,7 +151,7 @@ def windows(images: Tensor, starts: Sequence[Tensor], shape: Sequence[int]) -> T
 def warp(
     images: Tensor,
     matrices: Tensor,
-    shifts: Tensor,
+    moves: Tensor,
     *,
     interpolation: str,
     padding_mode: str,
@@ -165,8 +165,8 @@ def warp(
         The batch.
     matrices : Tensor of shape (n_samples, n_axes, n_axes), float32
         From output to input positions, both in pixels from the middle.
-    shifts : Tensor of shape (n_samples, n_axes), float32
-        Added to input positions, as a share of each axis.
+    moves : Tensor of shape (n_samples, n_axes), float32
+        Of the output, as a share of each axis: taken off its positions before that.
     interpolation : {"bilinear", "nearest"}
         Between pixels.
     padding_mode : {"constant", "edge", "symmetric"}
@@ -185,7 +185,7 @@ def warp(
         return warp(
             images.unsqueeze(2),
             matrices,
-            F.pad(shifts, (1, 0)),
+            F.pad(moves, (1, 0)),
             interpolation=interpolation,
             padding_mode=padding_mode,
             fill=fill,
@@ -194,7 +194,7 @@ def warp(
     outside = fill if padding_mode == "constant" else 0
     warped = F.grid_sample(
         floats - outside if outside else floats,
-        _grid(matrices, shifts, images.shape[2:]).to(floats.dtype),
+        _grid(matrices.to(floats), moves.to(floats), images.shape[2:]),
         mode=interpolation,
         padding_mode=_GRID_PADDING[padding_mode],
         align_corners=False,
@@ -202,16 +202,19 @@ def warp(
     return as_dtype(warped.add_(outside), images.dtype)
 
 
-def _grid(matrices: Tensor, shifts: Tensor, shape: Sequence[int]) -> Tensor:
+def _grid(matrices: Tensor, moves: Tensor, shape: Sequence[int]) -> Tensor:
     """Positions as ``grid_sample`` takes them: from -1 to 1, last axis first."""
     sizes = torch.tensor(shape, dtype=matrices.dtype, device=matrices.device)
     # affine_grid would take 8 us per image of 28x28 pixels on one thread, a sum of one
     # term for each axis takes 1: in planes, so that it runs along whole rows of pixels
-    matrices = (matrices * sizes / sizes[:, None]).flip(1)
-    n, n_axes = shifts.shape
-    grid = (2 * shifts).flip(1).view(n, n_axes, *[1] * n_axes)
+    matrices = (matrices / sizes[:, None]).flip(1)
+    n, n_axes = moves.shape
+    moves = moves * (2 * sizes)
+    grid = torch.zeros((), dtype=moves.dtype, device=moves.device)
     for axis, size in enumerate(shape):
-        places = (2 * torch.arange(size, device=matrices.device) + 1) / size - 1
+        # twice the pixels from the middle
+        places = torch.arange(1 - size, size, 2, dtype=moves.dtype, device=moves.device)
+        places = (places - moves[:, axis, None]).unsqueeze(1)
         axes = [1] * n_axes
         axes[axis] = size
         grid = grid + (matrices[:, :, axis, None] * places).view(n, n_axes, *axes)

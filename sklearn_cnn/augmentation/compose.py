@@ -23,9 +23,10 @@ class Compose(Augmentation):
     ----------
     steps : list of (str, augmentation) or of augmentations
         In the order in which they act. Those without a name take that of their class in
-        lower case, with a number if there are several: "randomflip-1". An augmentation
-        is one of this module, a callable or a :class:`torch.nn.Module` that takes a
-        batch and returns it, or "passthrough", which does nothing.
+        lower case, with a number if there are several: "randomflip-1". All keep their
+        names when ``set_params`` replaces one. An augmentation is one of this module, a
+        callable or a :class:`torch.nn.Module` that takes a batch and returns it, or
+        "passthrough", which does nothing.
 
     Notes
     -----
@@ -79,12 +80,9 @@ class Compose(Augmentation):
         for name, step in _named(self.steps):
             if isinstance(step, str):  # "passthrough"
                 continue
-            if not hasattr(step, "augment"):
-                images = step(images)
-                continue
             try:
-                images, mixed = step.augment(images, generator)
-            except ValueError as error:
+                images, mixed = _augment(step, images, generator)
+            except Exception as error:
                 raise ValueError(f"step {name!r}: {error}") from error
             if mixed is not None and mixing is not None:
                 raise ValueError(
@@ -129,7 +127,7 @@ class Compose(Augmentation):
             return parameters
         for name, step in _named(self.steps):
             parameters[name] = step
-            if hasattr(step, "get_params"):
+            if isinstance(step, Augmentation):
                 for key, value in step.get_params().items():
                     parameters[f"{name}__{key}"] = value
         return parameters
@@ -138,12 +136,21 @@ class Compose(Augmentation):
         if name == "steps":
             self.steps = value
             return
-        names = [found for found, _ in _named(self.steps)]
-        # a new list: others may share the old one
+        # a new list, as others may share the old one, and all names in it: those taken
+        # from classes would change with the class
         self.steps = [
-            _with(step, value) if found == name else step
-            for found, step in zip(names, self.steps, strict=True)
+            (found, value if found == name else step)
+            for found, step in _named(self.steps)
         ]
+
+
+def _augment(
+    step: Any, images: Tensor, generator: Generator
+) -> tuple[Tensor, Mixing | None]:
+    if not hasattr(step, "augment"):
+        return step(images), None
+    augmented, mixing = step.augment(images, generator)
+    return augmented, mixing
 
 
 def _named(steps: Any) -> Iterator[tuple[str, Any]]:
@@ -163,7 +170,3 @@ def _named(steps: Any) -> Iterator[tuple[str, Any]]:
 
 def _has_name(step: Any) -> bool:
     return isinstance(step, tuple) and len(step) == 2 and isinstance(step[0], str)
-
-
-def _with(step: Any, value: Any) -> Any:
-    return (step[0], value) if _has_name(step) else value

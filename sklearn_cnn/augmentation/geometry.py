@@ -75,8 +75,10 @@ class RandomCrop(Augmentation):
     ----------
     padding : int, float or sequence of them, default=0.125
         Pixels that are added on each side, and so the farthest move: a number of
-        pixels (int), or a share of the axis below 1 (float), rounded up. A sequence has
-        one for each spatial axis. The default makes 4 of 32 pixels, as in [1]_.
+        pixels (int) below the size of the axis, or a share of the axis below 1 (float),
+        rounded up to at most the size minus 1. So something of the image always stays.
+        A sequence has one for each spatial axis. The default makes 4 of 32 pixels, as
+        in [1]_.
     padding_mode : {"constant", "edge", "symmetric"}, default="constant"
         What is added: ``fill``, the outermost pixels again, or a mirror image that
         begins with them.
@@ -123,9 +125,8 @@ class RandomCrop(Augmentation):
 
     def _widths(self, images: Tensor) -> list[int]:
         widths = []
-        for width, size in zip(
-            per_axis("padding", self.padding, images), images.shape[2:], strict=True
-        ):
+        given = per_axis("padding", self.padding, images)
+        for axis, (width, size) in enumerate(zip(given, images.shape[2:], strict=True)):
             whole = isinstance(width, Integral)
             if not is_number(width) or width < 0 or not (whole or width < 1):
                 raise ValueError(
@@ -133,7 +134,13 @@ class RandomCrop(Augmentation):
                     "or more) or a share of the axis (a float in [0, 1)), or one of "
                     "them for each spatial axis."
                 )
-            widths.append(int(width) if whole else ceil(width * size))
+            if whole and width >= size:
+                raise ValueError(
+                    f"padding={self.padding!r} must be smaller than the image, whose "
+                    f"spatial axis {axis} has a size of {size}: a crop may hold "
+                    "nothing of it."
+                )
+            widths.append(int(width) if whole else min(ceil(width * size), size - 1))
         return widths
 
 
@@ -148,7 +155,9 @@ class RandomAffine(Augmentation):
         Positive angles turn images counterclockwise. Signals have no angle: pass 0 for
         them.
     translate : float or sequence of float, default=0.1
-        Farthest move along each spatial axis, as a share of it, in [0, 1).
+        Farthest move along each spatial axis, as a share of it, in [0, 1). Images move
+        after they were sheared, scaled and rotated, so that these do not change the
+        move.
     scale : float or (float, float), default=0.1
         Range of the factor of size, above 0; a number stands for
         ``(1 - scale, 1 + scale)``.
@@ -169,7 +178,8 @@ class RandomAffine(Augmentation):
     Notes
     -----
     Values are interpolated in float32, in float64 if float32 would lose digits, and
-    rounded for integers.
+    rounded for integers. In the fit of an estimator uint16 and wider integers arrive as
+    float64, so that they are not rounded.
 
     The defaults suit digits and other small things that are nearly upright [1]_.
 

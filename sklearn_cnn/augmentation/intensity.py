@@ -51,7 +51,8 @@ class ColorJitter(Augmentation):
     Notes
     -----
     Integers are rounded and kept in the range of their type. Floats are not clipped, as
-    they have no range of their own.
+    they have no range of their own. In the fit of an estimator uint16 and wider
+    integers arrive as float64, so that they are neither rounded nor clipped.
 
     Examples
     --------
@@ -129,7 +130,9 @@ class GaussianNoise(Augmentation):
 
     Notes
     -----
-    Integers are rounded and kept in the range of their type; floats are not clipped.
+    Integers are rounded and kept in the range of their type; floats are not clipped. In
+    the fit of an estimator uint16 and wider integers arrive as float64, so that they
+    are neither rounded nor clipped.
 
     References
     ----------
@@ -153,12 +156,9 @@ class GaussianNoise(Augmentation):
     def _apply(self, images: Tensor, generator: Generator) -> Tensor:
         values = as_floats(images)
         stds = uniform((len(images),), *self._range(), images, generator)
-        noise = torch.randn(
-            images.shape,
-            generator=generator,
-            device=generator.device,
-            dtype=values.dtype,
-        ).to(images.device)
+        # float32, as not all devices have float64
+        noise = torch.randn(images.shape, generator=generator, device=generator.device)
+        noise = noise.to(values.device, values.dtype)
         return as_dtype(values + per_sample(stds, values) * noise, images.dtype)
 
     def _range(self) -> tuple[float, float]:
@@ -178,6 +178,7 @@ class RandomErasing(Augmentation):
         of [1]_.
     ratio : float, default=3.3
         Largest ratio of two sides of the box, at least 1, each as a share of its axis.
+        It is less for a share so large that the box would not fit into the image.
     fill : number, default=0
         What erased pixels become, in the range of the images.
 
@@ -220,12 +221,14 @@ class RandomErasing(Augmentation):
         shares = uniform((n, 1), *ends, images, generator)
         half = log(self.ratio) / 2
         stretch = uniform((n, n_axes), -half, half, images, generator)
-        # logarithms with a mean of 0 keep the volume
-        stretch = (stretch - stretch.mean(dim=1, keepdim=True)).exp()
-        sides = (shares ** (1 / n_axes) * stretch * sizes).round().long()
+        # logarithms with a mean of 0 keep the volume, if no side exceeds its axis
+        stretch = stretch - stretch.mean(dim=1, keepdim=True)
+        room = shares.log() / -n_axes
+        longest = stretch.amax(dim=1, keepdim=True).clamp(min=1e-6)
+        stretch = stretch * (room / longest).clamp(max=1)
+        sides = ((stretch - room).exp() * sizes).round().long()
         sides = sides.clamp(min=1).minimum(sizes)
         places = uniform((n, n_axes), 0, 1, images, generator)
         starts = (places * (sizes - sides + 1)).long()
-        box = inside(starts, starts + sides, images)
-        erased = box & per_sample(chosen(self.p, images, generator), images)
-        return images.masked_fill(erased, self.fill)
+        sides = sides * chosen(self.p, images, generator).unsqueeze(1)
+        return images.masked_fill(inside(starts, starts + sides, images), self.fill)

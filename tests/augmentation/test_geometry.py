@@ -14,6 +14,10 @@ def noise(*shape):
     return torch.from_numpy(np.random.default_rng(0).uniform(size=shape)).float()
 
 
+def seeded():
+    return torch.Generator().manual_seed(0)
+
+
 def test_a_flip_mirrors_about_half_of_the_samples():
     images = noise(200, 3, 4, 5)
     found = RandomFlip(axis=(0, 1))(images, torch.Generator().manual_seed(0))
@@ -43,6 +47,13 @@ def test_a_crop_is_a_window_of_the_padded_image():
 
 def test_a_share_of_the_axis_is_rounded_up():
     assert RandomCrop()._widths(noise(1, 1, 28, 8)) == [4, 1]
+
+
+def test_something_of_the_image_stays():
+    row = torch.ones(50, 1, 1, 8, dtype=torch.uint8)
+    for padding in (0.99, (0, 7)):
+        found = RandomCrop(padding)(row)
+        assert found.sum(dim=3).min() == 1
 
 
 @pytest.mark.parametrize("dtype", [torch.bool, torch.uint8, torch.float16])
@@ -77,11 +88,11 @@ def test_affine_is_that_of_torchvision(angle, shear, scale, shape):
 @pytest.mark.parametrize("mode, name", [("edge", "nearest"), ("symmetric", "reflect")])
 def test_outside_is_what_scipy_has_there(mode, name):
     images = noise(1, 1, 8, 11)
-    shift = torch.tensor([[2 / 8, -3 / 11]])
+    moves = torch.tensor([[-2 / 8, 3 / 11]])
     found = warp(
         images,
         torch.eye(2)[None],
-        shift,
+        moves,
         interpolation="bilinear",
         padding_mode=mode,
         fill=0,
@@ -100,6 +111,58 @@ def test_moves_and_sizes_stay_in_their_range():
     assert np.allclose([(im * columns).sum() for im in found[:, 0].numpy()], 20)
 
 
+#: What stands at the middle of each image, and how far it may move.
+MOVES = [
+    ((41,), {"degrees": 0, "scale": (2, 2)}),
+    ((41, 41), {"degrees": (90, 90), "scale": 0}),
+    ((41, 41), {"degrees": 0, "scale": (2, 2)}),
+    ((31, 61), {"degrees": (30, 30), "scale": (0.7, 0.7), "shear": (20, 20)}),
+    ((21, 31, 41), {"degrees": (90, 90), "scale": (1.5, 1.5), "axes": (0, 2)}),
+    ((21, 31, 41), {"degrees": 180, "scale": 0.3, "axes": (1, 0), "shear": 10}),
+]
+
+
+@pytest.mark.parametrize("shares", [0.2, (0.25, 0, 0.1)], ids=str)
+@pytest.mark.parametrize("shape, parameters", MOVES, ids=str)
+def test_other_changes_do_not_change_the_move(shape, parameters, shares):
+    # of a blob, which other changes leave around its middle
+    places = torch.stack(torch.meshgrid(*map(torch.arange, shape), indexing="ij"))
+    middles = (torch.tensor(shape) - 1) / 2
+    offsets = places - middles.view(-1, *[1] * len(shape))
+    blob = torch.exp(-offsets.square().sum(dim=0) / 4)
+    images = blob.expand(200, 1, *shape)
+    if isinstance(shares, tuple):
+        shares = shares[: len(shape)]
+    found = RandomAffine(translate=shares, **parameters)(images, seeded())
+    weights = (found / found.sum(dim=tuple(range(2, found.ndim)), keepdim=True))[:, 0]
+    moved = (weights.unsqueeze(1) * offsets).flatten(2).sum(dim=2)
+    farthest = torch.as_tensor(shares) * torch.tensor(shape)
+    assert (moved.abs() <= farthest + 0.1).all()
+    assert (moved.amax(dim=0) >= 0.9 * farthest - 0.1).all()
+    assert (moved.amin(dim=0) <= 0.1 - 0.9 * farthest).all()
+
+
+def test_moves_are_those_of_torchvision():
+    images = noise(5, 2, 24, 33)
+    affine = RandomAffine((25, 25), translate=0.2, scale=(1.3, 1.3), shear=(15, 15))
+    generator = seeded()
+    found = affine(images, generator)
+    # angle, shear and size are drawn before the moves
+    generator.manual_seed(0)
+    drawn = torch.rand(5, 5, generator=generator)[3:]
+    moves = (0.4 * drawn - 0.2) * torch.tensor([[24], [33]])
+    for image, moved, (down, right) in zip(images, found, moves.T, strict=True):
+        expected = F.affine(
+            image,
+            angle=-25,
+            translate=[right.item(), down.item()],
+            scale=1.3,
+            shear=[15, 0],
+            interpolation=F.InterpolationMode.BILINEAR,
+        )
+        torch.testing.assert_close(moved, expected, rtol=0, atol=1e-4)
+
+
 def test_volumes_turn_slice_by_slice_and_signals_move():
     volumes = noise(3, 1, 4, 9, 9)
     turned = RandomAffine((90, 90), translate=0, scale=0)(volumes)
@@ -115,3 +178,17 @@ def test_fill_and_rounding_of_integers():
     assert torch.equal(found, images)
     found = RandomAffine(45, fill=255)(images)
     assert found.min() == 200 and found.max() == 255
+
+
+@pytest.mark.parametrize("shape", [(1001,), (97, 101), (11, 13, 17)], ids=str)
+def test_no_change_keeps_every_digit_of_wide_types(shape):
+    still = RandomAffine(0, translate=0, scale=0)
+    bounds = np.iinfo(np.int32)
+    values = np.random.default_rng(0).integers(
+        bounds.min, bounds.max, size=(3, 2, *shape), dtype=np.int32, endpoint=True
+    )
+    images = torch.from_numpy(values)
+    assert torch.equal(still(images), images)
+    torch.testing.assert_close(
+        still(images.double()), images.double(), rtol=0, atol=1e-3
+    )

@@ -72,6 +72,16 @@ def test_noise_has_its_strength_for_each_sample():
     assert abs(found.mean()) < 0.02
 
 
+def test_noise_is_drawn_alike_for_all_types():
+    zeros = torch.zeros(2, 1, 9, 9)
+    drawn = [
+        GaussianNoise(std=1)(zeros.to(dtype), torch.Generator().manual_seed(0))
+        for dtype in (torch.float32, torch.float64)
+    ]
+    assert drawn[1].dtype == torch.float64
+    assert torch.equal(drawn[0].double(), drawn[1])
+
+
 @pytest.mark.parametrize("shape", [(40,), (30, 50), (12, 20, 16)])
 def test_erased_boxes_have_their_size_and_shape(shape):
     images = torch.ones(300, 2, *shape)
@@ -88,3 +98,16 @@ def test_erased_boxes_have_their_size_and_shape(shape):
         assert sides.prod() == len(places)  # a box
         parts = sides / torch.tensor(shape)
         assert parts.max() / parts.min() < 2.5
+
+
+@pytest.mark.parametrize("share", [0.5, 0.8, 1.0])
+@pytest.mark.parametrize("shape", [(400,), (100, 100), (60, 150), (40, 50, 60)])
+def test_large_boxes_keep_their_share(shape, share):
+    images = torch.ones(200, 1, *shape, dtype=torch.uint8)
+    found = RandomErasing(p=1, scale=(share, share), ratio=3.3)(images)
+    erased = (found == 0)[:, 0]
+    shares = erased.flatten(1).float().mean(dim=1)
+    assert (shares - share).abs().max() < 0.03  # sides are whole pixels
+    if len(shape) > 1 and share < 1:
+        lengths = erased.amax(dim=tuple(range(2, erased.ndim))).sum(dim=1) / shape[0]
+        assert lengths.min() < share**0.9 and lengths.max() > 0.99
