@@ -18,7 +18,7 @@ from sklearn.model_selection import train_test_split
 
 from sklearn_cnn.images import ImageFiles, image_folder, read_ahead, take_rows
 from sklearn_cnn.images.prefetch import prefetched
-from sklearn_cnn.images.sources import _mapped_file
+from sklearn_cnn.images.stored import mapped_file
 
 
 @pytest.fixture
@@ -216,7 +216,7 @@ def test_a_copy_of_a_map_reads_the_same_file(tmp_path, pixels, view):
     with (tmp_path / "data").open("r+b") as file:
         file.write(bytes(pixels.nbytes))
     assert not np.asarray(copied).any()
-    assert _mapped_file(copied._source.array) is not None  # its pages are given back
+    assert mapped_file(copied._source.array) is not None  # its pages are given back
 
 
 @pytest.mark.parametrize("mode", ["r", "c"])
