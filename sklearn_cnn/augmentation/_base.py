@@ -118,7 +118,8 @@ class Augmentation:
         Parameters
         ----------
         deep : bool, default=True
-            Whether to give those of nested augmentations too.
+            Without a meaning here: of the augmentations of this module only Compose has
+            others inside.
 
         Returns
         -------
