@@ -14,6 +14,7 @@ MODES = ("L", "RGB", "RGBA", "I;16")
 #: Other formats of Pillow are rare, or run programs to read a file.
 _FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 _MAX_SIDE = 1 << 15
+_BITS_PER_SAMPLE = 258  # the tag of TIFF
 
 
 def decode(source, size=None, mode=None):
@@ -163,8 +164,7 @@ def _check_extent(image):
 
 
 def _pixels(image, size, mode):
-    if mode is None:
-        _require_eight_bit_colours(image)
+    _require_eight_bit_colours(image, mode)
     if size is not None:
         # JPEG: leave out detail early, but keep twice of what resizing needs
         image.draft(None, (2 * max(size), 2 * max(size)))
@@ -177,13 +177,32 @@ def _pixels(image, size, mode):
     return np.asarray(image)
 
 
-def _require_eight_bit_colours(image):
-    tiles = getattr(image, "tile", [])
-    if image.mode[0] != "I" and any(";16" in str(tile[3]) for tile in tiles):
+def _require_eight_bit_colours(image, mode):
+    """Refuse colours of more bits, which Pillow cuts to 8 or does not understand."""
+    if image.mode[0] in "IF" or not _has_deep_colours(image):
+        return
+    if image.format == "TIFF" and any(";16" not in str(t[3]) for t in image.tile):
         raise ValueError(
-            "it has 16 bits for each colour, of which Pillow reads 8. Pass mode='RGB' "
-            "if these are enough, or read it with another library."
+            "it has more than 8 bits for each colour, plane by plane, which Pillow "
+            "cannot read. Read it with another library into an array."
         )
+    if mode is None:
+        raise ValueError(
+            "it has more than 8 bits for each colour, of which Pillow reads 8. Pass "
+            "mode='RGB' if these are enough, or read it with another library."
+        )
+
+
+def _has_deep_colours(image):
+    if image.format == "TIFF":
+        tags = getattr(image, "tag_v2", {})  # lost by pickling
+        return max(tags.get(_BITS_PER_SAMPLE, (8,))) > 8
+    layouts = [tile[3] for tile in getattr(image, "tile", [])]
+    if image.format == "PPM":
+        # beside the name there is the largest value
+        return any(not isinstance(raw, str) and raw[-1] > 255 for raw in layouts)
+    # a file of 5, 6 and 5 bits has this name as well
+    return any(";16" in str(raw) and "BGR;16" not in str(raw) for raw in layouts)
 
 
 def _plain(image):

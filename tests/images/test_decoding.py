@@ -7,6 +7,7 @@ from io import BytesIO
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from sklearn_cnn.images import as_size, check_mode, decode
@@ -93,9 +94,64 @@ def test_sixteen_bit_images_are_resized_as_such(tmp_path):
 def test_sixteen_bit_colours_are_not_cut_silently():
     pixels = b"".join(b"\0" + bytes(12) for _ in range(2))
     data = png(2, 2, depth=16, colour=2, pixels=pixels)
-    with pytest.raises(ValueError, match=r"16 bits for each colour.*mode='RGB'"):
+    with pytest.raises(ValueError, match=r"8 bits for each colour.*mode='RGB'"):
         decode(data)
     assert decode(data, mode="RGB").shape == (2, 2, 3)
+
+
+@pytest.mark.parametrize("compression", [None, "deflate"])
+@pytest.mark.parametrize("byteorder", ["<", ">"])
+@pytest.mark.parametrize("planes", ["contig", "separate"])
+def test_sixteen_bit_colours_of_tiff(tmp_path, compression, byteorder, planes):
+    path = tmp_path / "deep.tif"
+    colours = COLOURS if planes == "contig" else COLOURS.transpose(2, 0, 1)
+    tifffile.imwrite(
+        path,
+        colours.astype(np.uint16) * 257,
+        photometric="rgb",
+        planarconfig=planes,
+        compression=compression,
+        byteorder=byteorder,
+    )
+    with pytest.raises(ValueError, match="8 bits for each colour"):
+        decode(path)
+    if planes == "separate" and compression is None:
+        with pytest.raises(ValueError, match=r"plane by plane.*another library"):
+            decode(path, mode="RGB")
+    else:
+        np.testing.assert_array_equal(decode(path, mode="RGB"), COLOURS)
+
+
+@pytest.mark.parametrize("largest", [1023, 65_535])
+def test_sixteen_bit_colours_of_ppm(largest):
+    pixels = (COLOURS / 255 * largest).round().astype(">u2")
+    for data in (
+        f"P6 5 6 {largest}\n".encode() + pixels.tobytes(),
+        f"P3 5 6 {largest}\n{' '.join(map(str, pixels.ravel()))}\n".encode(),
+    ):
+        with pytest.raises(ValueError, match=r"8 bits for each colour.*mode='RGB'"):
+            decode(data)
+        np.testing.assert_array_equal(decode(data, mode="RGB"), COLOURS)
+
+
+def test_eight_bits_of_ppm_and_tiff_are_kept(tmp_path):
+    path = saved(tmp_path / "colours.ppm", COLOURS)
+    np.testing.assert_array_equal(decode(path), COLOURS)
+    planes = tmp_path / "planes.tif"
+    tifffile.imwrite(
+        planes, COLOURS.transpose(2, 0, 1), photometric="rgb", planarconfig="separate"
+    )
+    np.testing.assert_array_equal(decode(planes), COLOURS)
+
+
+def test_bitmaps_of_sixteen_bits_for_all_colours_are_read():
+    masks = (0xF800, 0x07E0, 0x001F)
+    header = struct.pack("<IiiHHIIiiII", 40, 4, 1, 1, 16, 3, 8, 0, 0, 0, 0)
+    data = struct.pack("<3I4H", *masks, *masks, 0xFFFF)
+    start = struct.pack("<2sIHHI", b"BM", 14 + 40 + 20, 0, 0, 14 + 40 + 12)
+    found = decode(start + header + data)
+    primaries = [[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255]]
+    assert found.dtype == np.uint8 and found[0].tolist() == primaries
 
 
 def test_float_pixels_are_refused(tmp_path):
