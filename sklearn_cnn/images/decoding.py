@@ -5,6 +5,7 @@ from contextlib import nullcontext
 from io import BytesIO
 from numbers import Integral
 from stat import S_ISREG
+from threading import Lock
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
@@ -15,6 +16,8 @@ MODES = ("L", "RGB", "RGBA", "I;16")
 _FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 _MAX_SIDE = 1 << 15
 _BITS_PER_SAMPLE = 258  # the tag of TIFF
+#: Images that are lent may be one, or share a file, and be passed on several threads.
+_LOADING = Lock()
 
 
 def decode(source, size=None, mode=None):
@@ -47,6 +50,13 @@ def decode(source, size=None, mode=None):
     try:
         with _opened(source) as image:
             _check_extent(image)
+            _require_eight_bit_colours(image, mode)
+            is_lent = image is source
+            if size is not None and not is_lent:
+                # JPEG: leave out detail early, but keep twice of what resizing needs
+                image.draft(None, (2 * max(size), 2 * max(size)))
+            with _LOADING if is_lent else nullcontext():
+                image = _upright(image)
             return _pixels(image, size, mode)
     except Exception as error:  # broken files make decoders raise anything
         message = f"{name_of(source)} cannot be read as an image: {_reason(error)}"
@@ -163,14 +173,14 @@ def _check_extent(image):
         raise Image.DecompressionBombError(shape)
 
 
-def _pixels(image, size, mode):
-    _require_eight_bit_colours(image, mode)
-    if size is not None:
-        # JPEG: leave out detail early, but keep twice of what resizing needs
-        image.draft(None, (2 * max(size), 2 * max(size)))
+def _upright(image):
     image.load()
     if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
-        image = ImageOps.exif_transpose(image)
+        return ImageOps.exif_transpose(image)
+    return image
+
+
+def _pixels(image, size, mode):
     image = _converted(_plain(image), mode)
     if size is not None and image.size != size[::-1]:
         image = image.resize(size[::-1], Image.Resampling.BILINEAR)

@@ -238,6 +238,15 @@ def test_large_jpeg_is_read_at_a_smaller_scale_alike(tmp_path):
     assert np.abs(difference).mean() < 1.5
 
 
+def test_images_that_are_lent_keep_their_size(tmp_path):
+    image = Image.fromarray(COLOURS).resize((512, 512), Image.Resampling.BICUBIC)
+    path = saved(tmp_path / "large.jpg", image, quality=95)
+    lent = Image.open(path)
+    assert decode(lent, size=(8, 8)).shape == (8, 8, 3)
+    assert lent.size == (512, 512)
+    np.testing.assert_array_equal(decode(lent), decode(path))
+
+
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "I;16"])
 @pytest.mark.parametrize("image", [GREY, COLOURS, DEEP], ids=["L", "RGB", "I;16"])
 def test_every_mode_from_every_kind(image, mode):

@@ -63,6 +63,17 @@ def test_every_container(paths, pixels, n_jobs):
         assert found.dtype == np.uint8 and found.flags.writeable
 
 
+def test_images_that_share_a_file_are_read_on_several_threads(tmp_path):
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (400, 400, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "image.png")
+    for _ in range(10):
+        with open(tmp_path / "image.png", "rb") as file:
+            images = [*[Image.open(file)] * 4, *(Image.open(file) for _ in range(4))]
+            found = ImageReader(n_jobs=4).transform(images)
+        assert (found == pixels).all()
+
+
 def test_size_and_mode(paths):
     found = ImageReader(size=(8, 9), mode="L").fit(paths).transform(paths)
     assert found.shape == (12, 8, 9)
