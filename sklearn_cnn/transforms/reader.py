@@ -39,7 +39,8 @@ class ImageReader(TransformerMixin, BaseEstimator):
     on_error : {"raise", "zeros"}, default="raise"
         What happens to images that cannot be read: an error that lists all of them with
         their reasons, or pixels of zero and a warning that lists them. They cannot be
-        left out, as ``y`` would keep their rows.
+        left out, as ``y`` would keep their rows. If none of them can be read, zeros
+        need ``size`` and ``mode``, which say their shape.
 
     See Also
     --------
@@ -94,8 +95,7 @@ class ImageReader(TransformerMixin, BaseEstimator):
         self : ImageReader
             The transformer.
         """
-        as_size(self.size)
-        check_mode(self.mode)
+        self._options()
         _sources(X)
         return self
 
@@ -116,26 +116,37 @@ class ImageReader(TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If images cannot be read, with ``on_error="raise"``; or if they differ in
-            size or in the number of channels.
+            If images cannot be read, with ``on_error="raise"``, or none of them, and
+            ``size`` or ``mode`` is None; or if they differ in size or in the number of
+            channels.
 
         Warns
         -----
         UserWarning
             If images cannot be read, with ``on_error="zeros"``.
         """
+        self._validate_params()
+        options = self._options()
         sources = _sources(X)
-        read = partial(_try_decode, size=as_size(self.size), mode=check_mode(self.mode))
+        read = partial(_try_decode, **options)
         found = in_threads(read, sources, joblib.effective_n_jobs(self.n_jobs))
         bad = {i: error for i, error in enumerate(found) if isinstance(error, str)}
         if bad:
             self._tell(bad, len(sources))
-        if len(bad) == len(sources):
+        if len(bad) < len(sources):
+            return _stacked(found, sources, bad)
+        if None in options.values():
             raise ValueError(
-                f"None of the {len(sources)} images can be read, so that their size is "
-                f"not known. The first: {bad[0]}"
+                f"None of the {len(sources)} images can be read, so that their shape "
+                "is not known. Pass size and mode, which say it, to get blank ones. "
+                f"The first: {bad[0]}"
             )
-        return _stacked(found, sources, bad)
+        # of whatever image: those of one size and mode have one shape and type
+        blank = decode(Image.new("L", (1, 1)), **options)
+        return np.zeros((len(sources), *blank.shape), blank.dtype)
+
+    def _options(self):
+        return {"size": as_size(self.size), "mode": check_mode(self.mode)}
 
     def _tell(self, bad, n_sources):
         reasons = "\n".join(f"row {i}: {error}" for i, error in bad.items())

@@ -104,6 +104,16 @@ def test_zeros_of_unknown_size_are_an_error(tmp_path):
         reader.fit_transform([tmp_path / "missing.png"])
 
 
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "I;16"])
+def test_zeros_of_known_size_and_mode_are_like_other_batches(paths, mode):
+    reader = ImageReader(size=(4, 3), mode=mode, on_error="zeros").fit(paths)
+    with pytest.warns(UserWarning, match="2 of 2 images"):
+        found = reader.transform(["missing.png", "gone.png"])
+    expected = reader.transform(paths[:2])
+    assert (found.shape, found.dtype) == (expected.shape, expected.dtype)
+    assert not found.any()
+
+
 def test_missing_values_are_bad_images(paths):
     column = pd.Series([*map(str, paths), None, float("nan")])
     with pytest.raises(ValueError, match="2 of 14 images"):
@@ -128,11 +138,13 @@ def test_mixed_images_are_one_clear_error(paths):
         (["a.png"], {"size": (4, 4, 4)}, "size="),
         (["a.png"], {"mode": "grey"}, "mode='grey'"),
         (["a.png"], {"on_error": "skip"}, "on_error"),
+        (["a.png"], {"n_jobs": 1.5}, "n_jobs"),
     ],
 )
 def test_bad_arguments(X, parameters, message):
-    with pytest.raises(ValueError, match=message):
-        ImageReader(**parameters).fit(X)
+    for method in ("fit", "transform", "fit_transform"):
+        with pytest.raises(ValueError, match=message):
+            getattr(ImageReader(**parameters), method)(X)
 
 
 def flat(images):
