@@ -105,14 +105,17 @@ def as_size(size):
         return None
     pair = (size, size) if isinstance(size, Integral) else size
     valid = isinstance(pair, tuple | list) and len(pair) == 2
-    if not valid or not all(
-        isinstance(side, Integral) and 0 < side <= _MAX_SIDE for side in pair
-    ):
+    if not valid or not all(map(_is_side, pair)):
         raise ValueError(
             f"size={size!r} must be (height, width), or one number for both, from 1 "
             f"to {_MAX_SIDE} pixels; or None to keep the size of the files."
         )
     return int(pair[0]), int(pair[1])
+
+
+def _is_side(value):
+    is_integer = isinstance(value, Integral) and not isinstance(value, bool)
+    return is_integer and 0 < value <= _MAX_SIDE
 
 
 def check_mode(mode):

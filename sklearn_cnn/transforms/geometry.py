@@ -1,11 +1,10 @@
 """Resize, CenterCrop and Pad: images of another size."""
 
-from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import ClassVar
 
 from sklearn_cnn.transforms import _functional
-from sklearn_cnn.transforms._base import _ImageTransformer, per_axis
+from sklearn_cnn.transforms._base import _ImageTransformer, is_sequence, per_axis
 from sklearn_cnn.transforms._documentation import documented
 from sklearn_cnn.utils._sklearn import StrOptions
 
@@ -208,10 +207,7 @@ class Pad(_ImageTransformer):
 
 def _both_sides(padding, n_axes):
     """Give ``padding`` as (before, after) of each axis."""
-    pairs = isinstance(padding, Iterable) and all(
-        isinstance(entry, Iterable) for entry in padding
-    )
-    if not pairs:
+    if not (is_sequence(padding) and all(is_sequence(entry) for entry in padding)):
         widths = per_axis(padding, n_axes, "padding", minimum=0)
         return tuple((width, width) for width in widths)
     if any(len(entry) != 2 for entry in padding):

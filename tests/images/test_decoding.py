@@ -327,7 +327,18 @@ def test_warnings_filters_are_left_alone(tmp_path):
 def test_sizes():
     assert as_size(None) is None
     assert as_size(8) == as_size([8, 8]) == as_size(np.array([8, 8]).tolist()) == (8, 8)
-    for size in (0, -1, (8,), (8, 0), (8, 8.5), "8", (8, 8, 3), 40_000):
+    for size in (
+        0,
+        -1,
+        (8,),
+        (8, 0),
+        (8, 8.5),
+        "8",
+        (8, 8, 3),
+        40_000,
+        True,
+        (8, True),
+    ):
         with pytest.raises(ValueError, match=r"size=.*\(height, width\)"):
             as_size(size)
 

@@ -135,6 +135,7 @@ def test_mixed_images_are_one_clear_error(paths):
         ([], {}, "0 sample"),
         (np.array([["a", "b"]]), {}, r"shape \(1, 2\).*one column"),
         (["a.png"], {"size": 0}, "size=0"),
+        (["a.png"], {"size": True}, "size=True"),
         (["a.png"], {"size": (4, 4, 4)}, "size="),
         (["a.png"], {"mode": "grey"}, "mode='grey'"),
         (["a.png"], {"on_error": "skip"}, "on_error"),
