@@ -16,6 +16,8 @@ MODES = ("L", "RGB", "RGBA", "I;16")
 _FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 _MAX_SIDE = 1 << 15
 _BITS_PER_SAMPLE = 258  # the tag of TIFF
+#: Formats whose grey of 16 bits Pillow may give as integers of 32.
+_WHITE_IS_65535 = ("PNG", "PPM")
 #: Images that are lent may be one, or share a file, and be passed on several threads.
 _LOADING = Lock()
 
@@ -113,11 +115,6 @@ def as_size(size):
     return int(pair[0]), int(pair[1])
 
 
-def _is_side(value):
-    is_integer = isinstance(value, Integral) and not isinstance(value, bool)
-    return is_integer and 0 < value <= _MAX_SIDE
-
-
 def check_mode(mode):
     """Check the mode that images are to be converted to.
 
@@ -142,6 +139,11 @@ def check_mode(mode):
             "keep what the files hold."
         )
     return mode
+
+
+def _is_side(value):
+    is_integer = isinstance(value, Integral) and not isinstance(value, bool)
+    return is_integer and 0 < value <= _MAX_SIDE
 
 
 def _opened(source):
@@ -184,7 +186,7 @@ def _upright(image):
 
 
 def _pixels(image, size, mode):
-    image = _converted(_plain(image), mode)
+    image = _converted(_plain(image, mode), mode)
     if size is not None and image.size != size[::-1]:
         image = image.resize(size[::-1], Image.Resampling.BILINEAR)
     return np.asarray(image)
@@ -218,7 +220,7 @@ def _has_deep_colours(image):
     return any(";16" in str(raw) and "BGR;16" not in str(raw) for raw in layouts)
 
 
-def _plain(image):
+def _plain(image, mode):
     """Give 16-bit images one byte order, and refuse what 16 bits cannot hold."""
     if image.mode == "F" or (image.mode == "I" and not _fits_16_bits(image)):
         raise ValueError(
@@ -227,7 +229,17 @@ def _plain(image):
         )
     if image.mode[0] != "I":
         return image
-    return Image.fromarray(np.asarray(image).astype(np.uint16))
+    is_wide = image.mode == "I" and image.format not in _WHITE_IS_65535
+    if is_wide and mode not in (None, "I;16"):
+        low, high = image.getextrema()
+        raise ValueError(
+            f"its pixels are integers of 32 bits, from {low} to {high}, so that nobody "
+            f"knows which is white for mode={mode!r}. Pass mode='I;16' to keep them, or "
+            "scale them to 8 bits first."
+        )
+    plain = Image.fromarray(np.asarray(image).astype(np.uint16))
+    plain.info = image.info
+    return plain
 
 
 def _fits_16_bits(image):
@@ -238,27 +250,56 @@ def _fits_16_bits(image):
 def _converted(image, mode):
     if mode is None:
         mode = _kept_mode(image)
-    if mode == "I;16":
-        if image.mode == "I;16":
-            return image
+    if image.mode == "I;16":
+        image = _from_sixteen_bits(image, mode)
+    elif mode == "I;16":
         # 255 becomes 65,535: white stays white
         grey = np.asarray(_converted(image, "L"))
-        return Image.fromarray(grey.astype(np.uint16) * 257)
-    if image.mode == "I;16":
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    if mode != "RGBA" and image.has_transparency_data:
+        image = Image.fromarray(grey.astype(np.uint16) * 257)
+    elif mode != "RGBA" and image.has_transparency_data:
         # what lies under transparent pixels was never meant to be seen
         paper = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(paper, image.convert("RGBA"))
     return image if image.mode == mode else image.convert(mode)
 
 
+def _from_sixteen_bits(image, mode):
+    """Give grey of 16 bits, or of 8 by the high byte, and alpha if it is wanted."""
+    grey, clear = np.asarray(image), _transparent_pixels(image)
+    if mode != "RGBA":
+        grey = np.where(clear, np.uint16(65_535), grey)
+    if mode == "I;16":
+        return Image.fromarray(grey)
+    image = Image.fromarray((grey >> 8).astype(np.uint8))
+    if mode == "RGBA":
+        image.putalpha(Image.fromarray(np.where(clear, 0, 255).astype(np.uint8)))
+    return image
+
+
+def _transparent_pixels(image):
+    """Find them in grey of 16 bits, where one level may stand for them (PNG)."""
+    return np.asarray(image) == image.info.get("transparency", -1)
+
+
 def _kept_mode(image):
     if image.mode == "I;16":
+        if _transparent_pixels(image).any():
+            raise ValueError(
+                "it has 16 bits and transparent pixels, which no mode keeps both. Pass "
+                "mode='I;16' to make them white, or mode='RGBA' if 8 bits are enough."
+            )
         return "I;16"
-    if image.has_transparency_data:
+    if image.has_transparency_data and _has_alpha(image):
         return "RGBA"
     return "L" if image.mode in ("1", "L") else "RGB"
+
+
+def _has_alpha(image):
+    """Tell alpha channels, and palettes and levels of which a pixel is transparent."""
+    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa"):
+        return True
+    lowest, _ = image.convert("RGBA").getchannel("A").getextrema()
+    return lowest < 255
 
 
 def _reason(error):

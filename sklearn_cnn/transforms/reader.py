@@ -30,9 +30,10 @@ class ImageReader(TransformerMixin, BaseEstimator):
         as they are, and they must be of one size.
     mode : {"L", "RGB", "RGBA", "I;16"} or None, default=None
         What every image is converted to: grey, colours, colours with alpha, or grey of
-        16 bits, which gives uint16. Transparent pixels become white where alpha is
-        dropped, as on paper. None keeps what images hold: grey stays grey, palettes and
-        CMYK become "RGB", or "RGBA" if some pixel is transparent.
+        16 bits, which gives uint16 and becomes 8 bits by its high byte. Transparent
+        pixels become white where alpha is dropped, as on paper. None keeps what images
+        hold: grey stays grey, palettes and CMYK become "RGB", or "RGBA" if some pixel
+        is transparent.
     n_jobs : int or None, default=None
         Number of threads that decode, as everywhere in scikit-learn: None means 1, and
         -1 one for each core. Below about 128x128 pixels one is the fastest.

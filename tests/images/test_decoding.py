@@ -24,7 +24,7 @@ def saved(path, image, **options):
     return path
 
 
-def png(width, height, depth=8, colour=0, pixels=b""):
+def png(width, height, depth=8, colour=0, pixels=b"", transparency=b""):
     """A PNG file with whatever header and pixels."""
 
     def chunk(kind, data):
@@ -36,6 +36,7 @@ def png(width, height, depth=8, colour=0, pixels=b""):
         [
             b"\x89PNG\r\n\x1a\n",
             chunk(b"IHDR", header),
+            chunk(b"tRNS", transparency) if transparency else b"",
             chunk(b"IDAT", zlib.compress(pixels)),
             chunk(b"IEND", b""),
         ]
@@ -166,6 +167,44 @@ def test_integers_beyond_sixteen_bits_are_refused(tmp_path):
         decode(saved(tmp_path / "wide.tif", wide))
     fits = Image.fromarray(DEEP.astype(np.int32))
     np.testing.assert_array_equal(decode(saved(tmp_path / "fits.tif", fits)), DEEP)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
+def test_integers_of_unknown_white_are_not_cut_to_eight_bits(tmp_path, mode):
+    for data in (GREY.astype(np.int32), DEEP.astype(np.int32)):
+        image = Image.fromarray(data)
+        for source in (image, saved(tmp_path / "wide.tif", image)):
+            with pytest.raises(ValueError, match=r"32 bits, from \d+ to.*mode='I;16'"):
+                decode(source, mode=mode)
+            np.testing.assert_array_equal(decode(source, mode="I;16"), data)
+
+
+def test_transparent_level_of_sixteen_bits():
+    pixels = struct.pack(">x4H", 0, 1000, 1001, 65_535)
+    data = png(4, 1, depth=16, pixels=pixels, transparency=struct.pack(">H", 1000))
+    with pytest.raises(ValueError, match=r"transparent.*mode='I;16'.*mode='RGBA'"):
+        decode(data)
+    assert decode(data, mode="I;16").tolist() == [[0, 65_535, 1001, 65_535]]
+    assert decode(data, mode="L").tolist() == [[0, 255, 3, 255]]
+    assert decode(data, mode="RGB")[0, 1].tolist() == [255] * 3
+    assert decode(data, mode="RGBA")[0, :, 3].tolist() == [255, 0, 255, 255]
+    unused = png(4, 1, depth=16, pixels=pixels, transparency=struct.pack(">H", 7))
+    assert decode(unused).tolist() == [[0, 1000, 1001, 65_535]]
+
+
+def test_alpha_of_palettes_and_levels_is_kept_if_it_is_used(tmp_path):
+    image = Image.fromarray(np.array([[0, 1], [2, 2]], np.uint8), mode=None)
+    used = saved(tmp_path / "used.png", image, transparency=1)
+    assert decode(used)[..., 3].tolist() == [[255, 0], [255, 255]]
+    unused = saved(tmp_path / "unused.png", image, transparency=9)
+    assert decode(unused).tolist() == [[0, 1], [2, 2]]
+    palette = Image.fromarray(COLOURS).quantize(20)
+    opaque = saved(tmp_path / "opaque.png", palette, transparency=b"\xff" * 20)
+    np.testing.assert_array_equal(decode(opaque), np.asarray(palette.convert("RGB")))
+    clear = saved(tmp_path / "clear.png", palette, transparency=b"\x80" * 20)
+    assert (decode(clear)[..., 3] == 128).all()
+    solid = saved(tmp_path / "solid.png", Image.new("RGBA", (2, 2), "red"))
+    assert decode(solid).shape == (2, 2, 4)
 
 
 def test_palette(tmp_path):
