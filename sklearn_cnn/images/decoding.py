@@ -196,10 +196,14 @@ def _require_eight_bit_colours(image, mode):
     """Refuse colours of more bits, which Pillow cuts to 8 or does not understand."""
     if image.mode[0] in "IF" or not _has_deep_colours(image):
         return
-    if image.format == "TIFF" and any(";16" not in str(t[3]) for t in image.tile):
+    by_planes = image.format == "TIFF" and any(
+        ";16" not in str(tile[3]) for tile in image.tile
+    )
+    if by_planes or "transparency" in image.info:
         raise ValueError(
-            "it has more than 8 bits for each colour, plane by plane, which Pillow "
-            "cannot read. Read it with another library into an array."
+            "it has more than 8 bits for each colour, plane by plane or with a colour "
+            "that stands for transparent, which Pillow cannot read. Read it with "
+            "another library into an array."
         )
     if mode is None:
         raise ValueError(
@@ -234,8 +238,8 @@ def _plain(image, mode):
         low, high = image.getextrema()
         raise ValueError(
             f"its pixels are integers of 32 bits, from {low} to {high}, so that nobody "
-            f"knows which is white for mode={mode!r}. Pass mode='I;16' to keep them, or "
-            "scale them to 8 bits first."
+            f"knows which is white for mode={mode!r}. Pass mode='I;16' to keep them, "
+            "or scale them to 8 bits first."
         )
     plain = Image.fromarray(np.asarray(image).astype(np.uint16))
     plain.info = image.info

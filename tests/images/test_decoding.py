@@ -98,6 +98,9 @@ def test_sixteen_bit_colours_are_not_cut_silently():
     with pytest.raises(ValueError, match=r"8 bits for each colour.*mode='RGB'"):
         decode(data)
     assert decode(data, mode="RGB").shape == (2, 2, 3)
+    data = png(2, 2, depth=16, colour=2, pixels=pixels, transparency=bytes(6))
+    with pytest.raises(ValueError, match="stands for transparent"):
+        decode(data, mode="RGB")
 
 
 @pytest.mark.parametrize("compression", [None, "deflate"])
