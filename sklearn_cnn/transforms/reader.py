@@ -2,8 +2,10 @@
 
 import os
 import warnings
+from collections.abc import Iterable
 from functools import partial
 from numbers import Integral
+from pathlib import Path
 from typing import ClassVar
 
 import joblib
@@ -11,7 +13,14 @@ import numpy as np
 from PIL import Image
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from sklearn_cnn.images import as_size, check_mode, decode, in_threads, name_of
+from sklearn_cnn.images import (
+    ImageFiles,
+    as_size,
+    check_mode,
+    decode,
+    in_threads,
+    name_of,
+)
 from sklearn_cnn.utils._sklearn import StrOptions, fit_context
 
 
@@ -170,18 +179,8 @@ class ImageReader(TransformerMixin, BaseEstimator):
 
 
 def _sources(X):
-    if isinstance(X, str | bytes | os.PathLike | Image.Image):
-        raise ValueError(
-            f"X is a single image, {name_of(X)}, but ImageReader needs a list of them. "
-            "Pass [X]."
-        )
-    shape = getattr(X, "shape", None)
-    if shape is not None and (len(shape) > 2 or (len(shape) == 2 and shape[1] != 1)):
-        raise ValueError(
-            f"X has shape {shape}, but ImageReader needs one column of paths, bytes or "
-            "PIL images."
-        )
-    column = np.asarray(X).ravel() if shape is not None else X
+    _require_list(X)
+    column = np.asarray(X).ravel() if hasattr(X, "shape") else X
     sources = list(column)
     if not sources:
         raise ValueError(
@@ -189,6 +188,37 @@ def _sources(X):
             "ImageReader."
         )
     return [str(s) if isinstance(s, np.str_) else s for s in sources]
+
+
+def _require_list(X):
+    """Refuse what is not one column of images, and tell what to pass in its place."""
+    if isinstance(X, ImageFiles):
+        raise ValueError(
+            "X is ImageFiles, which read their files themselves. Leave ImageReader "
+            "out, or pass it X.paths."
+        )
+    if isinstance(X, str | os.PathLike) and Path(X).is_dir():
+        raise ValueError(
+            f"X={name_of(X)} is a folder, but ImageReader needs a list of files. List "
+            "them, as by sorted(pathlib.Path(X).iterdir()), or read one folder for "
+            "each class with sklearn_cnn.images.image_folder."
+        )
+    if isinstance(X, str | bytes | os.PathLike | Image.Image):
+        raise ValueError(
+            f"X is a single image, {name_of(X)}, but ImageReader needs a list of them. "
+            "Pass [X]."
+        )
+    if not isinstance(X, Iterable):
+        raise ValueError(
+            f"X={X!r} is no list of images: ImageReader needs paths, bytes or PIL "
+            "images, one for each sample."
+        )
+    shape = getattr(X, "shape", ())
+    if len(shape) > 2 or (len(shape) == 2 and shape[1] != 1):
+        raise ValueError(
+            f"X has shape {shape}, but ImageReader needs one column of paths, bytes or "
+            "PIL images."
+        )
 
 
 def _try_decode(source, *, size, mode):

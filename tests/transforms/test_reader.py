@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import SVC
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
+from sklearn_cnn.images import ImageFiles
 from sklearn_cnn.transforms import ImageReader
 
 
@@ -132,6 +134,9 @@ def test_mixed_images_are_one_clear_error(paths):
     "X, parameters, message",
     [
         ("one.png", {}, r"single image.*\[X\]"),
+        (".", {}, r"X='\.' is a folder.*list of files.*image_folder"),
+        (Path(), {}, "is a folder"),
+        (None, {}, "X=None is no list of images"),
         ([], {}, "0 sample"),
         (np.array([["a", "b"]]), {}, r"shape \(1, 2\).*one column"),
         (["a.png"], {"size": 0}, "size=0"),
@@ -146,6 +151,11 @@ def test_bad_arguments(X, parameters, message):
     for method in ("fit", "transform", "fit_transform"):
         with pytest.raises(ValueError, match=message):
             getattr(ImageReader(**parameters), method)(X)
+
+
+def test_image_files_read_themselves(paths):
+    with pytest.raises(ValueError, match=r"Leave ImageReader out, or pass it X\.paths"):
+        ImageReader().transform(ImageFiles(paths))
 
 
 def flat(images):
