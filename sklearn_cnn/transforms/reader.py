@@ -1,5 +1,6 @@
 """ImageReader."""
 
+import inspect
 import os
 import warnings
 from collections.abc import Iterable
@@ -22,6 +23,8 @@ from sklearn_cnn.images import (
     name_of,
 )
 from sklearn_cnn.utils._sklearn import StrOptions, fit_context
+
+_LIBRARIES = {"sklearn_cnn", "sklearn", "joblib"}
 
 
 class ImageReader(TransformerMixin, BaseEstimator):
@@ -166,7 +169,11 @@ class ImageReader(TransformerMixin, BaseEstimator):
                 f"{message}. Mend or remove them, or pass on_error='zeros' to go on "
                 f"with blank ones.\n{reasons}"
             )
-        warnings.warn(f"{message} and are blank:\n{reasons}", UserWarning, stacklevel=3)
+        warnings.warn(
+            f"{message} and are blank:\n{reasons}",
+            UserWarning,
+            stacklevel=_stacklevel(),
+        )
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -176,6 +183,17 @@ class ImageReader(TransformerMixin, BaseEstimator):
         tags.requires_fit = False
         tags.transformer_tags.preserves_dtype = []
         return tags
+
+
+def _stacklevel():
+    """Count the frames of this function's caller up to code that is the user's.
+
+    Between them are as many of scikit-learn as there are pipelines and wrappers.
+    """
+    level, frame = 0, inspect.currentframe()
+    while frame and frame.f_globals.get("__name__", "").split(".")[0] in _LIBRARIES:
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def _sources(X):

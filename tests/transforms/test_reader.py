@@ -97,6 +97,16 @@ def test_zeros_stand_in_with_a_warning(paths, pixels):
     np.testing.assert_array_equal(np.delete(found, 3, 0), np.delete(pixels, 3, 0))
 
 
+def test_the_warning_points_to_the_caller(paths):
+    paths[3].write_bytes(b"")
+    reader = ImageReader(on_error="zeros")
+    for step in (reader, make_pipeline(make_pipeline(reader))):
+        for method in (step.fit_transform, step.fit(paths).transform):
+            with pytest.warns(UserWarning, match="1 of 12 images") as caught:
+                method(paths)
+            assert [warning.filename for warning in caught] == [__file__]
+
+
 def test_zeros_of_unknown_size_are_an_error(tmp_path):
     reader = ImageReader(on_error="zeros")
     with (
