@@ -42,6 +42,8 @@ class Resize(_ImageTransformer):
     The result is that of :func:`torchvision.transforms.v2.functional.resize`, which
     agrees with PIL. Its integer ``size`` is the shorter side, though. Integers are
     rounded to whole levels. Booleans become float32 from 0 to 1, except with "nearest".
+    Where "bicubic" overshoots the range of integers they are cut to it; that of floats
+    is so large that it is an error.
 
     Once fitted, the step takes images of the fitted size alone, as all of scikit-learn
     does. Images of other sizes are resized by a step that is not fitted, as
