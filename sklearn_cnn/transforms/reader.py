@@ -30,8 +30,10 @@ _LIBRARIES = {"sklearn_cnn", "sklearn", "joblib"}
 class ImageReader(TransformerMixin, BaseEstimator):
     """Read image files into one array.
 
-    As the first step of a Pipeline, or for a column of paths in a
-    :class:`~sklearn.compose.ColumnTransformer`. Images are turned upright as their EXIF
+    As the first step of a Pipeline. For a column of paths in a
+    :class:`~sklearn.compose.ColumnTransformer`, which joins flat rows alone,
+    :class:`~sklearn_cnn.transforms.Flatten` or a step that gives them must follow, as in
+    ``make_pipeline(ImageReader(), Flatten())``. Images are turned upright as their EXIF
     orientation says.
 
     Parameters
@@ -57,6 +59,7 @@ class ImageReader(TransformerMixin, BaseEstimator):
 
     See Also
     --------
+    Flatten : Makes rows of a table of images.
     sklearn_cnn.images.ImageFiles : Images that stay on disk, for more than memory
         holds.
 

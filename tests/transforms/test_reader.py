@@ -13,12 +13,11 @@ from sklearn.compose import ColumnTransformer
 from sklearn.exceptions import SkipTestWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import SVC
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from sklearn_cnn.images import ImageFiles
-from sklearn_cnn.transforms import ImageReader
+from sklearn_cnn.transforms import Flatten, ImageReader
 
 
 def checks():
@@ -168,13 +167,9 @@ def test_image_files_read_themselves(paths):
         ImageReader().transform(ImageFiles(paths))
 
 
-def flat(images):
-    return images.reshape(len(images), -1)
-
-
 def test_a_column_of_paths_beside_numbers(paths, pixels):
     frame = pd.DataFrame({"path": [str(p) for p in paths], "age": np.arange(12.0)})
-    read = make_pipeline(ImageReader(mode="L"), FunctionTransformer(flat))
+    read = make_pipeline(ImageReader(mode="L"), Flatten())
     for column in ("path", ["path"]):
         both = ColumnTransformer(
             [("image", read, column), ("age", "passthrough", ["age"])]
