@@ -1,6 +1,7 @@
 """One image, however it is stored, as an array of pixels."""
 
 import os
+import struct
 from contextlib import nullcontext
 from io import BytesIO
 from numbers import Integral
@@ -8,7 +9,7 @@ from stat import S_ISREG
 from threading import Lock
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 #: What images can be converted to.
 MODES = ("L", "RGB", "RGBA", "I;16")
@@ -16,6 +17,16 @@ MODES = ("L", "RGB", "RGBA", "I;16")
 _FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 _MAX_SIDE = 1 << 15
 _BITS_PER_SAMPLE = 258  # the tag of TIFF
+#: What brings images upright, by their EXIF orientation.
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 #: Formats whose grey of 16 bits Pillow may give as integers of 32.
 _WHITE_IS_65535 = ("PNG", "PPM")
 #: Images that are lent may be one, or share a file, and be passed on several threads.
@@ -179,10 +190,17 @@ def _check_extent(image):
 
 
 def _upright(image):
+    # not ImageOps.exif_transpose: it also writes EXIF data anew, which may be corrupt
     image.load()
-    if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
-        return ImageOps.exif_transpose(image)
-    return image
+    turn = _TURNS.get(_orientation(image))
+    return image if turn is None else image.transpose(turn)
+
+
+def _orientation(image):
+    try:
+        return image.getexif().get(ExifTags.Base.Orientation)
+    except (SyntaxError, struct.error, KeyError, TypeError, ValueError):
+        return None  # corrupt EXIF data say nothing of the pixels
 
 
 def _pixels(image, size, mode):

@@ -31,10 +31,9 @@ class ImageReader(TransformerMixin, BaseEstimator):
     """Read image files into one array.
 
     As the first step of a Pipeline. For a column of paths in a
-    :class:`~sklearn.compose.ColumnTransformer`, which joins flat rows alone,
-    :class:`~sklearn_cnn.transforms.Flatten` or a step that gives them must follow, as in
-    ``make_pipeline(ImageReader(), Flatten())``. Images are turned upright as their EXIF
-    orientation says.
+    :class:`~sklearn.compose.ColumnTransformer`, which joins flat rows alone, a step
+    that gives rows must follow, as in ``make_pipeline(ImageReader(), Flatten())``.
+    Images are turned upright as their EXIF orientation says.
 
     Parameters
     ----------

@@ -8,7 +8,7 @@ from io import BytesIO
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image
+from PIL import Image, ImageOps
 
 from sklearn_cnn.images import as_size, check_mode, decode
 
@@ -263,6 +263,32 @@ def test_exif_orientation(tmp_path, suffix):
     assert found.shape == upright.shape
     np.testing.assert_allclose(found, upright, atol=3)
     assert decode(path, size=(8, 16)).shape == (8, 16, 3)
+
+
+@pytest.mark.parametrize("orientation", range(10))
+def test_every_orientation_is_that_of_pillow(tmp_path, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = saved(tmp_path / "turned.png", COLOURS, exif=exif)
+    expected = np.asarray(ImageOps.exif_transpose(Image.open(path)))
+    np.testing.assert_array_equal(decode(path), expected)
+
+
+@pytest.mark.parametrize("suffix", ["png", "webp", "jpg"])
+def test_corrupt_exif_is_no_broken_image(tmp_path, suffix):
+    options = {} if suffix == "jpg" else {"lossless": True}
+    for exif in (b"Exif\0\0garbage!", b"garbage", b"Exif\0\0MM"):
+        path = saved(tmp_path / f"image.{suffix}", COLOURS, exif=exif, **options)
+        assert decode(path).shape == COLOURS.shape
+
+
+def test_corrupt_exif_beside_the_orientation_is_left_alone(tmp_path):
+    orientation = struct.pack(">HHIHxx", 0x0112, 3, 1, 6)
+    resolution = struct.pack(">HHIB3x", 0x011A, 1, 1, 72)  # a byte, not a fraction
+    directory = struct.pack(">IH", 8, 2) + orientation + resolution + bytes(4)
+    exif = b"Exif\0\0MM\0*" + directory
+    path = saved(tmp_path / "turned.png", COLOURS, exif=exif)
+    np.testing.assert_array_equal(decode(path), np.rot90(COLOURS, -1))
 
 
 def test_resizing_is_that_of_pillow(tmp_path):
