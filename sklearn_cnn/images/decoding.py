@@ -42,7 +42,7 @@ def decode(source, size=None, mode=None):
     Parameters
     ----------
     source : str, path, bytes or PIL.Image.Image
-        A file, its content, or an image.
+        A file, its content, or an image, which is loaded and else left as it is.
     size : (int, int) or None
         Height and width to resize to; None keeps those of the file.
     mode : {"L", "RGB", "RGBA", "I;16"} or None

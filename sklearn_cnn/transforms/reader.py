@@ -24,6 +24,7 @@ from sklearn_cnn.images import (
 )
 from sklearn_cnn.utils._sklearn import StrOptions, fit_context
 
+#: What may lie between a user's code and a warning of ImageReader.
 _LIBRARIES = {"sklearn_cnn", "sklearn", "joblib"}
 
 
