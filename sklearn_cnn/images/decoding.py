@@ -63,12 +63,12 @@ def decode(source, size=None, mode=None):
     try:
         with _opened(source) as image:
             _check_extent(image)
-            _require_eight_bit_colours(image, mode)
             is_lent = image is source
             if size is not None and not is_lent:
                 # JPEG: leave out detail early, but keep twice of what resizing needs
                 image.draft(None, (2 * max(size), 2 * max(size)))
             with _LOADING if is_lent else nullcontext():
+                _require_eight_bit_colours(image, mode)
                 image = _upright(image)
             return _pixels(image, size, mode)
     except Exception as error:  # broken files make decoders raise anything
@@ -238,8 +238,21 @@ def _has_deep_colours(image):
     if image.format == "PPM":
         # beside the name there is the largest value
         return any(not isinstance(raw, str) and raw[-1] > 255 for raw in layouts)
+    if image.format == "JPEG2000" and layouts:
+        return max(_bits_of_jpeg2000(image.fp)) > 8
     # a file of 5, 6 and 5 bits has this name as well
     return any(";16" in str(raw) and "BGR;16" not in str(raw) for raw in layouts)
+
+
+def _bits_of_jpeg2000(file):
+    """Read what Pillow does not tell, from the first segments (SOC, SIZ)."""
+    place = file.tell()
+    file.seek(0)
+    _, _, header = file.read().partition(b"\xff\x4f\xff\x51")
+    file.seek(place)
+    n_channels = int.from_bytes(header[36:38])
+    # for each of them three bytes; the highest bit is a sign
+    return [(depth & 0x7F) + 1 for depth in header[38 : 38 + 3 * n_channels : 3]]
 
 
 def _plain(image, mode):

@@ -138,6 +138,21 @@ def test_sixteen_bit_colours_of_ppm(largest):
         np.testing.assert_array_equal(decode(data, mode="RGB"), COLOURS)
 
 
+@pytest.mark.parametrize("no_jp2", [False, True])
+def test_sixteen_bit_colours_of_jpeg_2000(tmp_path, no_jp2):
+    path = saved(tmp_path / "image.jp2", COLOURS, no_jp2=no_jp2)
+    np.testing.assert_array_equal(decode(Image.open(path)), COLOURS)
+    data = bytearray(path.read_bytes())
+    sizes = data.index(b"\xff\x4f\xff\x51") + 42
+    assert data[sizes : sizes + 9 : 3] == b"\7\7\7"  # bits less one
+    data[sizes : sizes + 9 : 3] = b"\17\17\17"
+    path.write_bytes(data)
+    for source in (path, bytes(data), Image.open(path)):
+        with pytest.raises(ValueError, match=r"8 bits for each colour.*mode='RGB'"):
+            decode(source)
+        assert decode(source, mode="RGB").shape == COLOURS.shape
+
+
 def test_eight_bits_of_ppm_and_tiff_are_kept(tmp_path):
     path = saved(tmp_path / "colours.ppm", COLOURS)
     np.testing.assert_array_equal(decode(path), COLOURS)
