@@ -1,19 +1,36 @@
 """One image, however it is stored, as an array of pixels."""
 
 import os
+import struct
 from contextlib import nullcontext
 from io import BytesIO
 from numbers import Integral
 from stat import S_ISREG
+from threading import Lock
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 #: What images can be converted to.
 MODES = ("L", "RGB", "RGBA", "I;16")
 #: Other formats of Pillow are rare, or run programs to read a file.
 _FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 _MAX_SIDE = 1 << 15
+_BITS_PER_SAMPLE = 258  # the tag of TIFF
+#: What brings images upright, by their EXIF orientation.
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+#: Formats whose grey of 16 bits Pillow may give as integers of 32.
+_WHITE_IS_65535 = ("PNG", "PPM")
+#: Images that are lent may be one, or share a file, and be passed on several threads.
+_LOADING = Lock()
 
 
 def decode(source, size=None, mode=None):
@@ -25,7 +42,7 @@ def decode(source, size=None, mode=None):
     Parameters
     ----------
     source : str, path, bytes or PIL.Image.Image
-        A file, its content, or an image.
+        A file, its content, or an image, which is loaded and else left as it is.
     size : (int, int) or None
         Height and width to resize to; None keeps those of the file.
     mode : {"L", "RGB", "RGBA", "I;16"} or None
@@ -46,6 +63,13 @@ def decode(source, size=None, mode=None):
     try:
         with _opened(source) as image:
             _check_extent(image)
+            is_lent = image is source
+            if size is not None and not is_lent:
+                # JPEG: leave out detail early, but keep twice of what resizing needs
+                image.draft(None, (2 * max(size), 2 * max(size)))
+            with _LOADING if is_lent else nullcontext():
+                _require_eight_bit_colours(image, mode)
+                image = _upright(image)
             return _pixels(image, size, mode)
     except Exception as error:  # broken files make decoders raise anything
         message = f"{name_of(source)} cannot be read as an image: {_reason(error)}"
@@ -94,9 +118,7 @@ def as_size(size):
         return None
     pair = (size, size) if isinstance(size, Integral) else size
     valid = isinstance(pair, tuple | list) and len(pair) == 2
-    if not valid or not all(
-        isinstance(side, Integral) and 0 < side <= _MAX_SIDE for side in pair
-    ):
+    if not valid or not all(map(_is_side, pair)):
         raise ValueError(
             f"size={size!r} must be (height, width), or one number for both, from 1 "
             f"to {_MAX_SIDE} pixels; or None to keep the size of the files."
@@ -128,6 +150,11 @@ def check_mode(mode):
             "keep what the files hold."
         )
     return mode
+
+
+def _is_side(value):
+    is_integer = isinstance(value, Integral) and not isinstance(value, bool)
+    return is_integer and 0 < value <= _MAX_SIDE
 
 
 def _opened(source):
@@ -162,31 +189,73 @@ def _check_extent(image):
         raise Image.DecompressionBombError(shape)
 
 
-def _pixels(image, size, mode):
-    if mode is None:
-        _require_eight_bit_colours(image)
-    if size is not None:
-        # JPEG: leave out detail early, but keep twice of what resizing needs
-        image.draft(None, (2 * max(size), 2 * max(size)))
+def _upright(image):
+    # not ImageOps.exif_transpose: it also writes EXIF data anew, which may be corrupt
     image.load()
-    if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
-        image = ImageOps.exif_transpose(image)
-    image = _converted(_plain(image), mode)
+    turn = _TURNS.get(_orientation(image))
+    return image if turn is None else image.transpose(turn)
+
+
+def _orientation(image):
+    try:
+        return image.getexif().get(ExifTags.Base.Orientation)
+    except (SyntaxError, struct.error, KeyError, TypeError, ValueError):
+        return None  # corrupt EXIF data say nothing of the pixels
+
+
+def _pixels(image, size, mode):
+    image = _converted(_plain(image, mode), mode)
     if size is not None and image.size != size[::-1]:
         image = image.resize(size[::-1], Image.Resampling.BILINEAR)
     return np.asarray(image)
 
 
-def _require_eight_bit_colours(image):
-    tiles = getattr(image, "tile", [])
-    if image.mode[0] != "I" and any(";16" in str(tile[3]) for tile in tiles):
+def _require_eight_bit_colours(image, mode):
+    """Refuse colours of more bits, which Pillow cuts to 8 or does not understand."""
+    if image.mode[0] in "IF" or not _has_deep_colours(image):
+        return
+    by_planes = image.format == "TIFF" and any(
+        ";16" not in str(tile[3]) for tile in image.tile
+    )
+    if by_planes or "transparency" in image.info:
         raise ValueError(
-            "it has 16 bits for each colour, of which Pillow reads 8. Pass mode='RGB' "
-            "if these are enough, or read it with another library."
+            "it has more than 8 bits for each colour, plane by plane or with a colour "
+            "that stands for transparent, which Pillow cannot read. Read it with "
+            "another library into an array."
+        )
+    if mode is None:
+        raise ValueError(
+            "it has more than 8 bits for each colour, of which Pillow reads 8. Pass "
+            "mode='RGB' if these are enough, or read it with another library."
         )
 
 
-def _plain(image):
+def _has_deep_colours(image):
+    if image.format == "TIFF":
+        tags = getattr(image, "tag_v2", {})  # lost by pickling
+        return max(tags.get(_BITS_PER_SAMPLE, (8,))) > 8
+    layouts = [tile[3] for tile in getattr(image, "tile", [])]
+    if image.format == "PPM":
+        # beside the name there is the largest value
+        return any(not isinstance(raw, str) and raw[-1] > 255 for raw in layouts)
+    if image.format == "JPEG2000" and layouts:
+        return max(_bits_of_jpeg2000(image.fp)) > 8
+    # a file of 5, 6 and 5 bits has this name as well
+    return any(";16" in str(raw) and "BGR;16" not in str(raw) for raw in layouts)
+
+
+def _bits_of_jpeg2000(file):
+    """Read what Pillow does not tell, from the first segments (SOC, SIZ)."""
+    place = file.tell()
+    file.seek(0)
+    _, _, header = file.read().partition(b"\xff\x4f\xff\x51")
+    file.seek(place)
+    n_channels = int.from_bytes(header[36:38])
+    # for each of them three bytes; the highest bit is a sign
+    return [(depth & 0x7F) + 1 for depth in header[38 : 38 + 3 * n_channels : 3]]
+
+
+def _plain(image, mode):
     """Give 16-bit images one byte order, and refuse what 16 bits cannot hold."""
     if image.mode == "F" or (image.mode == "I" and not _fits_16_bits(image)):
         raise ValueError(
@@ -195,7 +264,17 @@ def _plain(image):
         )
     if image.mode[0] != "I":
         return image
-    return Image.fromarray(np.asarray(image).astype(np.uint16))
+    is_wide = image.mode == "I" and image.format not in _WHITE_IS_65535
+    if is_wide and mode not in (None, "I;16"):
+        low, high = image.getextrema()
+        raise ValueError(
+            f"its pixels are integers of 32 bits, from {low} to {high}, so that nobody "
+            f"knows which is white for mode={mode!r}. Pass mode='I;16' to keep them, "
+            "or scale them to 8 bits first."
+        )
+    plain = Image.fromarray(np.asarray(image).astype(np.uint16))
+    plain.info = image.info
+    return plain
 
 
 def _fits_16_bits(image):
@@ -206,27 +285,56 @@ def _fits_16_bits(image):
 def _converted(image, mode):
     if mode is None:
         mode = _kept_mode(image)
-    if mode == "I;16":
-        if image.mode == "I;16":
-            return image
+    if image.mode == "I;16":
+        image = _from_sixteen_bits(image, mode)
+    elif mode == "I;16":
         # 255 becomes 65,535: white stays white
         grey = np.asarray(_converted(image, "L"))
-        return Image.fromarray(grey.astype(np.uint16) * 257)
-    if image.mode == "I;16":
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    if mode != "RGBA" and image.has_transparency_data:
+        image = Image.fromarray(grey.astype(np.uint16) * 257)
+    elif mode != "RGBA" and image.has_transparency_data:
         # what lies under transparent pixels was never meant to be seen
         paper = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(paper, image.convert("RGBA"))
     return image if image.mode == mode else image.convert(mode)
 
 
+def _from_sixteen_bits(image, mode):
+    """Give grey of 16 bits, or of 8 by the high byte, and alpha if it is wanted."""
+    grey, clear = np.asarray(image), _transparent_pixels(image)
+    if mode != "RGBA":
+        grey = np.where(clear, np.uint16(65_535), grey)
+    if mode == "I;16":
+        return Image.fromarray(grey)
+    image = Image.fromarray((grey >> 8).astype(np.uint8))
+    if mode == "RGBA":
+        image.putalpha(Image.fromarray(np.where(clear, 0, 255).astype(np.uint8)))
+    return image
+
+
+def _transparent_pixels(image):
+    """Find them in grey of 16 bits, where one level may stand for them (PNG)."""
+    return np.asarray(image) == image.info.get("transparency", -1)
+
+
 def _kept_mode(image):
     if image.mode == "I;16":
+        if _transparent_pixels(image).any():
+            raise ValueError(
+                "it has 16 bits and transparent pixels, which no mode keeps both. Pass "
+                "mode='I;16' to make them white, or mode='RGBA' if 8 bits are enough."
+            )
         return "I;16"
-    if image.has_transparency_data:
+    if image.has_transparency_data and _has_alpha(image):
         return "RGBA"
     return "L" if image.mode in ("1", "L") else "RGB"
+
+
+def _has_alpha(image):
+    """Tell alpha channels, and palettes and levels of which a pixel is transparent."""
+    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa"):
+        return True
+    lowest, _ = image.convert("RGBA").getchannel("A").getextrema()
+    return lowest < 255
 
 
 def _reason(error):

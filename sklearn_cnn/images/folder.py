@@ -67,10 +67,22 @@ def image_folder(
     ...     image_folder(folder)
     (ImageFiles: 2 images of shape (6, 8, 3), uint8, array(['cat', 'dog'], dtype='<U3'))
     """
+    if not isinstance(path, str | os.PathLike):
+        raise ValueError(
+            f"path={path!r} is a {type(path).__name__}, but it must be the path of a "
+            "folder, as a str or a pathlib.Path."
+        )
     root = Path(path)
     if not root.is_dir():
         raise ValueError(f"path={os.fspath(path)!r} is not a folder.")
     beside, classes = _listed(root, follow_links)
+    if beside and not classes:
+        raise ValueError(
+            f"path={os.fspath(path)!r} has images in it, such as {beside[0].name!r}, "
+            "but no folders of classes. Move the images of each class into a folder of "
+            "its own; for images without labels, pass their paths to "
+            "sklearn_cnn.images.ImageFiles."
+        )
     if beside:
         raise ValueError(
             f"{str(beside[0])!r} is an image beside the folders of the classes. Move "

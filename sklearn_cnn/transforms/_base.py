@@ -138,6 +138,22 @@ class _ImageTransformer(ImageInput, TransformerMixin, BaseEstimator):
         return tags
 
 
+def is_sequence(value):
+    """Tell a parameter of several entries from one number.
+
+    Parameters
+    ----------
+    value : object
+        The parameter.
+
+    Returns
+    -------
+    is_sequence : bool
+        False also for arrays without axes, which cannot be iterated over.
+    """
+    return isinstance(value, Iterable) and getattr(value, "ndim", 1) > 0
+
+
 def per_axis(value, n_axes, name, *, minimum):
     """Give a parameter one entry for each spatial axis.
 
@@ -161,8 +177,9 @@ def per_axis(value, n_axes, name, *, minimum):
     ValueError
         If entries are no integers, too small, too few or too many.
     """
-    given = tuple(value) if isinstance(value, Iterable) else (value,) * n_axes
-    if not all(isinstance(n, Integral) and n >= minimum for n in given):
+    given = tuple(value) if is_sequence(value) else (value,) * n_axes
+    numbers = [n for n in given if isinstance(n, Integral) and not isinstance(n, bool)]
+    if len(numbers) < len(given) or any(n < minimum for n in numbers):
         raise ValueError(
             f"{name}={value!r} must be an integer of at least {minimum}, or one for "
             "each spatial axis."

@@ -82,8 +82,11 @@ def pad(
     widths = ((0, 0), (0, 0), *padding)
     if padding_mode != "constant":
         return np.pad(images, widths, mode=padding_mode)
-    with np.errstate(all="ignore"):
-        value = np.asarray(fill).astype(images.dtype)
+    try:
+        with np.errstate(all="ignore"):
+            value = np.asarray(fill).astype(images.dtype)
+    except OverflowError:  # integers of more than 64 bits
+        value = np.asarray(np.nan)
     if not np.isfinite(value) or (images.dtype.kind != "f" and value != fill):
         raise ValueError(
             f"fill={fill} cannot be a value of X, which has dtype {images.dtype}. Take "
@@ -113,8 +116,15 @@ def resize(
     -------
     resized : ndarray of shape (n_samples, n_channels, *size)
         Of the same dtype; booleans become float32, unless they are only selected.
+
+    Raises
+    ------
+    ValueError
+        If a result is beyond the range of its dtype.
     """
-    if images.dtype == bool and interpolation != "nearest":
+    if interpolation == "nearest":
+        return _nearest(images, size)
+    if images.dtype == bool:
         images = images.astype(np.float32)
     # The kernel for uint8 is seven times faster than that for floats (measured), but
     # fails or gives wrong values where one pixel is left; and so does the latter where
@@ -130,7 +140,25 @@ def resize(
         tensor = _resize_plane(tensor, size, mode, antialias)
     else:
         tensor = _resize_volumes(tensor, size, mode, antialias)
-    return _as_dtype(tensor.numpy().reshape(*images.shape[:2], *size), images.dtype)
+    resized = tensor.numpy().reshape(*images.shape[:2], *size)
+    with np.errstate(over="ignore"):
+        resized = _as_dtype(resized, images.dtype)
+    if resized.dtype.kind == "f" and not np.isfinite(resized).all():
+        raise ValueError(
+            f"The resized values of X are beyond the range of {images.dtype}. Scale X "
+            "down, or convert it to a wider dtype first, as in X.astype('float64')."
+        )
+    return resized
+
+
+def _nearest(images: Array, size: tuple[int, ...]) -> Array:
+    """Copy pixels, so that no value passes through floats."""
+    mode, dtype = INTERPOLATIONS["nearest"], _computing_dtype(images.dtype)
+    for axis, length in enumerate(size, start=2):
+        places = torch.from_numpy(np.arange(images.shape[axis], dtype=dtype))
+        line = _resize_plane(places[None, None, None], (1, length), mode, False)
+        images = images.take(line.numpy().ravel().astype(np.intp), axis)
+    return images
 
 
 def _resize_plane(
@@ -292,10 +320,16 @@ def _as_dtype(values: Array, dtype: np.dtype[Any]) -> Array:
     """Round to a dtype; bicubic interpolation may overshoot its range."""
     if values.dtype == dtype:
         return values
-    if dtype.kind in "iu":
-        limits = np.iinfo(dtype)
-        values = np.clip(np.rint(values), limits.min, limits.max)
-    return values.astype(dtype)
+    if dtype.kind not in "iu":
+        return values.astype(dtype)
+    limits = np.iinfo(dtype)
+    values = np.clip(np.rint(values), limits.min, limits.max)
+    # the largest integer of 64 bits is one less than the float that is closest to it
+    highest = values >= limits.max
+    values[highest] = 0
+    result: Array = values.astype(dtype)
+    result[highest] = limits.max
+    return result
 
 
 def _per_channel(values: Array | float, images: Array) -> Array:

@@ -103,7 +103,10 @@ class SelectChannels(_ImageTransformer):
 
 
 def _indices(channels, n_channels):
-    indices = np.atleast_1d(np.asarray(channels))
+    try:
+        indices = np.atleast_1d(np.asarray(channels))
+    except ValueError:  # lists of several lengths
+        indices = np.empty(0)
     if indices.dtype.kind not in "iu" or indices.ndim != 1 or indices.size == 0:
         raise ValueError(
             f"channels={channels!r} must be an integer or a sequence of one or more "

@@ -1,11 +1,10 @@
 """Resize, CenterCrop and Pad: images of another size."""
 
-from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import ClassVar
 
 from sklearn_cnn.transforms import _functional
-from sklearn_cnn.transforms._base import _ImageTransformer, per_axis
+from sklearn_cnn.transforms._base import _ImageTransformer, is_sequence, per_axis
 from sklearn_cnn.transforms._documentation import documented
 from sklearn_cnn.utils._sklearn import StrOptions
 
@@ -43,6 +42,8 @@ class Resize(_ImageTransformer):
     The result is that of :func:`torchvision.transforms.v2.functional.resize`, which
     agrees with PIL. Its integer ``size`` is the shorter side, though. Integers are
     rounded to whole levels. Booleans become float32 from 0 to 1, except with "nearest".
+    Where "bicubic" overshoots the range of integers they are cut to it; that of floats
+    is so large that it is an error.
 
     Once fitted, the step takes images of the fitted size alone, as all of scikit-learn
     does. Images of other sizes are resized by a step that is not fitted, as
@@ -208,10 +209,7 @@ class Pad(_ImageTransformer):
 
 def _both_sides(padding, n_axes):
     """Give ``padding`` as (before, after) of each axis."""
-    pairs = isinstance(padding, Iterable) and all(
-        isinstance(entry, Iterable) for entry in padding
-    )
-    if not pairs:
+    if not (is_sequence(padding) and all(is_sequence(entry) for entry in padding)):
         widths = per_axis(padding, n_axes, "padding", minimum=0)
         return tuple((width, width) for width in widths)
     if any(len(entry) != 2 for entry in padding):

@@ -138,6 +138,10 @@ class HOGDescriptor(ClassNamePrefixFeaturesOutMixin, _ImageTransformer):
                 f"cells_per_block={block} of pixels_per_cell={cell} needs {needed}. "
                 "Take smaller cells or fewer of them in a block."
             )
+        if isinstance(self.orientations, bool):
+            raise ValueError(
+                f"orientations={self.orientations} must be an integer of at least 1."
+            )
         if self.transform_sqrt and images.min() < 0:
             raise ValueError(
                 f"transform_sqrt=True takes square roots, but X has {images.min():g}. "

@@ -1,9 +1,12 @@
 """ImageReader."""
 
+import inspect
 import os
 import warnings
+from collections.abc import Iterable
 from functools import partial
 from numbers import Integral
+from pathlib import Path
 from typing import ClassVar
 
 import joblib
@@ -11,16 +14,27 @@ import numpy as np
 from PIL import Image
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from sklearn_cnn.images import as_size, check_mode, decode, in_threads, name_of
+from sklearn_cnn.images import (
+    ImageFiles,
+    as_size,
+    check_mode,
+    decode,
+    in_threads,
+    name_of,
+)
 from sklearn_cnn.utils._sklearn import StrOptions, fit_context
+
+#: What may lie between a user's code and a warning of ImageReader.
+_LIBRARIES = {"sklearn_cnn", "sklearn", "joblib"}
 
 
 class ImageReader(TransformerMixin, BaseEstimator):
     """Read image files into one array.
 
-    As the first step of a Pipeline, or for a column of paths in a
-    :class:`~sklearn.compose.ColumnTransformer`. Images are turned upright as their EXIF
-    orientation says.
+    As the first step of a Pipeline. For a column of paths in a
+    :class:`~sklearn.compose.ColumnTransformer`, which joins flat rows alone, a step
+    that gives rows must follow, as in ``make_pipeline(ImageReader(), Flatten())``.
+    Images are turned upright as their EXIF orientation says.
 
     Parameters
     ----------
@@ -30,19 +44,22 @@ class ImageReader(TransformerMixin, BaseEstimator):
         as they are, and they must be of one size.
     mode : {"L", "RGB", "RGBA", "I;16"} or None, default=None
         What every image is converted to: grey, colours, colours with alpha, or grey of
-        16 bits, which gives uint16. Transparent pixels become white where alpha is
-        dropped, as on paper. None keeps what images hold: grey stays grey, palettes and
-        CMYK become "RGB", or "RGBA" if some pixel is transparent.
+        16 bits, which gives uint16 and becomes 8 bits by its high byte. Transparent
+        pixels become white where alpha is dropped, as on paper. None keeps what images
+        hold: grey stays grey, palettes and CMYK become "RGB", or "RGBA" if some pixel
+        is transparent.
     n_jobs : int or None, default=None
         Number of threads that decode, as everywhere in scikit-learn: None means 1, and
         -1 one for each core. Below about 128x128 pixels one is the fastest.
     on_error : {"raise", "zeros"}, default="raise"
         What happens to images that cannot be read: an error that lists all of them with
         their reasons, or pixels of zero and a warning that lists them. They cannot be
-        left out, as ``y`` would keep their rows.
+        left out, as ``y`` would keep their rows. If none of them can be read, zeros
+        need ``size`` and ``mode``, which say their shape.
 
     See Also
     --------
+    Flatten : Makes rows of a table of images.
     sklearn_cnn.images.ImageFiles : Images that stay on disk, for more than memory
         holds.
 
@@ -94,8 +111,7 @@ class ImageReader(TransformerMixin, BaseEstimator):
         self : ImageReader
             The transformer.
         """
-        as_size(self.size)
-        check_mode(self.mode)
+        self._options()
         _sources(X)
         return self
 
@@ -116,26 +132,37 @@ class ImageReader(TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If images cannot be read, with ``on_error="raise"``; or if they differ in
-            size or in the number of channels.
+            If images cannot be read, with ``on_error="raise"``, or none of them, and
+            ``size`` or ``mode`` is None; or if they differ in size or in the number of
+            channels.
 
         Warns
         -----
         UserWarning
             If images cannot be read, with ``on_error="zeros"``.
         """
+        self._validate_params()
+        options = self._options()
         sources = _sources(X)
-        read = partial(_try_decode, size=as_size(self.size), mode=check_mode(self.mode))
+        read = partial(_try_decode, **options)
         found = in_threads(read, sources, joblib.effective_n_jobs(self.n_jobs))
         bad = {i: error for i, error in enumerate(found) if isinstance(error, str)}
         if bad:
             self._tell(bad, len(sources))
-        if len(bad) == len(sources):
+        if len(bad) < len(sources):
+            return _stacked(found, sources, bad)
+        if None in options.values():
             raise ValueError(
-                f"None of the {len(sources)} images can be read, so that their size is "
-                f"not known. The first: {bad[0]}"
+                f"None of the {len(sources)} images can be read, so that their shape "
+                "is not known. Pass size and mode, which say it, to get blank ones. "
+                f"The first: {bad[0]}"
             )
-        return _stacked(found, sources, bad)
+        # of whatever image: those of one size and mode have one shape and type
+        blank = decode(Image.new("L", (1, 1)), **options)
+        return np.zeros((len(sources), *blank.shape), blank.dtype)
+
+    def _options(self):
+        return {"size": as_size(self.size), "mode": check_mode(self.mode)}
 
     def _tell(self, bad, n_sources):
         reasons = "\n".join(f"row {i}: {error}" for i, error in bad.items())
@@ -145,7 +172,11 @@ class ImageReader(TransformerMixin, BaseEstimator):
                 f"{message}. Mend or remove them, or pass on_error='zeros' to go on "
                 f"with blank ones.\n{reasons}"
             )
-        warnings.warn(f"{message} and are blank:\n{reasons}", UserWarning, stacklevel=3)
+        warnings.warn(
+            f"{message} and are blank:\n{reasons}",
+            UserWarning,
+            stacklevel=_stacklevel(),
+        )
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -157,19 +188,20 @@ class ImageReader(TransformerMixin, BaseEstimator):
         return tags
 
 
+def _stacklevel():
+    """Count the frames of this function's caller up to code that is the user's.
+
+    Between them are as many of scikit-learn as there are pipelines and wrappers.
+    """
+    level, frame = 0, inspect.currentframe()
+    while frame and frame.f_globals.get("__name__", "").split(".")[0] in _LIBRARIES:
+        level, frame = level + 1, frame.f_back
+    return level
+
+
 def _sources(X):
-    if isinstance(X, str | bytes | os.PathLike | Image.Image):
-        raise ValueError(
-            f"X is a single image, {name_of(X)}, but ImageReader needs a list of them. "
-            "Pass [X]."
-        )
-    shape = getattr(X, "shape", None)
-    if shape is not None and (len(shape) > 2 or (len(shape) == 2 and shape[1] != 1)):
-        raise ValueError(
-            f"X has shape {shape}, but ImageReader needs one column of paths, bytes or "
-            "PIL images."
-        )
-    column = np.asarray(X).ravel() if shape is not None else X
+    _require_list(X)
+    column = np.asarray(X).ravel() if hasattr(X, "shape") else X
     sources = list(column)
     if not sources:
         raise ValueError(
@@ -177,6 +209,37 @@ def _sources(X):
             "ImageReader."
         )
     return [str(s) if isinstance(s, np.str_) else s for s in sources]
+
+
+def _require_list(X):
+    """Refuse what is not one column of images, and tell what to pass in its place."""
+    if isinstance(X, ImageFiles):
+        raise ValueError(
+            "X is ImageFiles, which read their files themselves. Leave ImageReader "
+            "out, or pass it X.paths."
+        )
+    if isinstance(X, str | os.PathLike) and Path(X).is_dir():
+        raise ValueError(
+            f"X={name_of(X)} is a folder, but ImageReader needs a list of files. List "
+            "them, as by sorted(pathlib.Path(X).iterdir()), or read one folder for "
+            "each class with sklearn_cnn.images.image_folder."
+        )
+    if isinstance(X, str | bytes | os.PathLike | Image.Image):
+        raise ValueError(
+            f"X is a single image, {name_of(X)}, but ImageReader needs a list of them. "
+            "Pass [X]."
+        )
+    if not isinstance(X, Iterable):
+        raise ValueError(
+            f"X={X!r} is no list of images: ImageReader needs paths, bytes or PIL "
+            "images, one for each sample."
+        )
+    shape = getattr(X, "shape", ())
+    if len(shape) > 2 or (len(shape) == 2 and shape[1] != 1):
+        raise ValueError(
+            f"X has shape {shape}, but ImageReader needs one column of paths, bytes or "
+            "PIL images."
+        )
 
 
 def _try_decode(source, *, size, mode):

@@ -7,7 +7,8 @@ from io import BytesIO
 
 import numpy as np
 import pytest
-from PIL import Image
+import tifffile
+from PIL import Image, ImageOps
 
 from sklearn_cnn.images import as_size, check_mode, decode
 
@@ -23,7 +24,7 @@ def saved(path, image, **options):
     return path
 
 
-def png(width, height, depth=8, colour=0, pixels=b""):
+def png(width, height, depth=8, colour=0, pixels=b"", transparency=b""):
     """A PNG file with whatever header and pixels."""
 
     def chunk(kind, data):
@@ -35,6 +36,7 @@ def png(width, height, depth=8, colour=0, pixels=b""):
         [
             b"\x89PNG\r\n\x1a\n",
             chunk(b"IHDR", header),
+            chunk(b"tRNS", transparency) if transparency else b"",
             chunk(b"IDAT", zlib.compress(pixels)),
             chunk(b"IEND", b""),
         ]
@@ -93,9 +95,82 @@ def test_sixteen_bit_images_are_resized_as_such(tmp_path):
 def test_sixteen_bit_colours_are_not_cut_silently():
     pixels = b"".join(b"\0" + bytes(12) for _ in range(2))
     data = png(2, 2, depth=16, colour=2, pixels=pixels)
-    with pytest.raises(ValueError, match=r"16 bits for each colour.*mode='RGB'"):
+    with pytest.raises(ValueError, match=r"8 bits for each colour.*mode='RGB'"):
         decode(data)
     assert decode(data, mode="RGB").shape == (2, 2, 3)
+    data = png(2, 2, depth=16, colour=2, pixels=pixels, transparency=bytes(6))
+    with pytest.raises(ValueError, match="stands for transparent"):
+        decode(data, mode="RGB")
+
+
+@pytest.mark.parametrize("compression", [None, "deflate"])
+@pytest.mark.parametrize("byteorder", ["<", ">"])
+@pytest.mark.parametrize("planes", ["contig", "separate"])
+def test_sixteen_bit_colours_of_tiff(tmp_path, compression, byteorder, planes):
+    path = tmp_path / "deep.tif"
+    colours = COLOURS if planes == "contig" else COLOURS.transpose(2, 0, 1)
+    tifffile.imwrite(
+        path,
+        colours.astype(np.uint16) * 257,
+        photometric="rgb",
+        planarconfig=planes,
+        compression=compression,
+        byteorder=byteorder,
+    )
+    with pytest.raises(ValueError, match="8 bits for each colour"):
+        decode(path)
+    if planes == "separate" and compression is None:
+        with pytest.raises(ValueError, match=r"plane by plane.*another library"):
+            decode(path, mode="RGB")
+    else:
+        np.testing.assert_array_equal(decode(path, mode="RGB"), COLOURS)
+
+
+@pytest.mark.parametrize("largest", [1023, 65_535])
+def test_sixteen_bit_colours_of_ppm(largest):
+    pixels = (COLOURS / 255 * largest).round().astype(">u2")
+    for data in (
+        f"P6 5 6 {largest}\n".encode() + pixels.tobytes(),
+        f"P3 5 6 {largest}\n{' '.join(map(str, pixels.ravel()))}\n".encode(),
+    ):
+        with pytest.raises(ValueError, match=r"8 bits for each colour.*mode='RGB'"):
+            decode(data)
+        np.testing.assert_array_equal(decode(data, mode="RGB"), COLOURS)
+
+
+@pytest.mark.parametrize("no_jp2", [False, True])
+def test_sixteen_bit_colours_of_jpeg_2000(tmp_path, no_jp2):
+    path = saved(tmp_path / "image.jp2", COLOURS, no_jp2=no_jp2)
+    np.testing.assert_array_equal(decode(Image.open(path)), COLOURS)
+    data = bytearray(path.read_bytes())
+    sizes = data.index(b"\xff\x4f\xff\x51") + 42
+    assert data[sizes : sizes + 9 : 3] == b"\7\7\7"  # bits less one
+    data[sizes : sizes + 9 : 3] = b"\17\17\17"
+    path.write_bytes(data)
+    for source in (path, bytes(data), Image.open(path)):
+        with pytest.raises(ValueError, match=r"8 bits for each colour.*mode='RGB'"):
+            decode(source)
+        assert decode(source, mode="RGB").shape == COLOURS.shape
+
+
+def test_eight_bits_of_ppm_and_tiff_are_kept(tmp_path):
+    path = saved(tmp_path / "colours.ppm", COLOURS)
+    np.testing.assert_array_equal(decode(path), COLOURS)
+    planes = tmp_path / "planes.tif"
+    tifffile.imwrite(
+        planes, COLOURS.transpose(2, 0, 1), photometric="rgb", planarconfig="separate"
+    )
+    np.testing.assert_array_equal(decode(planes), COLOURS)
+
+
+def test_bitmaps_of_sixteen_bits_for_all_colours_are_read():
+    masks = (0xF800, 0x07E0, 0x001F)
+    header = struct.pack("<IiiHHIIiiII", 40, 4, 1, 1, 16, 3, 8, 0, 0, 0, 0)
+    data = struct.pack("<3I4H", *masks, *masks, 0xFFFF)
+    start = struct.pack("<2sIHHI", b"BM", 14 + 40 + 20, 0, 0, 14 + 40 + 12)
+    found = decode(start + header + data)
+    primaries = [[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255]]
+    assert found.dtype == np.uint8 and found[0].tolist() == primaries
 
 
 def test_float_pixels_are_refused(tmp_path):
@@ -110,6 +185,44 @@ def test_integers_beyond_sixteen_bits_are_refused(tmp_path):
         decode(saved(tmp_path / "wide.tif", wide))
     fits = Image.fromarray(DEEP.astype(np.int32))
     np.testing.assert_array_equal(decode(saved(tmp_path / "fits.tif", fits)), DEEP)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
+def test_integers_of_unknown_white_are_not_cut_to_eight_bits(tmp_path, mode):
+    for data in (GREY.astype(np.int32), DEEP.astype(np.int32)):
+        image = Image.fromarray(data)
+        for source in (image, saved(tmp_path / "wide.tif", image)):
+            with pytest.raises(ValueError, match=r"32 bits, from \d+ to.*mode='I;16'"):
+                decode(source, mode=mode)
+            np.testing.assert_array_equal(decode(source, mode="I;16"), data)
+
+
+def test_transparent_level_of_sixteen_bits():
+    pixels = struct.pack(">x4H", 0, 1000, 1001, 65_535)
+    data = png(4, 1, depth=16, pixels=pixels, transparency=struct.pack(">H", 1000))
+    with pytest.raises(ValueError, match=r"transparent.*mode='I;16'.*mode='RGBA'"):
+        decode(data)
+    assert decode(data, mode="I;16").tolist() == [[0, 65_535, 1001, 65_535]]
+    assert decode(data, mode="L").tolist() == [[0, 255, 3, 255]]
+    assert decode(data, mode="RGB")[0, 1].tolist() == [255] * 3
+    assert decode(data, mode="RGBA")[0, :, 3].tolist() == [255, 0, 255, 255]
+    unused = png(4, 1, depth=16, pixels=pixels, transparency=struct.pack(">H", 7))
+    assert decode(unused).tolist() == [[0, 1000, 1001, 65_535]]
+
+
+def test_alpha_of_palettes_and_levels_is_kept_if_it_is_used(tmp_path):
+    image = Image.fromarray(np.array([[0, 1], [2, 2]], np.uint8), mode=None)
+    used = saved(tmp_path / "used.png", image, transparency=1)
+    assert decode(used)[..., 3].tolist() == [[255, 0], [255, 255]]
+    unused = saved(tmp_path / "unused.png", image, transparency=9)
+    assert decode(unused).tolist() == [[0, 1], [2, 2]]
+    palette = Image.fromarray(COLOURS).quantize(20)
+    opaque = saved(tmp_path / "opaque.png", palette, transparency=b"\xff" * 20)
+    np.testing.assert_array_equal(decode(opaque), np.asarray(palette.convert("RGB")))
+    clear = saved(tmp_path / "clear.png", palette, transparency=b"\x80" * 20)
+    assert (decode(clear)[..., 3] == 128).all()
+    solid = saved(tmp_path / "solid.png", Image.new("RGBA", (2, 2), "red"))
+    assert decode(solid).shape == (2, 2, 4)
 
 
 def test_palette(tmp_path):
@@ -167,6 +280,32 @@ def test_exif_orientation(tmp_path, suffix):
     assert decode(path, size=(8, 16)).shape == (8, 16, 3)
 
 
+@pytest.mark.parametrize("orientation", range(10))
+def test_every_orientation_is_that_of_pillow(tmp_path, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = saved(tmp_path / "turned.png", COLOURS, exif=exif)
+    expected = np.asarray(ImageOps.exif_transpose(Image.open(path)))
+    np.testing.assert_array_equal(decode(path), expected)
+
+
+@pytest.mark.parametrize("suffix", ["png", "webp", "jpg"])
+def test_corrupt_exif_is_no_broken_image(tmp_path, suffix):
+    options = {} if suffix == "jpg" else {"lossless": True}
+    for exif in (b"Exif\0\0garbage!", b"garbage", b"Exif\0\0MM"):
+        path = saved(tmp_path / f"image.{suffix}", COLOURS, exif=exif, **options)
+        assert decode(path).shape == COLOURS.shape
+
+
+def test_corrupt_exif_beside_the_orientation_is_left_alone(tmp_path):
+    orientation = struct.pack(">HHIHxx", 0x0112, 3, 1, 6)
+    resolution = struct.pack(">HHIB3x", 0x011A, 1, 1, 72)  # a byte, not a fraction
+    directory = struct.pack(">IH", 8, 2) + orientation + resolution + bytes(4)
+    exif = b"Exif\0\0MM\0*" + directory
+    path = saved(tmp_path / "turned.png", COLOURS, exif=exif)
+    np.testing.assert_array_equal(decode(path), np.rot90(COLOURS, -1))
+
+
 def test_resizing_is_that_of_pillow(tmp_path):
     image = Image.fromarray(RNG.integers(0, 256, (40, 30, 3), dtype=np.uint8))
     expected = np.asarray(image.resize((12, 10), Image.Resampling.BILINEAR))
@@ -180,6 +319,15 @@ def test_large_jpeg_is_read_at_a_smaller_scale_alike(tmp_path):
     expected = Image.open(path).resize((32, 32), Image.Resampling.BILINEAR)
     difference = decode(path, size=(32, 32)).astype(int) - np.asarray(expected)
     assert np.abs(difference).mean() < 1.5
+
+
+def test_images_that_are_lent_keep_their_size(tmp_path):
+    image = Image.fromarray(COLOURS).resize((512, 512), Image.Resampling.BICUBIC)
+    path = saved(tmp_path / "large.jpg", image, quality=95)
+    lent = Image.open(path)
+    assert decode(lent, size=(8, 8)).shape == (8, 8, 3)
+    assert lent.size == (512, 512)
+    np.testing.assert_array_equal(decode(lent), decode(path))
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "I;16"])
@@ -262,7 +410,18 @@ def test_warnings_filters_are_left_alone(tmp_path):
 def test_sizes():
     assert as_size(None) is None
     assert as_size(8) == as_size([8, 8]) == as_size(np.array([8, 8]).tolist()) == (8, 8)
-    for size in (0, -1, (8,), (8, 0), (8, 8.5), "8", (8, 8, 3), 40_000):
+    for size in (
+        0,
+        -1,
+        (8,),
+        (8, 0),
+        (8, 8.5),
+        "8",
+        (8, 8, 3),
+        40_000,
+        True,
+        (8, True),
+    ):
         with pytest.raises(ValueError, match=r"size=.*\(height, width\)"):
             as_size(size)
 

@@ -378,7 +378,13 @@ def test_bad_folders(tmp_path):
         image_folder(tmp_path / "missing")
     with pytest.raises(ValueError, match="no folders"):
         image_folder(tmp_path)
-    fill(tmp_path, "a/1.png", "stray.png")
+    for path in (None, b"images", 3):
+        with pytest.raises(ValueError, match=r"path=.* must be the path of a folder"):
+            image_folder(path)
+    fill(tmp_path, "stray.png")
+    with pytest.raises(ValueError, match=r"'stray\.png'.*no folders of.*ImageFiles"):
+        image_folder(tmp_path)
+    fill(tmp_path, "a/1.png")
     with pytest.raises(ValueError, match=r"stray\.png.*beside"):
         image_folder(tmp_path)
     (tmp_path / "stray.png").unlink()

@@ -90,6 +90,7 @@ def test_grey_images_get_channels_when_they_need_them(photos):
         ([], "must be an integer or a sequence"),
         ([0.0], "must be an integer or a sequence"),
         ([True, False, True], "must be an integer or a sequence"),
+        ([[0, 1], [2]], "must be an integer or a sequence"),
         ([[0], [1]], "must be an integer or a sequence"),
         ("red", "The 'channels' parameter of SelectChannels"),
     ],

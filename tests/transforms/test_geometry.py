@@ -106,6 +106,48 @@ def test_other_numbers_are_rounded_once_and_keep_their_range(photos, mode, dtype
         )
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "int32", "int64", "uint64"])
+@pytest.mark.parametrize("mode", list(MODES))
+@pytest.mark.parametrize("spatial_dims", [1, 2, 3])
+def test_the_largest_and_smallest_integers_stay_what_they_are(
+    dtype, mode, spatial_dims
+):
+    resize = Resize(5, interpolation=mode, spatial_dims=spatial_dims)
+    for value in (np.iinfo(dtype).min, np.iinfo(dtype).max):
+        X = np.full((2, *[8] * spatial_dims), value, dtype)
+        found = resize.fit_transform(X)
+        assert found.dtype == dtype
+        np.testing.assert_allclose(found.astype(float), float(value), rtol=1e-15)
+
+
+def test_nearest_copies_integers_that_floats_do_not_hold():
+    labels = 2**62 + np.arange(16).reshape(1, 4, 4)
+    found = Resize(2, interpolation="nearest").fit_transform(labels)
+    np.testing.assert_array_equal(found, labels[:, 1::2, 1::2])
+
+
+@pytest.mark.parametrize("n_lines", [30, 128, 224])
+def test_nearest_chooses_as_torchvision_between_two_pixels(n_lines):
+    ramp = np.arange(n_lines)[None, :, None, None]
+    for dtype in (np.uint8, np.float32, np.float64):
+        X = ramp.astype(dtype)
+        for size in (90, 230, 237, 249, 332, 365):
+            found = Resize((size, 1), interpolation="nearest").fit_transform(X)
+            expected = by_torchvision(
+                functional.resize, X, (size, 1), interpolation=MODES["nearest"]
+            )
+            np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_overshoot_beyond_the_range_of_floats_is_an_error(dtype):
+    X = np.zeros((1, 8, 8), dtype)
+    X[:, :, 4:] = np.finfo(dtype).max
+    with pytest.raises(ValueError, match="resized values of X are beyond the range of"):
+        Resize(16, interpolation="bicubic").fit(X)
+    assert Resize(16, interpolation="nearest").fit_transform(X).max() == X.max()
+
+
 def test_masks_are_averaged_as_fractions_or_copied(photos):
     masks = photos[..., 0] > 100
     halves = Resize((50, 80)).fit_transform(masks)
@@ -197,6 +239,15 @@ def test_an_unfitted_step_takes_any_size_and_a_fitted_one_its_own(photos):
         (Resize((16, 0)), r"size=\(16, 0\) must be an integer of at least 1"),
         (Resize((16, 1.5)), r"size=\(16, 1.5\) must be"),
         (Resize((16, 16, 16)), "has 3 entries, but the samples of X have 2"),
+        (Resize(True), "size=True must be an integer of at least 1"),
+        (Resize((True, 3)), r"size=\(True, 3\) must be an integer"),
+        (Resize(np.array(3)), r"size=array\(3\) must be an integer"),
+        (CenterCrop(True), "size=True must be an integer"),
+        (CenterCrop(np.array(3)), r"size=array\(3\) must be an integer"),
+        (Pad(True), "padding=True must be an integer of at least 0"),
+        (Pad([(False, 1), (1, 1)]), "must be an integer of at least 0"),
+        (Pad(np.array(3)), r"padding=array\(3\) must be an integer"),
+        (Pad([np.array(3), np.array(3)]), r"padding=\[.* must be an integer"),
         (Resize(1.5), "The 'size' parameter of Resize"),
         (Resize(8, interpolation="cubic"), "'interpolation' parameter"),
         (CenterCrop(161), r"size=\(161, 161\) is larger than .* \(107, 160\)"),
@@ -207,6 +258,7 @@ def test_an_unfitted_step_takes_any_size_and_a_fitted_one_its_own(photos):
         (Pad([(1, 2)]), "has 1 entries, but the samples of X have 2"),
         (Pad(1, fill=256), "fill=256 cannot be a value of X, which has dtype uint8"),
         (Pad(1, fill=-1), "fill=-1"),
+        (Pad(1, fill=2**70), "fill=1180591620717411303424 cannot be"),
         (Pad(1, fill=0.5), "fill=0.5"),
         (Pad(1, fill=float("nan")), "fill=nan"),
         (Pad(1, padding_mode="same"), "'padding_mode' parameter"),

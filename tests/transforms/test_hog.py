@@ -72,6 +72,7 @@ def test_names_and_tables(digits):
         ({"pixels_per_cell": 0}, (8, 8), "pixels_per_cell=0 must be"),
         ({"cells_per_block": (1, 1, 1)}, (8, 8), "has 3 entries"),
         ({"orientations": 0}, (8, 8), "The 'orientations' parameter"),
+        ({"orientations": True}, (24, 24), "orientations=True must be an integer"),
         ({"block_norm": "l2"}, (8, 8), "The 'block_norm' parameter"),
         ({}, (64,), "spatial_dims=2 needs samples of shape.*Unflatten"),
     ],

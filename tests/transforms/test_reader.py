@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,11 +13,11 @@ from sklearn.compose import ColumnTransformer
 from sklearn.exceptions import SkipTestWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import SVC
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from sklearn_cnn.transforms import ImageReader
+from sklearn_cnn.images import ImageFiles
+from sklearn_cnn.transforms import Flatten, ImageReader
 
 
 def checks():
@@ -63,6 +64,17 @@ def test_every_container(paths, pixels, n_jobs):
         assert found.dtype == np.uint8 and found.flags.writeable
 
 
+def test_images_that_share_a_file_are_read_on_several_threads(tmp_path):
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (400, 400, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "image.png")
+    for _ in range(10):
+        with open(tmp_path / "image.png", "rb") as file:
+            images = [*[Image.open(file)] * 4, *(Image.open(file) for _ in range(4))]
+            found = ImageReader(n_jobs=4).transform(images)
+        assert (found == pixels).all()
+
+
 def test_size_and_mode(paths):
     found = ImageReader(size=(8, 9), mode="L").fit(paths).transform(paths)
     assert found.shape == (12, 8, 9)
@@ -84,6 +96,16 @@ def test_zeros_stand_in_with_a_warning(paths, pixels):
     np.testing.assert_array_equal(np.delete(found, 3, 0), np.delete(pixels, 3, 0))
 
 
+def test_the_warning_points_to_the_caller(paths):
+    paths[3].write_bytes(b"")
+    reader = ImageReader(on_error="zeros")
+    for step in (reader, make_pipeline(make_pipeline(reader))):
+        for method in (step.fit_transform, step.fit(paths).transform):
+            with pytest.warns(UserWarning, match="1 of 12 images") as caught:
+                method(paths)
+            assert [warning.filename for warning in caught] == [__file__]
+
+
 def test_zeros_of_unknown_size_are_an_error(tmp_path):
     reader = ImageReader(on_error="zeros")
     with (
@@ -91,6 +113,16 @@ def test_zeros_of_unknown_size_are_an_error(tmp_path):
         pytest.raises(ValueError, match="None of the 1 images"),
     ):
         reader.fit_transform([tmp_path / "missing.png"])
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "I;16"])
+def test_zeros_of_known_size_and_mode_are_like_other_batches(paths, mode):
+    reader = ImageReader(size=(4, 3), mode=mode, on_error="zeros").fit(paths)
+    with pytest.warns(UserWarning, match="2 of 2 images"):
+        found = reader.transform(["missing.png", "gone.png"])
+    expected = reader.transform(paths[:2])
+    assert (found.shape, found.dtype) == (expected.shape, expected.dtype)
+    assert not found.any()
 
 
 def test_missing_values_are_bad_images(paths):
@@ -111,26 +143,33 @@ def test_mixed_images_are_one_clear_error(paths):
     "X, parameters, message",
     [
         ("one.png", {}, r"single image.*\[X\]"),
+        (".", {}, r"X='\.' is a folder.*list of files.*image_folder"),
+        (Path(), {}, "is a folder"),
+        (None, {}, "X=None is no list of images"),
         ([], {}, "0 sample"),
         (np.array([["a", "b"]]), {}, r"shape \(1, 2\).*one column"),
         (["a.png"], {"size": 0}, "size=0"),
+        (["a.png"], {"size": True}, "size=True"),
         (["a.png"], {"size": (4, 4, 4)}, "size="),
         (["a.png"], {"mode": "grey"}, "mode='grey'"),
         (["a.png"], {"on_error": "skip"}, "on_error"),
+        (["a.png"], {"n_jobs": 1.5}, "n_jobs"),
     ],
 )
 def test_bad_arguments(X, parameters, message):
-    with pytest.raises(ValueError, match=message):
-        ImageReader(**parameters).fit(X)
+    for method in ("fit", "transform", "fit_transform"):
+        with pytest.raises(ValueError, match=message):
+            getattr(ImageReader(**parameters), method)(X)
 
 
-def flat(images):
-    return images.reshape(len(images), -1)
+def test_image_files_read_themselves(paths):
+    with pytest.raises(ValueError, match=r"Leave ImageReader out, or pass it X\.paths"):
+        ImageReader().transform(ImageFiles(paths))
 
 
 def test_a_column_of_paths_beside_numbers(paths, pixels):
     frame = pd.DataFrame({"path": [str(p) for p in paths], "age": np.arange(12.0)})
-    read = make_pipeline(ImageReader(mode="L"), FunctionTransformer(flat))
+    read = make_pipeline(ImageReader(mode="L"), Flatten())
     for column in ("path", ["path"]):
         both = ColumnTransformer(
             [("image", read, column), ("age", "passthrough", ["age"])]
