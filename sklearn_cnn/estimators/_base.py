@@ -9,7 +9,7 @@ from os import PathLike
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils.validation import check_is_fitted
 
@@ -477,16 +477,14 @@ class BaseCNN(
         return params
 
     def __sklearn_clone__(self):
-        if not hasattr(self.augmentation, "get_params"):
+        given = self.augmentation
+        if has_parameters(given) or not hasattr(given, "get_params"):
             return super().__sklearn_clone__()
         # torchvision's transforms have a get_params that is not scikit-learn's
         bare = copy.copy(self)
         bare.augmentation = None
         cloned = super(BaseCNN, bare).__sklearn_clone__()
-        if has_parameters(self.augmentation):
-            cloned.augmentation = clone(self.augmentation)
-        else:
-            cloned.augmentation = copy.deepcopy(self.augmentation)
+        cloned.augmentation = copy.deepcopy(given)
         return cloned
 
     def __sklearn_tags__(self):

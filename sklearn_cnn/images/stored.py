@@ -3,6 +3,7 @@
 import mmap
 import os
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 import numpy as np
 
@@ -35,6 +36,32 @@ class StoredArray:
             return replace(self, size_and_time=None)
         return replace(self, size_and_time=(found.st_size, found.st_mtime_ns))
 
+    def open(self, shape, dtype):
+        """Open the file, and find the array in it.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Of the array.
+        dtype : numpy.dtype
+            Of the array.
+
+        Returns
+        -------
+        array : ndarray or h5py.Dataset
+
+        Raises
+        ------
+        ValueError
+            If the file is gone or locked, or does not hold such an array any more.
+        """
+        try:
+            return self._open(shape, dtype)
+        except (OSError, KeyError, ValueError) as error:
+            raise ValueError(
+                f"The images in {self.path!r} cannot be opened: {error}. {self._remedy}"
+            ) from error
+
 
 @dataclass(frozen=True)
 class MappedArray(StoredArray):
@@ -58,35 +85,15 @@ class MappedArray(StoredArray):
     start: int
     strides: tuple
 
-    def open(self, shape, dtype):
-        """Map the file, and cut the view from it.
+    _remedy: ClassVar = (
+        "Keep the file, with its size, for as long as its images are used."
+    )
 
-        Parameters
-        ----------
-        shape : tuple of int
-            Of the view.
-        dtype : numpy.dtype
-            Of the view.
-
-        Returns
-        -------
-        view : ndarray
-
-        Raises
-        ------
-        ValueError
-            If the file is gone, or of another size than before.
-        """
-        remedy = "Keep the file, with its size, for as long as its images are used."
-        try:
-            size = os.path.getsize(self.path)
-            if self.size_and_time is not None and size != self.size_and_time[0]:
-                raise ValueError(
-                    f"it has {size} bytes, and had {self.size_and_time[0]}"
-                )
-            whole = np.memmap(self.path, np.uint8, "r", self.offset, (self.n_bytes,))
-        except (OSError, ValueError) as error:
-            raise _cannot_open(self.path, error, remedy) from error
+    def _open(self, shape, dtype):
+        size = os.path.getsize(self.path)
+        if self.size_and_time is not None and size != self.size_and_time[0]:
+            raise ValueError(f"it has {size} bytes, and had {self.size_and_time[0]}")
+        whole = np.memmap(self.path, np.uint8, "r", self.offset, (self.n_bytes,))
         return np.ndarray(shape, dtype, whole, self.start, self.strides)
 
 
@@ -102,45 +109,21 @@ class HDF5Array(StoredArray):
 
     name: str
 
-    def open(self, shape, dtype):
-        """Open the dataset.
+    _remedy: ClassVar = (
+        "Keep the file as it is for as long as its images are used, and closed for "
+        'writing: close it, and open it with mode "r" before it is wrapped.'
+    )
 
-        Parameters
-        ----------
-        shape : tuple of int
-            It must have.
-        dtype : numpy.dtype
-            It must have.
-
-        Returns
-        -------
-        dataset : h5py.Dataset
-
-        Raises
-        ------
-        ValueError
-            If the file cannot be opened, or holds something else.
-        """
+    def _open(self, shape, dtype):
         import h5py
 
-        remedy = (
-            "Keep the file as it is for as long as its images are used, and closed for "
-            'writing: close it, and open it with mode "r" before it is wrapped.'
-        )
-        try:
-            dataset = h5py.File(self.path, "r")[self.name]
-            if (dataset.shape, dataset.dtype) != (shape, dtype):
-                raise ValueError(
-                    f"{self.name!r} has shape {dataset.shape} and dtype "
-                    f"{dataset.dtype}, and had {shape} and {dtype}"
-                )
-        except (OSError, KeyError, ValueError) as error:
-            raise _cannot_open(self.path, error, remedy) from error
+        dataset = h5py.File(self.path, "r")[self.name]
+        if (dataset.shape, dataset.dtype) != (shape, dtype):
+            raise ValueError(
+                f"{self.name!r} has shape {dataset.shape} and dtype {dataset.dtype}, "
+                f"and had {shape} and {dtype}"
+            )
         return dataset
-
-
-def _cannot_open(path, reason, remedy):
-    return ValueError(f"The images in {path!r} cannot be opened: {reason}. {remedy}")
 
 
 def file_of(array):

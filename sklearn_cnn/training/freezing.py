@@ -74,7 +74,7 @@ class Freezing:
         Whether nothing but the head learns.
     """
 
-    def __init__(self, module, freeze, constant=frozenset()):
+    def __init__(self, module, freeze, constant):
         names = frozen_stages(module, freeze)
         self.module = module
         self.head_only = bool(names) and len(names) == len(module.stage_modules())
