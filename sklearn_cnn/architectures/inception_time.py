@@ -14,7 +14,8 @@ from sklearn_cnn.architectures.blocks import (
 from sklearn_cnn.architectures.network import Network
 from sklearn_cnn.architectures.registry import register
 from sklearn_cnn.architectures.resnet import Residual
-from sklearn_cnn.architectures.sizes import Size, per_axis
+from sklearn_cnn.architectures.sizes import Size
+from sklearn_cnn.utils._axes import per_axis
 
 #: Number of modules that a shortcut leads around.
 _MODULES = 3
@@ -71,7 +72,7 @@ class InceptionTime(Network):
         hidden_layer_sizes: Sequence[int] = (),
         dropout: float = 0.0,
     ) -> None:
-        (length,) = per_axis(kernel_size, 1, "kernel_size")
+        (length,) = per_axis(kernel_size, 1, "kernel_size", minimum=1)
         stages = nn.Sequential()
         for first in range(0, len(filters), _MODULES):
             widths = filters[first : first + _MODULES]

@@ -7,7 +7,8 @@ from torch import nn
 from sklearn_cnn.architectures.blocks import ConvStage
 from sklearn_cnn.architectures.network import Network
 from sklearn_cnn.architectures.registry import register
-from sklearn_cnn.architectures.sizes import Size, per_axis, too_small
+from sklearn_cnn.architectures.sizes import Size, too_small
+from sklearn_cnn.utils._axes import per_axis
 
 
 @register("lenet")
@@ -68,7 +69,7 @@ class LeNet(Network):
         dropout: float = 0.0,
         conv_dropout: float = 0.0,
     ) -> None:
-        kernel = per_axis(kernel_size, len(spatial_shape), "kernel_size")
+        kernel = per_axis(kernel_size, len(spatial_shape), "kernel_size", minimum=1)
         stages = nn.Sequential()
         shape = spatial_shape
         for i, width in enumerate(filters):

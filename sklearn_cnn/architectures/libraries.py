@@ -12,13 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from sklearn_cnn.architectures.backbones import Backbone, InputFormat
-from sklearn_cnn.architectures.names import did_you_mean
 from sklearn_cnn.architectures.network import Head
 from sklearn_cnn.architectures.weights import (
     first_convolution,
     is_file,
     load_state_dict,
 )
+from sklearn_cnn.utils._spelling import did_you_mean
 
 #: Outputs for training alone, which the library's files have weights of.
 _AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sklearn_cnn.architectures.generators import generator_restored
+from sklearn_cnn.utils._generators import generator_restored
 
 _MULTIPLYING = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 

@@ -9,8 +9,8 @@ from typing import Any
 from torch import nn
 
 from sklearn_cnn.architectures import libraries
-from sklearn_cnn.architectures.names import did_you_mean
 from sklearn_cnn.architectures.weights import is_file, load_weights
+from sklearn_cnn.utils._spelling import did_you_mean
 
 Builder = Callable[..., nn.Module]
 

@@ -9,7 +9,8 @@ from torch import nn
 from sklearn_cnn.architectures.blocks import ConvBlock
 from sklearn_cnn.architectures.network import Network
 from sklearn_cnn.architectures.registry import register
-from sklearn_cnn.architectures.sizes import Size, per_axis, stage_sizes, too_small
+from sklearn_cnn.architectures.sizes import Size, stage_sizes, too_small
+from sklearn_cnn.utils._axes import per_axis
 
 #: Filters of the first stage by default; every later stage has twice as many ...
 _FIRST_WIDTH = 32
@@ -81,8 +82,8 @@ class SimpleCNN(Network):
         n_dims = len(spatial_shape)
         filters = default_filters(spatial_shape) if filters is None else filters
         sizes = stage_sizes(filters, blocks_per_stage)
-        kernel = per_axis(kernel_size, n_dims, "kernel_size")
-        first_stride = per_axis(stride, n_dims, "stride")
+        kernel = per_axis(kernel_size, n_dims, "kernel_size", minimum=1)
+        first_stride = per_axis(stride, n_dims, "stride", minimum=1)
 
         block = partial(
             ConvBlock,

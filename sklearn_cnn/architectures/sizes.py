@@ -8,36 +8,6 @@ Size = int | Sequence[int]
 _SMALL = 64
 
 
-def per_axis(size: Size, n_dims: int, name: str) -> tuple[int, ...]:
-    """Repeat an integer for every spatial axis, or check a sequence.
-
-    Parameters
-    ----------
-    size : int or sequence of int
-        What the user gave.
-    n_dims : int
-        Number of spatial axes.
-    name : str
-        Name of the parameter, for the error message.
-
-    Returns
-    -------
-    sizes : tuple of int
-
-    Raises
-    ------
-    ValueError
-        If a sequence has not ``n_dims`` entries of at least 1.
-    """
-    sizes = (size,) * n_dims if isinstance(size, int) else tuple(size)
-    if len(sizes) != n_dims or any(s < 1 for s in sizes):
-        raise ValueError(
-            f"{name}={size!r} must be a positive int or a sequence of {n_dims} of "
-            f"them, one for each spatial axis of X."
-        )
-    return sizes
-
-
 def stage_sizes(
     filters: Sequence[int], blocks_per_stage: Size
 ) -> list[tuple[int, int]]:

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 from torch.nn.modules.pooling import _AvgPoolNd, _MaxPoolNd
 
-from sklearn_cnn.architectures.generators import generator_restored
 from sklearn_cnn.architectures.probe import blank_image
+from sklearn_cnn.utils._generators import generator_restored
 
 _ADAPTIVE = (
     nn.AdaptiveAvgPool1d,

@@ -8,7 +8,8 @@ from sklearn_cnn.architectures.alexnet import dense_head
 from sklearn_cnn.architectures.blocks import ConvStage, he_initialize
 from sklearn_cnn.architectures.network import Network
 from sklearn_cnn.architectures.registry import register
-from sklearn_cnn.architectures.sizes import Size, per_axis, stage_sizes
+from sklearn_cnn.architectures.sizes import Size, stage_sizes
+from sklearn_cnn.utils._axes import per_axis
 
 
 @register("vgg11", blocks_per_stage=(1, 1, 2, 2, 2))
@@ -76,7 +77,7 @@ class VGG(Network):
         dropout: float = 0.5,
         conv_dropout: float = 0.0,
     ) -> None:
-        kernel = per_axis(kernel_size, len(spatial_shape), "kernel_size")
+        kernel = per_axis(kernel_size, len(spatial_shape), "kernel_size", minimum=1)
         stages = nn.Sequential()
         shape = spatial_shape
         sizes = stage_sizes(filters, blocks_per_stage)

@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sklearn_cnn.utils._axes import AXES
+
 PADDING_MODES = ("constant", "edge", "symmetric")
-_AXES = {1: "length", 2: "height, width", 3: "depth, height, width"}
 
 
 def is_number(value: Any) -> bool:
@@ -135,23 +136,10 @@ def as_axes(name: str, value: Any, images: Tensor) -> tuple[int, ...]:
     ):
         raise ValueError(
             f"{name}={value!r} must name spatial axes of the images, of which there "
-            f"are {n_axes} ({_AXES[n_axes]}), by numbers from {-n_axes} to "
+            f"are {n_axes} ({AXES[n_axes]}), by numbers from {-n_axes} to "
             f"{n_axes - 1}."
         )
     counted = tuple(int(axis) % n_axes for axis in axes)
     if len(set(counted)) < len(counted):
         raise ValueError(f"{name}={value!r} names the same axis twice.")
     return counted
-
-
-def per_axis(name: str, value: Any, images: Tensor) -> tuple[Any, ...]:
-    """Spread a number over all spatial axes, or check that there is one for each."""
-    n_axes = images.ndim - 2
-    if not isinstance(value, tuple | list):
-        return (value,) * n_axes
-    if len(value) != n_axes:
-        raise ValueError(
-            f"{name}={value!r} must be one number, or one for each of the {n_axes} "
-            f"spatial axes ({_AXES[n_axes]})."
-        )
-    return tuple(value)

@@ -12,17 +12,8 @@ from torch import Generator, Tensor
 from torch.nn import functional as F
 
 from sklearn_cnn.augmentation._checks import value_bounds
+from sklearn_cnn.utils._dtypes import exact_in_float32
 
-#: Types whose every value float32 holds exactly.
-_EXACT_IN_FLOAT32 = {
-    torch.bool,
-    torch.int8,
-    torch.uint8,
-    torch.int16,
-    torch.float16,
-    torch.bfloat16,
-    torch.float32,
-}
 _GRID_PADDING = {"constant": "zeros", "edge": "border", "symmetric": "reflection"}
 #: Weights of red, green and blue in the brightness of a pixel (ITU-R BT.601).
 _LUMA = (0.299, 0.587, 0.114)
@@ -50,7 +41,7 @@ def per_sample(values: Tensor, images: Tensor) -> Tensor:
 
 def as_floats(images: Tensor) -> Tensor:
     """Convert to float32, or to float64 where float32 would lose digits."""
-    exact = images.dtype in _EXACT_IN_FLOAT32
+    exact = exact_in_float32(images.dtype)
     return images.to(torch.float32 if exact else torch.float64)
 
 

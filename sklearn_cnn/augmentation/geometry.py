@@ -17,7 +17,6 @@ from sklearn_cnn.augmentation._checks import (
     check_option,
     check_probability,
     is_number,
-    per_axis,
 )
 from sklearn_cnn.augmentation._functional import (
     chosen,
@@ -27,6 +26,7 @@ from sklearn_cnn.augmentation._functional import (
     warp,
     windows,
 )
+from sklearn_cnn.utils._axes import per_axis
 
 
 @dataclass(eq=False, repr=False)
@@ -125,7 +125,7 @@ class RandomCrop(Augmentation):
 
     def _widths(self, images: Tensor) -> list[int]:
         widths = []
-        given = per_axis("padding", self.padding, images)
+        given = per_axis(self.padding, images.ndim - 2, "padding")
         for axis, (width, size) in enumerate(zip(given, images.shape[2:], strict=True)):
             whole = isinstance(width, Integral)
             if not is_number(width) or width < 0 or not (whole or width < 1):
@@ -214,7 +214,7 @@ class RandomAffine(Augmentation):
         check_option("interpolation", self.interpolation, ("bilinear", "nearest"))
         check_option("padding_mode", self.padding_mode, PADDING_MODES)
         check_fill(self.fill, images.dtype)
-        for share in per_axis("translate", self.translate, images):
+        for share in per_axis(self.translate, images.ndim - 2, "translate"):
             if not is_number(share) or not 0 <= share < 1:
                 raise ValueError(
                     f"translate={self.translate!r} must be a share of the axis, in "
@@ -244,7 +244,7 @@ class RandomAffine(Augmentation):
         matrices = torch.eye(n_axes, device=images.device).repeat(len(images), 1, 1)
         if n_axes > 1:
             _fill_plane(matrices, self._plane(images), degrees, shear)
-        farthest = per_axis("translate", self.translate, images)
+        farthest = per_axis(self.translate, images.ndim - 2, "translate")
         moves = [drawn((-share, share)) for share in farthest]
         return warp(
             images,

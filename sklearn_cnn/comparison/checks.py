@@ -8,7 +8,7 @@ from sklearn.metrics import get_scorer_names
 from sklearn.model_selection import check_cv
 from sklearn.utils import check_consistent_length, check_random_state
 
-from sklearn_cnn.architectures.names import did_you_mean
+from sklearn_cnn.utils._spelling import did_you_mean
 
 
 def check_estimators(estimators):

@@ -7,8 +7,8 @@ import numpy as np
 from sklearn.base import is_classifier
 
 from sklearn_cnn import architectures
-from sklearn_cnn.architectures.generators import generator_restored
 from sklearn_cnn.images import read_layout, value_range
+from sklearn_cnn.utils._generators import generator_restored
 
 #: Parameters that shape what comes before the head ...
 STAGE_PARAMETERS = (

@@ -16,7 +16,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_cnn import training
 from sklearn_cnn.architectures import Network
-from sklearn_cnn.architectures.names import did_you_mean
 from sklearn_cnn.estimators._base import BaseCNN
 from sklearn_cnn.estimators._documentation import documented
 from sklearn_cnn.estimators._network import (
@@ -29,6 +28,7 @@ from sklearn_cnn.estimators._samples import Samples, Seeds
 from sklearn_cnn.images import ImageInput
 from sklearn_cnn.utils._fitting import unchanged_on_error
 from sklearn_cnn.utils._sklearn import HasMethods, StrOptions, fit_context
+from sklearn_cnn.utils._spelling import did_you_mean
 
 _NETWORK = ("architecture", *STAGE_PARAMETERS, "weights")
 _INPUT = (

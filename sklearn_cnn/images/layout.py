@@ -4,9 +4,10 @@ import warnings
 from dataclasses import dataclass
 from math import isqrt, prod
 
+from sklearn_cnn.utils._axes import AXES
+
 #: Number of spatial axes, by the number of axes that one sample has.
 _SPATIAL_DIMS_OF_NDIM = {1: 1, 2: 2, 3: 2, 4: 3}
-_AXES = {1: "length", 2: "height, width", 3: "depth, height, width"}
 _KIND = {1: "signals", 2: "images", 3: "volumes"}
 
 
@@ -127,7 +128,7 @@ def _n_spatial_dims(shape, sample_shape, input_shape, spatial_dims):
         )
         raise ValueError(
             f"spatial_dims={spatial_dims} needs samples of shape "
-            f"({_AXES[spatial_dims]}) or ({_AXES[spatial_dims]}, channels), but X has "
+            f"({AXES[spatial_dims]}) or ({AXES[spatial_dims]}, channels), but X has "
             f"samples of shape {sample_shape}. {remedy}."
         )
     return spatial_dims

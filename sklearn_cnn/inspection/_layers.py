@@ -3,8 +3,8 @@
 import torch
 
 from sklearn_cnn.architectures import Network
-from sklearn_cnn.architectures.names import did_you_mean
 from sklearn_cnn.architectures.summary import evaluating
+from sklearn_cnn.utils._spelling import did_you_mean
 
 
 def check_layer(module, layer):

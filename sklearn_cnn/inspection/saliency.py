@@ -7,8 +7,6 @@ from textwrap import fill
 import numpy as np
 from sklearn.base import is_classifier
 
-from sklearn_cnn.architectures.sizes import per_axis
-from sklearn_cnn.estimators._network import plain
 from sklearn_cnn.inspection._attribution import METHODS, attribute, import_captum
 from sklearn_cnn.inspection._drawing import (
     DIVERGING,
@@ -17,6 +15,7 @@ from sklearn_cnn.inspection._drawing import (
     show_image,
 )
 from sklearn_cnn.inspection._fitted import Seen, spatial_shape_of
+from sklearn_cnn.utils._axes import per_axis
 from sklearn_cnn.utils._plotting import import_pyplot
 
 _TITLES = {
@@ -252,7 +251,7 @@ def _check_method(method, layer, window):
 def _window(window, spatial_shape):
     if window is None:
         return tuple(ceil(n / 4) for n in spatial_shape)
-    sizes = per_axis(plain(window), len(spatial_shape), "window")
+    sizes = per_axis(window, len(spatial_shape), "window", minimum=1)
     if any(w > n for w, n in zip(sizes, spatial_shape, strict=True)):
         raise ValueError(
             f"window={window!r} is larger than the samples, {spatial_shape}. Use a "

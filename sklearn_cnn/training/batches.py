@@ -8,9 +8,7 @@ import numpy as np
 import torch
 
 from sklearn_cnn.images import ImageLayout, read_ahead
-
-#: Integer and float types whose every value float32 holds exactly.
-_EXACT_IN_FLOAT32 = {"bool", "int8", "uint8", "int16", "float16", "float32"}
+from sklearn_cnn.utils._dtypes import exact_in_float32
 
 #: Most values that are prepared at once, for several small batches together.
 _PREPARED_VALUES = 1 << 17
@@ -75,7 +73,7 @@ class Preparation:
         batch : torch.Tensor of shape (n_samples, n_channels, *spatial_shape)
             Of the same dtype, or float64 where float32 would lose digits.
         """
-        wide = rows.dtype.name not in _EXACT_IN_FLOAT32
+        wide = not exact_in_float32(rows.dtype)
         if wide:
             rows = rows.astype(np.float64, copy=False)
         batch = torch.from_numpy(self.layout.as_samples(rows))

@@ -1,7 +1,7 @@
 """Which stages of a network keep their weights."""
 
 from sklearn_cnn.architectures import Network
-from sklearn_cnn.architectures.names import did_you_mean
+from sklearn_cnn.utils._spelling import did_you_mean
 
 
 def frozen_stages(module, freeze):

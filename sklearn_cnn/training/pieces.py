@@ -9,11 +9,11 @@ import torch
 from torch import nn
 
 from sklearn_cnn.architectures.dropout import FeatureDropout, ValueDropout
-from sklearn_cnn.architectures.generators import generator_restored
 from sklearn_cnn.architectures.inference import has_hooks
 from sklearn_cnn.images import read_ahead, take_rows
 from sklearn_cnn.training.precision import SMALL_STEP
 from sklearn_cnn.training.reproducibility import single_thread
+from sklearn_cnn.utils._generators import generator_restored
 
 #: Samples that a piece needs at least, for the statistics of batch normalisation.
 _PIECE_SAMPLES = 8

@@ -4,7 +4,7 @@ from contextlib import contextmanager, nullcontext
 
 import torch
 
-from sklearn_cnn.architectures.generators import GENERATORS
+from sklearn_cnn.utils._generators import GENERATORS
 
 
 @contextmanager

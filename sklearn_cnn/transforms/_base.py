@@ -1,6 +1,5 @@
 """What all steps on images share: parameters, checks, and the way through an array."""
 
-from collections.abc import Iterable
 from numbers import Integral
 from typing import ClassVar
 
@@ -136,58 +135,3 @@ class _ImageTransformer(ImageInput, TransformerMixin, BaseEstimator):
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def is_sequence(value):
-    """Tell a parameter of several entries from one number.
-
-    Parameters
-    ----------
-    value : object
-        The parameter.
-
-    Returns
-    -------
-    is_sequence : bool
-        False also for arrays without axes, which cannot be iterated over.
-    """
-    return isinstance(value, Iterable) and getattr(value, "ndim", 1) > 0
-
-
-def per_axis(value, n_axes, name, *, minimum):
-    """Give a parameter one entry for each spatial axis.
-
-    Parameters
-    ----------
-    value : int or sequence of int
-        An integer stands for all axes.
-    n_axes : int
-        Number of spatial axes of the samples.
-    name : str
-        Of the parameter.
-    minimum : int
-        Smallest entry that is allowed.
-
-    Returns
-    -------
-    entries : tuple of int
-
-    Raises
-    ------
-    ValueError
-        If entries are no integers, too small, too few or too many.
-    """
-    given = tuple(value) if is_sequence(value) else (value,) * n_axes
-    numbers = [n for n in given if isinstance(n, Integral) and not isinstance(n, bool)]
-    if len(numbers) < len(given) or any(n < minimum for n in numbers):
-        raise ValueError(
-            f"{name}={value!r} must be an integer of at least {minimum}, or one for "
-            "each spatial axis."
-        )
-    if len(given) != n_axes:
-        raise ValueError(
-            f"{name}={value!r} has {len(given)} entries, but the samples of X have "
-            f"{n_axes} spatial axes. Give one for each, or pass spatial_dims if axes "
-            "are not what they seem."
-        )
-    return tuple(int(n) for n in given)

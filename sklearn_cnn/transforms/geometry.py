@@ -4,8 +4,9 @@ from numbers import Integral, Real
 from typing import ClassVar
 
 from sklearn_cnn.transforms import _functional
-from sklearn_cnn.transforms._base import _ImageTransformer, is_sequence, per_axis
+from sklearn_cnn.transforms._base import _ImageTransformer
 from sklearn_cnn.transforms._documentation import documented
+from sklearn_cnn.utils._axes import is_sequence, per_axis
 from sklearn_cnn.utils._sklearn import StrOptions
 
 

@@ -10,8 +10,9 @@ from sklearn.utils import gen_even_slices
 from sklearn.utils.parallel import Parallel, delayed
 
 from sklearn_cnn.transforms import _functional
-from sklearn_cnn.transforms._base import _ImageTransformer, per_axis
+from sklearn_cnn.transforms._base import _ImageTransformer
 from sklearn_cnn.transforms._documentation import documented
+from sklearn_cnn.utils._axes import per_axis
 from sklearn_cnn.utils._sklearn import Interval, StrOptions
 
 

@@ -12,7 +12,8 @@ from sklearn_cnn.architectures.blocks import (
 )
 from sklearn_cnn.architectures.dropout import FeatureDropout, ValueDropout
 from sklearn_cnn.architectures.pooling import POOLS
-from sklearn_cnn.architectures.sizes import convolved_shape, per_axis
+from sklearn_cnn.architectures.sizes import convolved_shape
+from sklearn_cnn.utils._axes import per_axis
 
 
 def sliding_window_sum(image, kernel, stride):
@@ -145,12 +146,12 @@ def test_feature_dropout_drops_whole_maps():
 
 
 def test_per_axis():
-    assert per_axis(3, 2, "kernel_size") == (3, 3)
-    assert per_axis([3, 5], 2, "kernel_size") == (3, 5)
+    assert per_axis(3, 2, "kernel_size", minimum=1) == (3, 3)
+    assert per_axis([3, 5], 2, "kernel_size", minimum=1) == (3, 5)
     with pytest.raises(ValueError, match=r"kernel_size=\(3, 3\).* 3 of them"):
-        per_axis((3, 3), 3, "kernel_size")
+        per_axis((3, 3), 3, "kernel_size", minimum=1)
     with pytest.raises(ValueError, match="stride=0"):
-        per_axis((0, 1), 2, "stride=0")
+        per_axis((0, 1), 2, "stride=0", minimum=1)
 
 
 @pytest.mark.parametrize("shape", [(7,), (8, 5), (1, 6), (4, 5, 6)])
