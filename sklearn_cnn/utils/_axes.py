@@ -30,8 +30,8 @@ def per_axis(
     if len(entries) != n_axes:
         raise ValueError(
             f"{name}={value!r} has {len(entries)} entries, but the samples of X have "
-            f"{n_axes} spatial axes. Give one number, or a sequence of {n_axes} of them, "
-            f"one for each of the {n_axes} spatial axes ({AXES[n_axes]}); pass "
+            f"{n_axes} spatial axes. Give one number, or a sequence of {n_axes} of "
+            f"them, one for each of the {n_axes} spatial axes ({AXES[n_axes]}); pass "
             "spatial_dims if axes are not what they seem."
         )
     return entries
