@@ -9,17 +9,26 @@ from sklearn_cnn.architectures import (  # noqa: F401  (they register themselves
     simple,
     vgg,
 )
-from sklearn_cnn.architectures.blocks import ACTIVATIONS
+from sklearn_cnn.architectures.blocks import ACTIVATIONS, ConvBlock
+from sklearn_cnn.architectures.dropout import FeatureDropout, ValueDropout
 from sklearn_cnn.architectures.network import Network
 from sklearn_cnn.architectures.probe import probe, probe_training_on_one
 from sklearn_cnn.architectures.registry import available_architectures, build, register
+from sklearn_cnn.architectures.summary import evaluating, summarize
+from sklearn_cnn.architectures.weights import first_convolution
 
 __all__ = [
     "ACTIVATIONS",
+    "ConvBlock",
+    "FeatureDropout",
     "Network",
+    "ValueDropout",
     "available_architectures",
     "build",
+    "evaluating",
+    "first_convolution",
     "probe",
     "probe_training_on_one",
     "register",
+    "summarize",
 ]

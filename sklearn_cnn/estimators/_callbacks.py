@@ -1,9 +1,9 @@
 """scikit-learn's callbacks, told of every epoch."""
 
-from sklearn_cnn.training import Monitor
+from sklearn_cnn.training.observers import Observer
 
 
-class EpochTasks(Monitor):
+class EpochTasks(Observer):
     """One subtask of ``fit`` for every epoch.
 
     Parameters
@@ -22,14 +22,14 @@ class EpochTasks(Monitor):
         self.data = data
         self.task = None
 
-    def epoch_begin(self, net):
+    def epoch_begin(self, run):
         self.task = self.context.subcontext(task_name="epoch")
         self.task.call_on_fit_task_begin(estimator=self.estimator, **self.data)
 
-    def epoch_end(self, net):
+    def epoch_end(self, run):
         return self.task.call_on_fit_task_end(
             estimator=self.estimator,
             **self.data,
             # a callable: the copy is made only if some callback wants to predict
-            reconstruction_attributes=lambda: {"net_": net.frozen()},
+            reconstruction_attributes=lambda: {"_learner": run.learner.frozen()},
         )

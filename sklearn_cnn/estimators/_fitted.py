@@ -1,15 +1,41 @@
-"""Fitted attributes that are read off the trained net."""
+"""Fitted attributes that are read off the trained network."""
 
 import numpy as np
 
 
 class FittedAttributes:
-    """What ``net_`` says about itself; nothing here is stored twice."""
+    """What a fit has left says about itself; nothing here is stored twice."""
+
+    @property
+    def net_(self):
+        """The trained :class:`skorch.NeuralNet`."""
+        learner = self._learner
+        if learner.net is None:
+            learner.net = self._net_of(learner)
+        return learner.net
+
+    def _net_of(self, learner, callbacks=None):
+        from sklearn_cnn.training import CNNNet  # loads skorch
+
+        return CNNNet(learner, self._targets, callbacks, self.verbose)
+
+    @property
+    def _is_trained(self):
+        return "_learner" in vars(self)
+
+    @property
+    def _predictor(self):
+        return self._learner.predictor
 
     @property
     def module_(self):
         """The trained :class:`torch.nn.Module`."""
-        return self.net_.module_
+        return self._predictor.module
+
+    @property
+    def n_outputs_(self):
+        """Number of outputs of the network."""
+        return self._targets.n_outputs
 
     @property
     def history_(self):
@@ -23,7 +49,7 @@ class FittedAttributes:
             "learning_rate": "learning_rate",
             "dur": "seconds",
         }
-        rows = list(self.net_.history)
+        rows = list(self._learner.history)
         frame = pd.DataFrame(
             {new: [row.get(old, np.nan) for row in rows] for old, new in names.items()},
             dtype=float,
@@ -34,22 +60,22 @@ class FittedAttributes:
     @property
     def loss_curve_(self):
         """Training loss of every epoch."""
-        return [row["train_loss"] for row in self.net_.history]
+        return [row["train_loss"] for row in self._learner.history]
 
     @property
     def validation_scores_(self):
         """Validation score of every epoch; None where there was no validation."""
-        scores = [row.get("valid_score", np.nan) for row in self.net_.history]
+        scores = [row.get("valid_score", np.nan) for row in self._learner.history]
         return None if np.isnan(scores).all() else scores
 
     @property
     def n_iter_(self):
         """Number of epochs trained."""
-        return len(self.net_.history)
+        return len(self._learner.history)
 
     @property
     def _monitored_losses(self):
-        history = self.net_.history
+        history = self._learner.history
         name = "valid_loss" if any("valid_loss" in row for row in history) else None
         losses = [row.get(name or "train_loss", np.inf) for row in history]
         return np.nan_to_num(losses, nan=np.inf)
@@ -72,9 +98,9 @@ class FittedAttributes:
     @property
     def device_(self):
         """Where the network was trained."""
-        return self.net_.device
+        return self._predictor.prepare.device
 
     @property
     def precision_(self):
         """In which precision the network was trained."""
-        return self.net_.precision
+        return self._learner.plan.precision

@@ -4,7 +4,7 @@ from html import escape
 
 from sklearn.utils import estimator_html_repr
 
-from sklearn_cnn.architectures.summary import summarize
+from sklearn_cnn.architectures import summarize
 
 # currentColor and transparency suit light and dark themes alike
 _STYLE = """\
@@ -33,21 +33,11 @@ _HEADERS = (
 
 
 def html_with_layers(estimator):
-    """Show scikit-learn's diagram, and the layers of a fitted network beneath it.
-
-    Parameters
-    ----------
-    estimator : BaseCNN
-        Fitted or not.
-
-    Returns
-    -------
-    html : str
-    """
+    """Show scikit-learn's diagram, and the layers of a fitted network beneath it."""
     diagram = estimator_html_repr(estimator)
-    if not hasattr(estimator, "net_"):
+    if not hasattr(estimator, "module_"):
         return diagram
-    layout = estimator.net_.prepare.layout
+    layout = estimator._predictor.prepare.layout
     try:
         layers = summarize(estimator.module_, layout.n_channels, layout.spatial_shape)
     except Exception as error:  # of a network of the user's own

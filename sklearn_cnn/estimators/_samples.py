@@ -22,51 +22,39 @@ class Samples:
         What a row holds.
     rows : ndarray of int
         Which of them are meant.
-    targets : ndarray of shape (n_samples, ...)
-        Encoded as numbers, for all images.
-    weights : ndarray of shape (n_samples,) or None
-        The user's sample weights, for all images.
+    codes : ndarray of shape (n_samples, ...) or None
+        Encoded targets, for all images.
+    sample_weight : ndarray of shape (n_samples,) or None
+        As the user gave them, for all images.
     """
 
     images: Any
     layout: ImageLayout
     rows: np.ndarray
-    targets: np.ndarray
-    weights: np.ndarray | None
+    codes: np.ndarray | None = None
+    sample_weight: np.ndarray | None = None
+
+    @property
+    def chosen(self):
+        """Codes and weights of the rows."""
+        weight = self.sample_weight
+        return self.codes[self.rows], None if weight is None else weight[self.rows]
 
     def channel_statistics(self):
-        """Mean and standard deviation of every channel over the rows.
+        """Mean and standard deviation of every channel over the rows."""
+        return channel_statistics(
+            self.images, self.layout, self.rows, self.sample_weight
+        )
 
-        Returns
-        -------
-        mean, std : ndarray of shape (n_channels,)
-        """
-        return channel_statistics(self.images, self.layout, self.rows, self.weights)
-
-    def hold_out(self, estimator, seed):
-        """Split off ``validation_fraction`` of the rows, stratified by class.
-
-        Parameters
-        ----------
-        estimator : BaseCNN
-            Whose parameters are meant.
-        seed : int
-            Of the shuffling.
-
-        Returns
-        -------
-        training, held_out : Samples
+    def hold_out(self, fraction, strata, seed):
+        """Split off some of the rows, stratified by what ``strata`` makes of codes.
 
         Raises
         ------
         ValueError
             If there are too few rows, or too few of some class.
         """
-        stratify = None
-        if self.targets.dtype.kind == "i":
-            # labels, so that an error names the user's classes
-            stratify = estimator.classes_[self.targets[self.rows]]
-        fraction = estimator.validation_fraction
+        stratify = strata(self.chosen[0])
         try:
             training, held_out = train_test_split(
                 self.rows, test_size=fraction, stratify=stratify, random_state=seed
@@ -94,17 +82,9 @@ class Seeds(NamedTuple):
     def draw(cls, random_state, n_epochs_before):
         """Derive the seeds from a random_state.
 
-        Parameters
-        ----------
-        random_state : int, RandomState instance or None
-            None draws from the operating system, not from numpy's global generator.
-        n_epochs_before : int
-            Number of epochs that were trained before: continued training goes on
-            with other numbers, but with the same split.
-
-        Returns
-        -------
-        seeds : Seeds
+        Continued training, after some epochs before, goes on with other numbers but
+        with the same split. None draws from the operating system, not from numpy's
+        global generator.
         """
         if random_state is None:
             seed = np.random.SeedSequence().entropy

@@ -4,25 +4,13 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-import scipy.sparse
 from sklearn.base import ClassifierMixin
-from sklearn.metrics import accuracy_score
-from sklearn.utils import (
-    assert_all_finite,
-    check_array,
-    check_consistent_length,
-    column_or_1d,
-)
 from sklearn.utils.class_weight import compute_sample_weight
-from sklearn.utils.multiclass import (
-    check_classification_targets,
-    type_of_target,
-    unique_labels,
-)
+from sklearn.utils.multiclass import unique_labels
 
-from sklearn_cnn import training
 from sklearn_cnn.estimators._base import BaseCNN
 from sklearn_cnn.estimators._documentation import documented
+from sklearn_cnn.estimators._targets import Labels, LabelSets, is_multilabel
 from sklearn_cnn.utils._sklearn import StrOptions, fit_context
 
 
@@ -133,8 +121,8 @@ class CNNClassifier(ClassifierMixin, BaseCNN):
                 "partial_fit. Compute them for all samples with "
                 "sklearn.utils.class_weight.compute_class_weight and pass a dict."
             )
-        first = not hasattr(self, "net_")
-        if first and classes is None and not _is_multilabel(y):
+        first = not self._is_trained
+        if first and classes is None and not is_multilabel(y):
             raise ValueError("classes must be passed on the first call to partial_fit.")
         if not first and classes is not None:
             if not np.array_equal(unique_labels(classes), self.classes_):
@@ -158,9 +146,7 @@ class CNNClassifier(ClassifierMixin, BaseCNN):
             The most probable class, or all labels of probability above 0.5.
         """
         outputs = self._outputs(X)
-        if self.multilabel_:
-            return (outputs > 0).astype(int)
-        return self.classes_[outputs.argmax(axis=1)]
+        return self._targets.decode(self._targets.decide(outputs))
 
     def predict_proba(self, X):
         """Predict probabilities.
@@ -176,9 +162,7 @@ class CNNClassifier(ClassifierMixin, BaseCNN):
             Of the classes in the order of ``classes_``, or of every label.
         """
         outputs = self._outputs(X)
-        if self.multilabel_:
-            return scipy.special.expit(outputs)
-        return scipy.special.softmax(outputs, axis=1)
+        return self._targets.probabilities(outputs)
 
     def predict_log_proba(self, X):
         """Predict logarithms of probabilities, without rounding them to zero first.
@@ -194,9 +178,7 @@ class CNNClassifier(ClassifierMixin, BaseCNN):
             Of the classes in the order of ``classes_``, or of every label.
         """
         outputs = self._outputs(X)
-        if self.multilabel_:
-            return scipy.special.log_expit(outputs)
-        return scipy.special.log_softmax(outputs, axis=1)
+        return self._targets.log_probabilities(outputs)
 
     def decision_function(self, X):
         """Compute the outputs of the network, before they become probabilities.
@@ -213,85 +195,34 @@ class CNNClassifier(ClassifierMixin, BaseCNN):
             class or label.
         """
         outputs = self._outputs(X)
-        if not self.multilabel_ and len(self.classes_) == 2:
-            return outputs[:, 1] - outputs[:, 0]
-        return outputs
+        return self._targets.decision(outputs)
 
-    def _encode_targets(self, y, array, rows, *, reset, classes=None):
-        multilabel = _is_multilabel(y)
-        if not reset and multilabel != self.multilabel_:
-            raise ValueError(
-                f"y is {'' if multilabel else 'not '}multi-label, unlike the y that "
-                f"{type(self).__name__} was fitted on."
-            )
-        if multilabel:
-            return self._encode_multilabel(y, array, rows, reset=reset)
-        y = column_or_1d(y, warn=True)
-        check_consistent_length(array, y)
-        check_classification_targets(y)
-        found = np.unique(y[rows])
-        if reset:
-            self.multilabel_ = False
-            self.classes_ = found if classes is None else unique_labels(classes)
-            self.n_outputs_ = len(self.classes_)
-        if len(self.classes_) < 2:
-            (only,) = self.classes_.tolist()
-            raise ValueError(
-                f"{type(self).__name__} needs samples of at least 2 classes in the "
-                f"data, but the data contains only one class: {only!r}."
-            )
-        unknown = np.setdiff1d(found, self.classes_)
-        if len(unknown):
-            raise ValueError(
-                f"y holds the labels {unknown.tolist()}, which are not in classes_ "
-                f"{self.classes_.tolist()}. Fit again, without warm_start, on all of "
-                "them."
-            )
-        codes = np.zeros(len(y), np.int64)
-        codes[rows] = np.searchsorted(self.classes_, y[rows])
-        return codes
+    @property
+    def classes_(self):
+        """The labels."""
+        return self._targets.classes
 
-    def _encode_multilabel(self, y, array, rows, *, reset):
-        y = check_array(y, accept_sparse="csr", input_name="y")
-        y = y.toarray() if scipy.sparse.issparse(y) else y
-        check_consistent_length(array, y)
-        if reset:
-            self.multilabel_ = True
-            self.classes_ = np.arange(y.shape[1])
-            self.n_outputs_ = y.shape[1]
-        if y.shape[1] != self.n_outputs_:
-            raise ValueError(
-                f"y has {y.shape[1]} labels, but {type(self).__name__} was fitted on "
-                f"{self.n_outputs_}."
-            )
-        return y.astype(np.float32)
+    @property
+    def multilabel_(self):
+        """Whether each sample has any number of labels."""
+        return self._targets.multilabel
+
+    def _kind_of_targets(self, y):
+        return LabelSets if is_multilabel(y) else Labels
 
     def _make_loss(self):
-        if self.multilabel_:
-            return training.BinaryCrossEntropy(self.label_smoothing)
-        return training.CrossEntropy(self.label_smoothing)
+        return self._targets.loss(self.label_smoothing)
 
-    def _loss_weights(self, samples):
+    def _loss_weight(self, samples):
         if self.class_weight is None:
-            return samples.weights
-        targets = samples.targets[samples.rows]
-        labels = targets.astype(int) if self.multilabel_ else self.classes_[targets]
-        weights = np.zeros(len(samples.images))
-        weights[samples.rows] = compute_sample_weight(self.class_weight, labels)
-        return weights if samples.weights is None else weights * samples.weights
-
-    def _score_predictions(self, targets, predictions, weights):
-        decided = self._make_loss().decide(predictions)
-        return float(accuracy_score(targets, decided, sample_weight=weights))
+            return samples.sample_weight
+        labels = self._targets.decode(samples.codes[samples.rows])
+        weight = np.zeros(len(samples.images))
+        weight[samples.rows] = compute_sample_weight(self.class_weight, labels)
+        given = samples.sample_weight
+        return weight if given is None else weight * given
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
-
-
-def _is_multilabel(y):
-    if not scipy.sparse.issparse(y):
-        # type_of_target would stumble over NaN and infinity
-        assert_all_finite(np.asarray(y), input_name="y")
-    return type_of_target(y, input_name="y") == "multilabel-indicator"

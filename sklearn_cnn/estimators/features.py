@@ -14,21 +14,15 @@ from sklearn.base import (
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_cnn import training
 from sklearn_cnn.architectures import Network
+from sklearn_cnn.estimators._assembly import STAGE_PARAMETERS, as_builtin, assemble
 from sklearn_cnn.estimators._base import BaseCNN
 from sklearn_cnn.estimators._documentation import documented
-from sklearn_cnn.estimators._network import (
-    STAGE_PARAMETERS,
-    build_network,
-    input_statistics,
-    plain,
-)
 from sklearn_cnn.estimators._samples import Samples, Seeds
 from sklearn_cnn.images import ImageInput
+from sklearn_cnn.inference import FeatureMaps, find_layer, named_layers, resolve_device
 from sklearn_cnn.utils._fitting import unchanged_on_error
 from sklearn_cnn.utils._sklearn import HasMethods, StrOptions, fit_context
-from sklearn_cnn.utils._spelling import did_you_mean
 
 _NETWORK = ("architecture", *STAGE_PARAMETERS, "weights")
 _INPUT = (
@@ -157,6 +151,7 @@ class CNNFeatures(
     precision: str = "auto"
     random_state: Any = None
 
+    _network_parameters: ClassVar[tuple] = STAGE_PARAMETERS
     _parameter_constraints: ClassVar[dict] = {
         "estimator": [HasMethods(["fit", "predict"]), None],
         "layer": [str, None],
@@ -197,11 +192,11 @@ class CNNFeatures(
         with unchanged_on_error(self):
             vars(self).pop("estimator_", None)
             if self.estimator is None:
-                inference = self._build(X)
+                predictor = self._build(X)
             else:
-                inference = self._inference_of_estimator(X, y)
-            n_features = self._count_features(inference)
-            self._inference, self._n_features_out = inference, n_features
+                predictor = self._predictor_of_estimator(X, y)
+            n_features = self._count_features(predictor)
+            self._predictor, self._n_features_out = predictor, n_features
         return self
 
     def transform(self, X):
@@ -219,8 +214,8 @@ class CNNFeatures(
         """
         check_is_fitted(self)
         array, _ = getattr(self, "estimator_", self)._check_images(X, reset=False)
-        features = training.compute_features(
-            self._inference, array, compute=self._compute, fold=self.layer is None
+        features = self._predictor.features(
+            array, compute=self._compute, fold=self.layer is None
         )
         # a copy: what is remembered must not change
         return features.astype(np.float32)
@@ -228,11 +223,11 @@ class CNNFeatures(
     @property
     def module_(self):
         """The network."""
-        return self._inference.module
+        return self._predictor.module
 
     @property
     def _compute(self):
-        return training.FeatureMaps(self.layer, self.global_pooling)
+        return FeatureMaps(self.layer, self.global_pooling)
 
     def _build(self, X):
         array, layout = self._check_images(X, reset=True)
@@ -243,22 +238,16 @@ class CNNFeatures(
                 UserWarning,
                 stacklevel=2,
             )
-        device = training.resolve_device(self.device)
-        precision = training.resolve_precision(self.precision, device, 0)
-        parameters = {name: plain(getattr(self, name)) for name in _NETWORK}
-        samples = Samples(array, layout, np.arange(len(array)), None, None)
-        with training.seeded(Seeds.draw(self.random_state, 0).torch, device):
-            module, cost = build_network(self, parameters, layout, 1)
-        mean = scale = None
-        if self.input_scaling == "standardize":
-            mean, scale = input_statistics(module, samples)
-        dtype = training.dtype_of(precision)
-        prepare = training.Preparation(layout, mean, scale, dtype, device)
-        return training.Inference(
-            training.placed(module, prepare), prepare, precision, cost
+        return assemble(
+            self,
+            layout,
+            1,
+            device=resolve_device(self.device),
+            seed=Seeds.draw(self.random_state, 0).torch,
+            samples=Samples(array, layout, np.arange(len(array))),
         )
 
-    def _inference_of_estimator(self, X, y):
+    def _predictor_of_estimator(self, X, y):
         frozen = isinstance(self.estimator, FrozenEstimator)
         if not isinstance(
             self.estimator.estimator if frozen else self.estimator, BaseCNN
@@ -269,7 +258,7 @@ class CNNFeatures(
             )
         for name in (*_NETWORK, *_INPUT):
             value, default = getattr(self, name), getattr(type(self), name)
-            if plain(value) != default:
+            if as_builtin(value) != default:
                 raise ValueError(
                     f"{name}={value!r} has no effect beside estimator=. Set it in the "
                     f"estimator, or leave it at {default!r}."
@@ -283,22 +272,19 @@ class CNNFeatures(
         vars(self).pop("feature_names_in_", None)
         if hasattr(self.estimator_, "feature_names_in_"):
             self.feature_names_in_ = self.estimator_.feature_names_in_
-        return self.estimator_.net_.inference
+        return self.estimator_._predictor
 
-    def _count_features(self, inference):
-        module = inference.module
-        layers = [name for name, _ in module.named_modules() if name]
-        if self.layer is None and not isinstance(module, Network):
+    def _count_features(self, predictor):
+        module = predictor.module
+        if self.layer is not None:
+            find_layer(module, self.layer)
+        elif not isinstance(module, Network):
             raise ValueError(
                 "layer=None needs a subclass of sklearn_cnn.architectures.Network, "
-                f"which {type(module).__name__} is not. Name a layer: {_some(layers)}."
+                f"which {type(module).__name__} is not. Name a layer: "
+                f"{named_layers(module)}."
             )
-        if self.layer is not None and self.layer not in layers:
-            raise ValueError(
-                f"layer={self.layer!r} is not in the network."
-                f"{did_you_mean(self.layer, layers)} Available: {_some(layers)}."
-            )
-        return inference.try_out(self._compute).shape[1]
+        return predictor.try_out(self._compute).shape[1]
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -309,7 +295,3 @@ class CNNFeatures(
             self.estimator, FrozenEstimator
         )
         return tags
-
-
-def _some(layers):
-    return ", ".join(layers[:30]) + (", ..." if len(layers) > 30 else "")

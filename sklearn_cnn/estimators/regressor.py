@@ -3,14 +3,11 @@
 from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar
 
-import numpy as np
 from sklearn.base import RegressorMixin
-from sklearn.metrics import r2_score
-from sklearn.utils import check_array, check_consistent_length
 
-from sklearn_cnn import training
 from sklearn_cnn.estimators._base import BaseCNN
 from sklearn_cnn.estimators._documentation import documented
+from sklearn_cnn.estimators._targets import Numbers
 from sklearn_cnn.utils._sklearn import StrOptions, fit_context
 
 
@@ -72,7 +69,7 @@ class CNNRegressor(RegressorMixin, BaseCNN):
 
     _parameter_constraints: ClassVar[dict] = {
         **BaseCNN._parameter_constraints,
-        "loss": [StrOptions(set(training.REGRESSION_LOSSES))],
+        "loss": [StrOptions({"squared_error", "absolute_error", "huber"})],
     }
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -116,50 +113,24 @@ class CNNRegressor(RegressorMixin, BaseCNN):
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs), float64
             In the units of the targets that were fitted on.
         """
-        outputs = self._outputs(X).reshape(-1, *self.target_mean_.shape)
-        return outputs * self.target_scale_ + self.target_mean_
+        outputs = self._outputs(X)
+        return self._targets.decode(self._targets.decide(outputs))
 
-    def _encode_targets(self, y, array, rows, *, reset, classes=None):
-        y = check_array(
-            y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=self
-        )
-        check_consistent_length(array, y)
-        if y.ndim > 2:
-            raise ValueError(
-                f"y has shape {y.shape}, but it must be (n_samples,) or (n_samples, "
-                "n_outputs)."
-            )
-        if reset:
-            # their shape says what predict returns; their values come with training
-            self.target_mean_ = np.zeros(y.shape[1:])
-            self.n_outputs_ = 1 if y.ndim == 1 else y.shape[1]
-        if y.shape[1:] != self.target_mean_.shape:
-            raise ValueError(
-                f"y has shape {y.shape}, but {type(self).__name__} was fitted on "
-                f"targets of shape (n_samples, {self.n_outputs_})."
-            )
-        return y
+    @property
+    def target_mean_(self):
+        """Mean of every target."""
+        return self._targets.mean
 
-    def _fit_target_scaling(self, samples):
-        y = samples.targets[samples.rows]
-        weights = None if samples.weights is None else samples.weights[samples.rows]
-        self.target_mean_ = np.asarray(np.average(y, axis=0, weights=weights))
-        variance = np.average((y - self.target_mean_) ** 2, axis=0, weights=weights)
-        constant = variance <= (10 * np.finfo(float).eps * self.target_mean_) ** 2
-        self.target_scale_ = np.where(constant, 1.0, np.sqrt(variance))
+    @property
+    def target_scale_(self):
+        """Standard deviation of every target."""
+        return self._targets.spread
 
-    def _scale_targets(self, targets):
-        scaled = (targets - self.target_mean_) / self.target_scale_
-        return scaled.reshape(-1, self.n_outputs_)
+    def _kind_of_targets(self, y):
+        return Numbers
 
     def _make_loss(self):
-        return training.RegressionLoss(self.loss)
-
-    def _score_predictions(self, targets, predictions, weights):
-        if len(targets) < 2:
-            return np.nan
-        scaled = self._scale_targets(targets)
-        return float(r2_score(scaled, predictions, sample_weight=weights))
+        return self._targets.loss(self.loss)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

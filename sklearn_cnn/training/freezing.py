@@ -5,25 +5,10 @@ from sklearn_cnn.utils._spelling import did_you_mean
 
 
 def frozen_stages(module, freeze):
-    """Work out which stages are meant.
+    """Name the stages that ``freeze`` means, first to last.
 
-    Parameters
-    ----------
-    module : torch.nn.Module
-        The network.
-    freeze : None, "backbone", int or str
-        Nothing, all stages, so many of the first ones, or those up to and including
-        the named one.
-
-    Returns
-    -------
-    names : list of str
-        Names of stages, first to last.
-
-    Raises
-    ------
-    ValueError
-        If there are no such stages.
+    That is none, all ("backbone"), so many of the first ones, or those up to and
+    including the named one.
     """
     if freeze is None:
         return []
@@ -53,31 +38,24 @@ def frozen_stages(module, freeze):
     return stages[:freeze]
 
 
+def freezes_backbone(module, freeze):
+    """Tell whether ``freeze`` leaves nothing but the head to learn."""
+    names = frozen_stages(module, freeze)
+    return bool(names) and len(names) == len(module.stage_modules())
+
+
 class Freezing:
     """Keep some stages as they are while a network trains.
 
     Weights get no gradient, and layers that behave differently in training, such as
-    batch normalisation and dropout, behave as at prediction.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        The network.
-    freeze : None, "backbone", int or str
-        As in :func:`frozen_stages`.
-    constant : set of str
-        Names of parameters that never learn, as whoever wrote the network has it.
-
-    Attributes
-    ----------
-    head_only : bool
-        Whether nothing but the head learns.
+    batch normalisation and dropout, behave as at prediction. ``constant`` names
+    parameters that never learn, as whoever wrote the network has it.
     """
 
     def __init__(self, module, freeze, constant):
-        names = frozen_stages(module, freeze)
         self.module = module
-        self.head_only = bool(names) and len(names) == len(module.stage_modules())
+        self.freezes_backbone = freezes_backbone(module, freeze)
+        names = frozen_stages(module, freeze)
         stages = module.stage_modules() if names else {}
         self._layers = [layer for name in names for layer in stages[name]]
         module.eval()
@@ -89,29 +67,9 @@ class Freezing:
 
     def train(self):
         """Put the network into training mode, frozen layers excepted."""
-        if self.head_only:
+        if self.freezes_backbone:
             self.module.head.train()
             return
         self.module.train()
         for layer in self._layers:
             layer.eval()
-
-
-def is_frozen(module):
-    """Tell whether nothing but the head of a network learns.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        The network.
-
-    Returns
-    -------
-    frozen : bool
-    """
-    # most networks answer at their first weight: every prediction asks
-    return isinstance(module, Network) and not any(
-        parameter.requires_grad
-        for name, parameter in module.named_parameters()
-        if not name.startswith("head.")
-    )

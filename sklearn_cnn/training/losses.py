@@ -1,4 +1,4 @@
-"""What is minimised, and how a network's outputs become predictions."""
+"""What is minimised."""
 
 import torch
 from torch import nn
@@ -9,67 +9,13 @@ class Loss(nn.Module):
     """Mean over the samples of a loss that every subclass defines for one of them."""
 
     def forward(self, outputs, targets, weights=None):
-        """Average the loss over a batch.
-
-        Parameters
-        ----------
-        outputs : Tensor of shape (n_samples, n_outputs)
-            Of the network.
-        targets : Tensor of shape (n_samples, ...)
-            What they should be.
-        weights : Tensor of shape (n_samples,) or None
-            Factors on the losses of the samples.
-
-        Returns
-        -------
-        loss : Tensor of shape ()
-        """
+        """Average over a batch; weights are factors on the losses of its samples."""
         losses = self.per_sample(outputs, targets)
         return (losses if weights is None else losses * weights).mean()
 
     def per_sample(self, outputs, targets):
-        """Compute the loss of every sample.
-
-        Parameters
-        ----------
-        outputs, targets : Tensor
-            As in ``forward``.
-
-        Returns
-        -------
-        losses : Tensor of shape (n_samples,)
-        """
+        """Compute the loss of every sample, of shape (n_samples,)."""
         raise NotImplementedError
-
-    @staticmethod
-    def link(outputs):
-        """Turn outputs into probabilities (of a classifier) or leave them.
-
-        Parameters
-        ----------
-        outputs : Tensor of shape (n_samples, n_outputs)
-            Of the network.
-
-        Returns
-        -------
-        predictions : Tensor of the same shape
-        """
-        return outputs
-
-    @staticmethod
-    def decide(predictions):
-        """Turn predictions of ``link`` into class numbers, labels or values.
-
-        Parameters
-        ----------
-        predictions : ndarray of shape (n_samples, n_outputs)
-            Given by ``link``.
-
-        Returns
-        -------
-        decisions : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-        """
-        return predictions
 
 
 class CrossEntropy(Loss):
@@ -90,13 +36,6 @@ class CrossEntropy(Loss):
             outputs, targets, reduction="none", label_smoothing=self.label_smoothing
         )
 
-    @staticmethod
-    def link(outputs):  # noqa: D102
-        return outputs.softmax(dim=1)
-
-    @staticmethod
-    def decide(predictions):  # noqa: D102
-        return predictions.argmax(axis=1)
 
 
 class BinaryCrossEntropy(Loss):
@@ -117,13 +56,6 @@ class BinaryCrossEntropy(Loss):
         losses = F.binary_cross_entropy_with_logits(outputs, smooth, reduction="none")
         return losses.mean(dim=1)
 
-    @staticmethod
-    def link(outputs):  # noqa: D102
-        return outputs.sigmoid()
-
-    @staticmethod
-    def decide(predictions):  # noqa: D102
-        return (predictions > 0.5).astype(int)
 
 
 _REGRESSION_LOSSES = {
@@ -157,20 +89,3 @@ class RegressionLoss(Loss):
 
 
 REGRESSION_LOSSES = tuple(_REGRESSION_LOSSES)
-
-
-def as_float32_or_wider(outputs):
-    """Lift outputs of reduced precision to float32.
-
-    Parameters
-    ----------
-    outputs : Tensor
-        Of the network.
-
-    Returns
-    -------
-    outputs : Tensor
-    """
-    return (
-        outputs.float() if outputs.dtype in (torch.bfloat16, torch.float16) else outputs
-    )

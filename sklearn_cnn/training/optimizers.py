@@ -1,6 +1,5 @@
 """Optimizers, and which weights they decay."""
 
-from dataclasses import dataclass
 from functools import partial
 from inspect import unwrap
 
@@ -23,6 +22,8 @@ class _WithoutCompiler(optim.Optimizer):
         super().__init_subclass__()
         cls.add_param_group = unwrap(cls.add_param_group)
         cls.step = torch.no_grad()(unwrap(cls.step))
+        cls.state_dict = unwrap(cls.state_dict)
+        cls.load_state_dict = unwrap(cls.load_state_dict)
 
 
 class AdamW(_WithoutCompiler, optim.AdamW):
@@ -52,48 +53,23 @@ _OPTIMIZERS = {
 OPTIMIZERS = tuple(_OPTIMIZERS)
 
 
-@dataclass(frozen=True)
-class OptimizerFactory:
-    """Makes an optimizer of parameter groups.
+def make_optimizer(groups, name, momentum, learning_rate):
+    """Make an optimizer of what ``parameter_groups`` gives.
 
-    Parameters
-    ----------
-    name : {"adamw", "adam", "sgd", "rmsprop"}
-        Which one.
-    momentum : float
-        Nesterov momentum of "sgd" [1]_; the others have their own.
+    ``momentum`` is the Nesterov momentum of "sgd" [1]_; the others have their own.
 
     References
     ----------
     .. [1] I. Sutskever et al., "On the importance of initialization and momentum in
        deep learning", ICML 2013.
     """
-
-    name: str
-    momentum: float
-
-    def __call__(self, groups, lr):
-        """Make the optimizer.
-
-        Parameters
-        ----------
-        groups : list of dict
-            As :func:`parameter_groups` gives them.
-        lr : float
-            Learning rate.
-
-        Returns
-        -------
-        optimizer : torch.optim.Optimizer
-        """
-        make = _OPTIMIZERS[self.name]
-        if self.name == "sgd":
-            nesterov = self.momentum > 0
-            return make(groups, lr=lr, momentum=self.momentum, nesterov=nesterov)
-        return make(groups, lr=lr)
+    options = {}
+    if name == "sgd":
+        options = {"momentum": momentum, "nesterov": momentum > 0}
+    return _OPTIMIZERS[name](groups, lr=learning_rate, **options)
 
 
-def parameter_groups(module, weight_decay, backbone_lr_factor=1.0):
+def parameter_groups(module, weight_decay, backbone_learning_rate=1.0):
     """Split parameters by their weight decay and their learning rate.
 
     Biases and the scales of normalisation layers are never decayed. Parameters that
@@ -106,7 +82,7 @@ def parameter_groups(module, weight_decay, backbone_lr_factor=1.0):
     weight_decay : float or tuple of float
         For all weights, or one value for each stage and the head; parts beyond the end
         of the tuple are not decayed.
-    backbone_lr_factor : float
+    backbone_learning_rate : float
         Factor on the learning rate of everything but the head.
 
     Returns
@@ -122,9 +98,9 @@ def parameter_groups(module, weight_decay, backbone_lr_factor=1.0):
     """
     parts = _parts(module)
     decays = _decay_by_part(parts, weight_decay)
-    if parts is None and backbone_lr_factor != 1:
+    if parts is None and backbone_learning_rate != 1:
         raise ValueError(
-            f"backbone_learning_rate={backbone_lr_factor!r} needs a network with a "
+            f"backbone_learning_rate={backbone_learning_rate!r} needs a network with a "
             "head, a subclass of sklearn_cnn.architectures.Network. Leave it at 1.0."
         )
     part_of = {id(p): i for i, part in enumerate(parts or []) for p in part}
@@ -135,7 +111,7 @@ def parameter_groups(module, weight_decay, backbone_lr_factor=1.0):
             continue
         part = part_of.get(id(parameter), head)
         decay = decays[part] if parameter.ndim > 1 else 0.0
-        factor = 1.0 if part == head else backbone_lr_factor
+        factor = 1.0 if part == head else backbone_learning_rate
         groups.setdefault((factor, decay), []).append(parameter)
     ordered = sorted(groups.items(), key=lambda item: item[0][0] == 1.0)
     return [

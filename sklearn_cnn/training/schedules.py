@@ -1,4 +1,4 @@
-"""Learning rate schedules: the factor on the learning rate, over the training."""
+"""Learning rate schedules: the factor on the learning rate, by how much is over."""
 
 from math import cos, pi
 
@@ -10,16 +10,6 @@ _START = 1 / 25
 
 def one_cycle(progress):
     """Rise from 1/25 to the peak in the first 30 %, then fall to zero [1]_.
-
-    Parameters
-    ----------
-    progress : float
-        How much of the training is over, in [0, 1].
-
-    Returns
-    -------
-    factor : float
-        In [0, 1].
 
     References
     ----------
@@ -34,16 +24,6 @@ def one_cycle(progress):
 def cosine(progress):
     """Fall from 1 to 0 along half a cosine [1]_.
 
-    Parameters
-    ----------
-    progress : float
-        How much of the training is over, in [0, 1].
-
-    Returns
-    -------
-    factor : float
-        In [0, 1].
-
     References
     ----------
     .. [1] I. Loshchilov and F. Hutter, "SGDR: stochastic gradient descent with warm
@@ -53,32 +33,12 @@ def cosine(progress):
 
 
 def step(progress):
-    """Fall to a tenth after each third of the training.
-
-    Parameters
-    ----------
-    progress : float
-        How much of the training is over, in [0, 1].
-
-    Returns
-    -------
-    factor : {1.0, 0.1, 0.01}
-    """
+    """Fall to a tenth after each third of the training."""
     return 0.1 ** min(2, int(3 * progress))
 
 
 def constant(progress):
-    """Stay at 1.
-
-    Parameters
-    ----------
-    progress : float
-        Ignored.
-
-    Returns
-    -------
-    factor : float
-    """
+    """Stay at 1."""
     return 1.0
 
 
@@ -91,31 +51,13 @@ SCHEDULES = {
 
 
 class Schedule:
-    """The factor at every step of a training of known length.
-
-    Parameters
-    ----------
-    name : str
-        A key of ``SCHEDULES``.
-    n_steps : int
-        Number of steps in the training.
-    """
+    """The factor at every step, counted from 0, of a training of ``n_steps``."""
 
     def __init__(self, name, n_steps):
         self.name = name
         self.n_steps = n_steps
 
     def __call__(self, step):
-        """Give the factor of one step.
-
-        Parameters
-        ----------
-        step : int
-            Counted from 0.
-
-        Returns
-        -------
-        factor : float
-        """
+        """Give the factor of one step."""
         # the middle of the step: even a training of one step then learns
         return SCHEDULES[self.name](min(1.0, (step + 0.5) / self.n_steps))

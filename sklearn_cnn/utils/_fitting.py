@@ -5,20 +5,16 @@ from contextlib import contextmanager
 
 @contextmanager
 def unchanged_on_error(estimator):
-    """Give an estimator back what it had learned before, if a fit fails.
+    """Give an estimator back what it had learned before, if a fit fails inside.
 
-    Parameters
-    ----------
-    estimator : estimator instance
-        What is fitted inside.
-
-    Yields
-    ------
-    None
+    That is all attributes that end in an underscore, and those that its class lists in
+    ``_learned``.
     """
+    private = getattr(estimator, "_learned", ())
 
     def learned():
-        return {k: v for k, v in vars(estimator).items() if k.endswith("_")}
+        attributes = vars(estimator).items()
+        return {k: v for k, v in attributes if k.endswith("_") or k in private}
 
     before = learned()
     try:

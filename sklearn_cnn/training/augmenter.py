@@ -30,24 +30,14 @@ class Augmenter:
         self.generator = torch.Generator(device).manual_seed(seed)
 
     def __call__(self, images):
-        """Augment a batch.
-
-        Parameters
-        ----------
-        images : torch.Tensor of shape (n_samples, n_channels, *spatial_shape)
-            As loaded: with the values that the user gave.
+        """Augment a batch as it was loaded, with the values that the user gave.
 
         Returns
         -------
         augmented : torch.Tensor of the same shape
             It may be overwritten.
-        mixing : tuple or None
+        mixing : sklearn_cnn.augmentation.Mixing or None
             Partners and shares of mixed samples.
-
-        Raises
-        ------
-        ValueError
-            If something else than a batch of that shape comes out.
         """
         mixing = None
         with torch.no_grad():
@@ -62,15 +52,7 @@ class Augmenter:
     def try_out(self, images):
         """Augment a batch by another copy, from another generator.
 
-        Parameters
-        ----------
-        images : torch.Tensor of shape (n_samples, n_channels, *spatial_shape)
-            As loaded.
-
-        Raises
-        ------
-        ValueError
-            If that fails, for whatever reason.
+        If that fails, for whatever reason, the ValueError names ``augmentation``.
         """
         if isinstance(self.augmentation, type):
             name = self.augmentation.__name__

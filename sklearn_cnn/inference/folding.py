@@ -6,25 +6,15 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from sklearn_cnn.architectures.blocks import ConvBlock
+from sklearn_cnn.architectures import ConvBlock
 
 
 def fold_batch_norms(module: nn.Module) -> nn.Module:
     """Copy a network and put its batch normalisations into the convolutions [1]_.
 
     At prediction a batch normalisation multiplies and adds constants, as filters and
-    biases can do themselves.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        The network, in evaluation mode; left as it is.
-
-    Returns
-    -------
-    folded : torch.nn.Module
-        Gives the same outputs up to rounding. Other weights than those of folded
-        layers are shared; a network without blocks of ours is given back itself.
+    biases can do themselves. Outputs stay the same up to rounding. Weights of other
+    layers are shared; a network without blocks of ours is given back itself.
 
     References
     ----------
@@ -57,17 +47,7 @@ def _foldable(block: ConvBlock) -> _BatchNorm | None:
 
 
 def has_hooks(module: nn.Module) -> bool:
-    """Tell whether anybody watches the layers of a network.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        The network.
-
-    Returns
-    -------
-    watched : bool
-    """
+    """Tell whether anybody watches the layers of a network."""
     return any(
         layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks
         for layer in module.modules()

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from sklearn_cnn.architectures.inference import has_hooks
 from sklearn_cnn.images import take_rows
-from sklearn_cnn.training.inference import gathered
+from sklearn_cnn.inference.folding import has_hooks
+from sklearn_cnn.inference.layers import layer_outputs
 
 #: Most bytes of features that a process remembers.
 MAX_BYTES = 1 << 29
@@ -26,19 +26,7 @@ _PLAIN = (bool, int, float, str, tuple, list, type(None), torch.dtype)
 
 
 def before_head(network, images):
-    """Compute the input of the head.
-
-    Parameters
-    ----------
-    network : sklearn_cnn.architectures.Network
-        The network.
-    images : torch.Tensor of shape (n_samples, n_channels, *spatial_shape)
-        A batch.
-
-    Returns
-    -------
-    features : torch.Tensor of shape (n_samples, n_features)
-    """
+    """Compute the input of the head for a batch."""
     return network.features(images)
 
 
@@ -59,28 +47,11 @@ class FeatureMaps:
     pooling: str
 
     def __call__(self, network, images):
-        """Compute the features of a batch.
-
-        Parameters
-        ----------
-        network : torch.nn.Module
-            The network.
-        images : torch.Tensor of shape (n_samples, n_channels, *spatial_shape)
-            A batch.
-
-        Returns
-        -------
-        features : torch.Tensor of shape (n_samples, n_features)
-
-        Raises
-        ------
-        ValueError
-            If the layer gives something else than feature maps or vectors.
-        """
+        """Compute the features of a batch, of shape (n_samples, n_features)."""
         if self.layer is None:
             maps = network.feature_maps(images)
         else:
-            maps = _output_of(self.layer, network, images)
+            maps = layer_outputs(network, [self.layer], images)[self.layer]
         if not isinstance(maps, torch.Tensor) or maps.ndim not in (2, images.ndim):
             shape = tuple(maps.shape) if isinstance(maps, torch.Tensor) else type(maps)
             raise ValueError(
@@ -93,67 +64,21 @@ class FeatureMaps:
         return maps.mean(dim=2) if self.pooling == "avg" else maps.amax(dim=2)
 
 
-def _output_of(name, network, images):
-    thread, outputs = threading.get_ident(), []
+def remembered(predictor, images, rows, compute, run):
+    """Look features up, or run their computation and remember them.
 
-    def keep(layer, inputs, output):
-        if threading.get_ident() == thread:  # others may compute other batches
-            outputs.append(output)
-
-    hook = network.get_submodule(name).register_forward_hook(keep)
-    try:
-        network(images)
-    finally:
-        hook.remove()
-    if not outputs:
-        raise ValueError(
-            f"layer={name!r} takes no part in a forward pass of the network. Choose "
-            "another layer."
-        )
-    return outputs[-1]
-
-
-def compute_features(inference, images, rows=None, *, compute=before_head, fold=True):
-    """Compute features of images, or remember them.
-
-    They are looked up by a hash of the pixels, of how these are prepared, and of all
-    weights and settings of the layers before the head; so nothing has to be told when
-    any of them changes. At most ``MAX_BYTES`` are kept in a process, those longest
-    unused being dropped first. Small amounts of work are done anew.
-
-    Parameters
-    ----------
-    inference : Inference
-        The network and how images are prepared for it.
-    images : array-like of shape (n_samples, ...)
-        Images with the layout of the training images.
-    rows : ndarray of int or None
-        Which of them; None means all.
-    compute : callable
-        Takes the network and a batch, and returns a tensor. Its ``repr`` tells it from
-        others.
-    fold : bool
-        As in :class:`~sklearn_cnn.training.inference.Inference`.
-
-    Returns
-    -------
-    features : ndarray of shape (n_rows, n_features)
-        Read-only.
+    The key is a hash of the pixels, of how these are prepared, and of all weights and
+    settings of the layers before the head; so nothing has to be told when any of them
+    changes. At most ``MAX_BYTES`` are kept in a process, those longest unused being
+    dropped first. Small amounts of work are done anew. ``repr(compute)`` tells one kind
+    of features from another.
     """
-
-    def run():
-        # heads learn from them, on whatever number of threads
-        parts = inference(images, rows, compute=compute, fold=fold, alike=True)
-        features = gathered(parts, n_rows)
-        features.flags.writeable = False
-        return features
-
     n_rows = len(images if rows is None else rows)
-    n_weights = sum(p.numel() for p in inference.module.parameters())
+    n_weights = sum(p.numel() for p in predictor.module.parameters())
     worth = max(_WORTH, _WORTH_PER_WEIGHT * n_weights)
-    if inference.sample_cost * n_rows < worth or has_hooks(inference.module):
+    if predictor.sample_cost * n_rows < worth or has_hooks(predictor.module):
         return run()
-    return _remembered.get(_key(inference, images, rows, compute), run)
+    return _remembered.get(_key(predictor, images, rows, compute), run)
 
 
 class _Memory:
@@ -182,8 +107,8 @@ class _Memory:
 _remembered = _Memory(MAX_BYTES)
 
 
-def _key(inference, images, rows, compute):
-    prepare = inference.prepare
+def _key(predictor, images, rows, compute):
+    prepare = predictor.prepare
     # without hardware support too, it hashes a gigabyte in a few seconds
     key = hashlib.sha256()
     for fact in (
@@ -191,14 +116,14 @@ def _key(inference, images, rows, compute):
         prepare.layout,
         prepare.dtype,
         prepare.device,
-        inference.precision,
-        inference.compiled is not None,
+        predictor.precision,
+        predictor.compile,
     ):
         key.update(repr(fact).encode())
     for statistics in (prepare.mean, prepare.scale):
         if statistics is not None:
             key.update(np.asarray(statistics).tobytes())
-    _add_layers(key, inference.module)
+    _add_layers(key, predictor.module)
     _add_images(key, images, rows)
     return key.digest()
 

@@ -9,23 +9,7 @@ SMALL_STEP = 1 << 28
 
 
 def resolve_device(device):
-    """Choose where to compute.
-
-    Parameters
-    ----------
-    device : str
-        "auto" takes CUDA, else Apple's MPS, else the CPU; otherwise any name that
-        :class:`torch.device` knows.
-
-    Returns
-    -------
-    device : str
-
-    Raises
-    ------
-    ValueError
-        If the name is unknown or there is no such device here.
-    """
+    """Check the name of a device; "auto" takes CUDA, else Apple's MPS, else the CPU."""
     if device == "auto":
         if torch.cuda.is_available():
             return "cuda"
@@ -41,26 +25,10 @@ def resolve_device(device):
 
 
 def resolve_precision(precision, device, step_cost):
-    """Choose the number format of the training.
+    """Choose the number format of a training.
 
-    Parameters
-    ----------
-    precision : {"auto", "float32", "bfloat16", "float64"}
-        "auto" is bfloat16 where the hardware multiplies it natively and a step is
-        large enough to gain, otherwise float32.
-    device : str
-        Where it is computed.
-    step_cost : int
-        Multiply-adds of one forward pass over a batch.
-
-    Returns
-    -------
-    precision : {"float32", "bfloat16", "float64"}
-
-    Raises
-    ------
-    ValueError
-        If the device cannot compute in it.
+    "auto" is bfloat16 where the hardware multiplies it natively and a step, of
+    ``step_cost`` multiply-adds forward, is large enough to gain; otherwise float32.
     """
     if precision == "float64" and torch.device(device).type == "mps":
         raise ValueError(
@@ -86,32 +54,19 @@ def _multiplies_bfloat16(device):
 def dtype_of(precision):
     """Give the dtype of weights and inputs.
 
-    Parameters
-    ----------
-    precision : {"float32", "bfloat16", "float64"}
-        "bfloat16" is mixed: weights and inputs stay float32, products are bfloat16.
-
-    Returns
-    -------
-    dtype : torch.dtype
+    "bfloat16" is mixed: these stay float32, only products are bfloat16.
     """
     return torch.float64 if precision == "float64" else torch.float32
 
 
 def autocast(precision, device):
-    """Compute products in bfloat16, if that is the precision.
-
-    Parameters
-    ----------
-    precision : {"float32", "bfloat16", "float64"}
-        Resolved precision.
-    device : str
-        Where it is computed.
-
-    Returns
-    -------
-    context : context manager
-    """
+    """Compute products in bfloat16, if that is the precision."""
     if precision != "bfloat16":
         return nullcontext()  # entering a disabled autocast costs 0.1 ms
     return torch.autocast(torch.device(device).type, torch.bfloat16)
+
+
+def as_float32_or_wider(outputs):
+    """Lift outputs of reduced precision to float32."""
+    half = outputs.dtype in (torch.bfloat16, torch.float16)
+    return outputs.float() if half else outputs

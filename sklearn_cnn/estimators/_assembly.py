@@ -1,0 +1,114 @@
+"""From parameters and checked data to a network that can predict."""
+
+import numpy as np
+
+from sklearn_cnn import architectures
+from sklearn_cnn.images import value_range
+from sklearn_cnn.inference import Predictor, Preparation, dtype_of, resolve_precision
+from sklearn_cnn.utils._generators import seeded
+
+#: Parameters that shape what comes before the head ...
+STAGE_PARAMETERS = (
+    "filters",
+    "blocks_per_stage",
+    "kernel_size",
+    "stride",
+    "padding",
+    "activation",
+    "normalization",
+    "pooling",
+)
+#: ... and the head; each architecture obeys some of them.
+HEAD_PARAMETERS = ("global_pooling", "hidden_layer_sizes", "dropout", "conv_dropout")
+
+
+def assemble(estimator, layout, n_outputs, *, device, seed=0, samples=None):
+    """Build the network of an estimator, try it, and say how images go into it.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        Its parameters named in ``_network_parameters`` shape the network; its class has
+        their defaults.
+    layout : sklearn_cnn.images.ImageLayout
+        What a row of X holds.
+    n_outputs : int
+        Number of outputs.
+    device : str
+        Where it will be computed.
+    seed : int
+        Of the random weights.
+    samples : Samples or None
+        Whose statistics standardise pixels; None leaves pixels alone.
+
+    Returns
+    -------
+    predictor : sklearn_cnn.inference.Predictor
+
+    Raises
+    ------
+    ValueError
+        If parameters, data and weights do not fit together.
+    """
+    precision = resolve_precision(estimator.precision, device, 0)
+    with seeded(seed, device):
+        module, cost = _build(estimator, layout, n_outputs)
+    mean = scale = None
+    if samples is not None and estimator.input_scaling == "standardize":
+        mean, scale = _input_statistics(module, samples)
+    prepare = Preparation(layout, mean, scale, dtype_of(precision), device)
+    compile = getattr(estimator, "compile", False)
+    return Predictor(prepare.place(module), prepare, precision, cost, compile)
+
+
+def network_parameters(estimator):
+    """Give the parameters that a network is built with, by name."""
+    names = ("architecture", *estimator._network_parameters, "weights")
+    return {name: as_builtin(getattr(estimator, name)) for name in names}
+
+
+def as_builtin(value):
+    """Give numbers and sequences Python's own types: they compare and store alike."""
+    if isinstance(value, np.ndarray | list | tuple):
+        return tuple(np.asarray(value).tolist())
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _build(estimator, layout, n_outputs):
+    parameters = network_parameters(estimator)
+    architecture, weights = parameters.pop("architecture"), parameters.pop("weights")
+    _check_sizes(parameters)
+    data = (layout.n_channels, layout.spatial_shape)
+    defaults = {name: getattr(type(estimator), name) for name in parameters}
+    module = architectures.build(
+        architecture, *data, n_outputs, parameters, defaults, weights
+    )
+    return module, architectures.probe(module, *data, n_outputs)
+
+
+def _input_statistics(module, samples):
+    """Mean and standard deviation by which the channels are standardised.
+
+    A backbone with weights of its library expects those that these were trained with;
+    any other network takes those of the samples.
+    """
+    expected = getattr(module, "input_statistics", None)
+    if expected is None:
+        return samples.channel_statistics()
+    brightest = value_range(samples.images, samples.rows)
+    mean, std = expected
+    return np.multiply(mean, brightest), np.multiply(std, brightest)
+
+
+def _check_sizes(parameters):
+    for name in ("filters", "hidden_layer_sizes", "blocks_per_stage"):
+        sizes = parameters.get(name)
+        if not isinstance(sizes, tuple):
+            continue
+        if any(not isinstance(size, int) or size < 1 for size in sizes) or (
+            name == "filters" and not sizes
+        ):
+            raise ValueError(
+                f"{name}={sizes!r} must be a sequence of positive integers, such as "
+                "(32, 64)."
+            )

@@ -1,0 +1,139 @@
+"""The constructor parameters of classifier and regressor."""
+
+import copy
+from dataclasses import KW_ONLY, dataclass
+from numbers import Integral, Real
+from os import PathLike
+from typing import Any, ClassVar
+
+from sklearn.base import BaseEstimator
+
+from sklearn_cnn.architectures import ACTIVATIONS
+from sklearn_cnn.utils._parameters import has_parameters
+from sklearn_cnn.utils._sklearn import Interval, Options, StrOptions
+
+_POSITIVE = Interval(Integral, 1, None, closed="left")
+_PROBABILITY = Interval(Real, 0, 1, closed="left")
+
+
+@dataclass(eq=False, repr=False)
+class CNNParameters(BaseEstimator):
+    """Parameters of a network and of its training, and what each may be."""
+
+    architecture: Any = "simple"
+    _: KW_ONLY
+    filters: Any = None
+    blocks_per_stage: Any = None
+    kernel_size: Any = None
+    stride: Any = 1
+    padding: str = "same"
+    activation: str = "relu"
+    normalization: str | None = "batch"
+    pooling: str | None = "max"
+    global_pooling: str | None = None
+    hidden_layer_sizes: Any = None
+    dropout: float | None = None
+    conv_dropout: float = 0.0
+    weights: Any = None
+    freeze: Any = None
+    input_shape: Any = None
+    spatial_dims: Any = "auto"
+    data_format: str = "channels_last"
+    input_scaling: str | None = "standardize"
+    augmentation: Any = None
+    weight_decay: Any = 0.01
+    optimizer: str = "adamw"
+    learning_rate: float = 0.01
+    backbone_learning_rate: float = 1.0
+    momentum: float = 0.9
+    lr_schedule: str = "one_cycle"
+    batch_size: Any = "auto"
+    max_iter: Any = "auto"
+    freeze_epochs: int = 0
+    early_stopping: bool = False
+    validation_fraction: float = 0.1
+    n_iter_no_change: int = 10
+    tol: float = 1e-4
+    warm_start: bool = False
+    device: str = "auto"
+    precision: str = "auto"
+    compile: bool = False
+    callbacks: list | None = None
+    random_state: Any = None
+    verbose: int = 0
+
+    _parameter_constraints: ClassVar[dict] = {
+        "architecture": [str, callable],
+        "filters": ["array-like", None],
+        "blocks_per_stage": [_POSITIVE, "array-like", None],
+        "kernel_size": [_POSITIVE, "array-like", None],
+        "stride": [_POSITIVE, "array-like"],
+        "padding": [StrOptions({"same", "valid"})],
+        "activation": [StrOptions(set(ACTIVATIONS))],
+        "normalization": [StrOptions({"batch", "layer"}), None],
+        "pooling": [StrOptions({"max", "avg", "stride"}), None],
+        "global_pooling": [StrOptions({"avg", "max", "flatten"}), None],
+        "hidden_layer_sizes": ["array-like", None],
+        "dropout": [_PROBABILITY, None],
+        "conv_dropout": [_PROBABILITY],
+        "weights": [str, PathLike, None],
+        "freeze": [_POSITIVE, str, None],
+        "input_shape": ["array-like", None],
+        "spatial_dims": [StrOptions({"auto"}), Options(Integral, {1, 2, 3})],
+        "data_format": [StrOptions({"channels_last", "channels_first"})],
+        "input_scaling": [StrOptions({"standardize"}), None],
+        "augmentation": "no_validation",  # by a trial, which names the remedy
+        "weight_decay": [Interval(Real, 0, None, closed="left"), "array-like"],
+        "optimizer": [StrOptions({"adamw", "adam", "sgd", "rmsprop"})],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "backbone_learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "momentum": [_PROBABILITY],
+        "lr_schedule": [StrOptions({"one_cycle", "cosine", "step", "constant"})],
+        "batch_size": [StrOptions({"auto"}), _POSITIVE],
+        "max_iter": [StrOptions({"auto"}), _POSITIVE],
+        "freeze_epochs": [Interval(Integral, 0, None, closed="left")],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [_POSITIVE],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "warm_start": ["boolean"],
+        "device": [str],
+        "precision": [StrOptions({"auto", "float32", "bfloat16", "float64"})],
+        "compile": ["boolean"],
+        "callbacks": [list, None],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def get_params(self, deep=True):
+        """Give the parameters by name.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to give the parameters of parameters too, such as those of
+            ``augmentation``.
+
+        Returns
+        -------
+        params : dict
+            Names and values.
+        """
+        params = super().get_params(deep=False)
+        if deep:
+            for name, value in list(params.items()):
+                if has_parameters(value):
+                    nested = value.get_params().items()
+                    params.update((f"{name}__{key}", inner) for key, inner in nested)
+        return params
+
+    def __sklearn_clone__(self):
+        given = self.augmentation
+        if has_parameters(given) or not hasattr(given, "get_params"):
+            return super().__sklearn_clone__()
+        # torchvision's transforms have a get_params that is not scikit-learn's
+        bare = copy.copy(self)
+        bare.augmentation = None
+        cloned = super(CNNParameters, bare).__sklearn_clone__()
+        cloned.augmentation = copy.deepcopy(given)
+        return cloned

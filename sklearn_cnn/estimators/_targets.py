@@ -1,0 +1,256 @@
+"""What is predicted: labels, label sets or numbers, from y to codes and back.
+
+Codes are what is trained on, one row for each of ``y``. Outputs are what the network
+gives, an array of shape (n_samples, n_outputs) in float64.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import scipy.sparse
+from scipy.special import expit, log_expit, log_softmax, softmax
+from sklearn.metrics import accuracy_score, r2_score
+from sklearn.utils import (
+    assert_all_finite,
+    check_array,
+    check_consistent_length,
+    column_or_1d,
+)
+from sklearn.utils.multiclass import (
+    check_classification_targets,
+    type_of_target,
+    unique_labels,
+)
+
+
+def is_multilabel(y):
+    """Tell whether y has a column of 0 and 1 for each label."""
+    if not scipy.sparse.issparse(y):
+        # type_of_target would stumble over NaN and infinity
+        assert_all_finite(np.asarray(y), input_name="y")
+    return type_of_target(y, input_name="y") == "multilabel-indicator"
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """Labels that exclude each other; codes are their numbers in ``classes``."""
+
+    classes: np.ndarray
+    multilabel = False
+
+    @staticmethod
+    def checked(y, array, estimator):
+        """Check y, which has a value for each sample of ``array``."""
+        y = column_or_1d(y, warn=True)
+        check_consistent_length(array, y)
+        check_classification_targets(y)
+        return y
+
+    @classmethod
+    def of(cls, y, classes, estimator):
+        """Learn which labels there are, from y or from what is said."""
+        targets = cls(np.unique(y) if classes is None else unique_labels(classes))
+        if len(targets.classes) < 2:
+            (only,) = targets.classes.tolist()
+            raise ValueError(
+                f"{type(estimator).__name__} needs samples of at least 2 classes in "
+                f"the data, but the data contains only one class: {only!r}."
+            )
+        return targets
+
+    @property
+    def n_outputs(self):
+        """One for each class."""
+        return len(self.classes)
+
+    def encode(self, y, rows, estimator):
+        """Turn y into codes; only those of ``rows`` count."""
+        unknown = np.setdiff1d(y[rows], self.classes)
+        if len(unknown):
+            raise ValueError(
+                f"y holds the labels {unknown.tolist()}, which are not in classes_ "
+                f"{self.classes.tolist()}. Fit again, without warm_start, on all of "
+                "them."
+            )
+        codes = np.zeros(len(y), np.int64)
+        codes[rows] = np.searchsorted(self.classes, y[rows])
+        return codes
+
+    def decode(self, codes):
+        """Give the labels."""
+        return self.classes[codes]
+
+    def strata(self, codes):
+        """Give what a split should keep the shares of: labels, for error messages."""
+        return self.decode(codes)
+
+    def scaled_to(self, codes, sample_weight):
+        """Learn scales of numbers; labels have none."""
+        return self
+
+    def scale(self, codes):
+        """Give what the loss compares with outputs."""
+        return codes
+
+    def loss(self, label_smoothing):
+        """Give what is minimised."""
+        from sklearn_cnn.training import CrossEntropy
+
+        return CrossEntropy(label_smoothing)
+
+    def decide(self, outputs):
+        """Turn outputs into codes."""
+        return outputs.argmax(axis=1)
+
+    def probabilities(self, outputs):
+        """Turn outputs into probabilities of the classes."""
+        return softmax(outputs, axis=1)
+
+    def log_probabilities(self, outputs):
+        """Turn outputs into their logarithms, without rounding them to zero first."""
+        return log_softmax(outputs, axis=1)
+
+    def decision(self, outputs):
+        """Give outputs, or for two classes the log-odds of the second, as users see."""
+        return outputs[:, 1] - outputs[:, 0] if self.n_outputs == 2 else outputs
+
+    def score(self, codes, outputs, sample_weight):
+        """Compute the accuracy."""
+        decided = self.decide(outputs)
+        return float(accuracy_score(codes, decided, sample_weight=sample_weight))
+
+
+@dataclass(frozen=True, eq=False)
+class LabelSets(Labels):
+    """Any number of labels a sample; codes are 0 or 1 for each of them."""
+
+    multilabel = True
+
+    @staticmethod
+    def checked(y, array, estimator):  # noqa: D102
+        y = check_array(y, accept_sparse="csr", input_name="y")
+        check_consistent_length(array, y)
+        return y.toarray() if scipy.sparse.issparse(y) else y
+
+    @classmethod
+    def of(cls, y, classes, estimator):  # noqa: D102
+        return cls(np.arange(y.shape[1]))
+
+    def encode(self, y, rows, estimator):  # noqa: D102
+        if y.shape[1] != self.n_outputs:
+            raise ValueError(
+                f"y has {y.shape[1]} labels, but {type(estimator).__name__} was fitted "
+                f"on {self.n_outputs}."
+            )
+        return y.astype(np.float32)
+
+    def decode(self, codes):  # noqa: D102
+        return codes.astype(int)
+
+    def strata(self, codes):  # noqa: D102
+        return None
+
+    def loss(self, label_smoothing):  # noqa: D102
+        from sklearn_cnn.training import BinaryCrossEntropy
+
+        return BinaryCrossEntropy(label_smoothing)
+
+    def decide(self, outputs):  # noqa: D102
+        return (outputs > 0).astype(int)
+
+    def probabilities(self, outputs):  # noqa: D102
+        return expit(outputs)
+
+    def log_probabilities(self, outputs):  # noqa: D102
+        return log_expit(outputs)
+
+    def decision(self, outputs):  # noqa: D102
+        return outputs
+
+
+@dataclass(frozen=True, eq=False)
+class Numbers:
+    """One or many numbers a sample; codes are y itself, outputs are standardised.
+
+    Parameters
+    ----------
+    mean, spread : ndarray of shape () or (n_outputs,)
+        Mean and standard deviation of the training targets; 1 where one is constant.
+    """
+
+    mean: np.ndarray
+    spread: np.ndarray
+
+    @staticmethod
+    def checked(y, array, estimator):
+        """Check y, which has one or more values for each sample of ``array``."""
+        y = check_array(
+            y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=estimator
+        )
+        check_consistent_length(array, y)
+        if y.ndim > 2:
+            raise ValueError(
+                f"y has shape {y.shape}, but it must be (n_samples,) or (n_samples, "
+                "n_outputs)."
+            )
+        return y
+
+    @classmethod
+    def of(cls, y, classes, estimator):
+        """Learn how many numbers there are; ``scaled_to`` learns the rest."""
+        return cls(np.zeros(y.shape[1:]), np.ones(y.shape[1:]))
+
+    @property
+    def n_outputs(self):
+        """One for each target."""
+        return self.mean.size
+
+    def encode(self, y, rows, estimator):
+        """Leave y as it is."""
+        if y.shape[1:] != self.mean.shape:
+            raise ValueError(
+                f"y has shape {y.shape}, but {type(estimator).__name__} was fitted on "
+                f"targets of shape (n_samples, {self.n_outputs})."
+            )
+        return y
+
+    def decode(self, outputs):
+        """Bring outputs to the units, and the shape, of y."""
+        return outputs.reshape(-1, *self.mean.shape) * self.spread + self.mean
+
+    def strata(self, codes):
+        """Give what a split should keep the shares of: nothing."""
+        return None
+
+    def scaled_to(self, codes, sample_weight):
+        """Learn mean and spread of the training targets."""
+        mean = np.asarray(np.average(codes, axis=0, weights=sample_weight))
+        variance = np.average((codes - mean) ** 2, axis=0, weights=sample_weight)
+        constant = variance <= (10 * np.finfo(float).eps * mean) ** 2
+        return replace(self, mean=mean, spread=np.where(constant, 1, np.sqrt(variance)))
+
+    def scale(self, codes):
+        """Standardise."""
+        scaled = (codes - self.mean) / self.spread
+        return scaled.reshape(-1, self.n_outputs)
+
+    def loss(self, name):
+        """Give what is minimised."""
+        from sklearn_cnn.training import RegressionLoss
+
+        return RegressionLoss(name)
+
+    def decide(self, outputs):
+        """Leave outputs as they are."""
+        return outputs
+
+    def probabilities(self, outputs):
+        """Leave outputs as they are: skorch asks for them."""
+        return outputs
+
+    def score(self, codes, outputs, sample_weight):
+        """Compute R^2, of standardised targets."""
+        if len(codes) < 2:
+            return np.nan
+        return float(r2_score(self.scale(codes), outputs, sample_weight=sample_weight))
+

@@ -1,0 +1,35 @@
+"""What predicts: it knows nothing of what trains, neither skorch nor optimizers."""
+
+from sklearn_cnn.inference.features import FeatureMaps
+from sklearn_cnn.inference.folding import has_hooks
+from sklearn_cnn.inference.layers import find_layer, layer_outputs, named_layers
+from sklearn_cnn.inference.precision import (
+    SMALL_STEP,
+    as_float32_or_wider,
+    autocast,
+    dtype_of,
+    resolve_device,
+    resolve_precision,
+)
+from sklearn_cnn.inference.predictor import Predictor, gathered
+from sklearn_cnn.inference.preparation import Preparation
+from sklearn_cnn.inference.threads import single_thread, workers
+
+__all__ = [
+    "SMALL_STEP",
+    "FeatureMaps",
+    "Predictor",
+    "Preparation",
+    "as_float32_or_wider",
+    "autocast",
+    "dtype_of",
+    "find_layer",
+    "gathered",
+    "has_hooks",
+    "layer_outputs",
+    "named_layers",
+    "resolve_device",
+    "resolve_precision",
+    "single_thread",
+    "workers",
+]

@@ -1,0 +1,193 @@
+"""A network that computes, and does not learn."""
+
+from contextlib import closing
+from operator import call
+
+import numpy as np
+import torch
+
+from sklearn_cnn.architectures import Network
+from sklearn_cnn.inference.features import before_head, remembered
+from sklearn_cnn.inference.folding import fold_batch_norms, has_hooks
+from sklearn_cnn.inference.precision import as_float32_or_wider, autocast
+from sklearn_cnn.inference.threads import map_chunks
+
+#: Most values that a batch of a prediction reads on a CPU, whose cache then holds it.
+_PREDICTION_VALUES = 3 << 14
+
+
+class Predictor:
+    """A network, and all that is needed to run it over an image array.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The network.
+    prepare : Preparation
+        Turns rows of an array into its input.
+    precision : {"float32", "bfloat16", "float64"}
+        In which it computes.
+    sample_cost : int
+        Multiply-adds of one forward pass of one sample.
+    compile : bool
+        Whether to run it through :func:`torch.compile`.
+    """
+
+    def __init__(self, module, prepare, precision, sample_cost, compile=False):
+        self.module = module
+        self.prepare = prepare
+        self.precision = precision
+        self.sample_cost = sample_cost
+        self.compile = compile
+        self._compiled = None
+
+    def __getstate__(self):
+        return {**vars(self), "_compiled": None}
+
+    @property
+    def network(self):
+        """What computes: the module, or what the compiler made of it."""
+        if not self.compile:
+            return self.module
+        if self._compiled is None:
+            self._compiled = torch.compile(self.module)
+        return self._compiled
+
+    def outputs(self, images):
+        """Compute the outputs for all images, of shape (n_samples, n_outputs)."""
+        self._evaluate()
+        if only_head_learns(self.module) and not has_hooks(self.module):
+            return self._outputs_of(self.features(images))
+        parts = (part.double() for part in self.batches(images))
+        return gathered(parts, len(images))
+
+    def features(self, images, rows=None, compute=before_head, *, fold=True):
+        """Compute, or remember, what goes into the head, or another layer gives.
+
+        Parameters
+        ----------
+        images : array-like of shape (n_samples, ...)
+            Images with the layout of the training images.
+        rows : ndarray of int or None
+            Which of them; None means all.
+        compute : callable
+            Takes the network and a batch, and returns a tensor. Its ``repr`` tells it
+            from others.
+        fold : bool
+            As in ``batches``.
+
+        Returns
+        -------
+        features : ndarray of shape (n_rows, n_features)
+            Read-only.
+        """
+        self._evaluate()
+
+        def run():
+            parts = self.batches(images, rows, compute, fold=fold)
+            features = gathered(parts, len(images if rows is None else rows))
+            features.flags.writeable = False
+            return features
+
+        return remembered(self, images, rows, compute, run)
+
+    def batches(self, images, rows=None, compute=call, *, fold=True):
+        """Give the results of one batch after the other, on the CPU.
+
+        Parameters
+        ----------
+        images : array-like of shape (n_samples, ...)
+            Images with the layout of the training images.
+        rows : ndarray of int or None
+            Which of them; None means all.
+        compute : callable
+            Takes the network and a batch, and returns a tensor; by default the outputs.
+        fold : bool
+            Whether batch normalisations may be folded into convolutions.
+
+        Yields
+        ------
+        results : torch.Tensor of shape (n_batch, ...)
+            Of float32 or wider.
+        """
+        n_rows = len(images if rows is None else rows)
+        on_cpu = torch.device(self.prepare.device).type == "cpu"
+        values = _PREDICTION_VALUES if on_cpu else 64 * _PREDICTION_VALUES
+        size = max(1, values // self.prepare.layout.n_features)
+        # to prepare several batches at once saves a tenth
+        step = size * min(4, max(1, n_rows // (8 * size)))
+        chunks = [slice(start, start + step) for start in range(0, n_rows, step)]
+        if rows is not None:
+            chunks = [rows[chunk] for chunk in chunks]
+
+        network = self.network
+        # what is watched, or changes with what it sees, takes one after the other
+        alone = self.module.training or has_hooks(self.module)
+        if fold and len(chunks) > 1 and not (self.compile or alone):
+            network = fold_batch_norms(self.module)
+        cost = 0 if alone else self.sample_cost * n_rows
+        cost = cost if on_cpu and not self.compile else None
+
+        def run(taken):
+            with torch.inference_mode():
+                batches = self.prepare(taken).split(size)
+                return torch.cat([self._run(compute, network, b) for b in batches])
+
+        return map_chunks(run, images, chunks, cost)
+
+    def try_out(self, compute):
+        """Compute one sample of zeros, as ``batches`` does."""
+        blank = self.prepare.blank(1).to(self.prepare.device)
+        with torch.inference_mode():
+            return self._run(compute, self.module, blank)
+
+    def _evaluate(self):
+        if self.module.training:  # to set it walks through all layers
+            self.module.eval()
+
+    def _run(self, compute, network, batch):
+        with autocast(self.precision, self.prepare.device):
+            return as_float32_or_wider(compute(network, batch)).cpu()
+
+    def _outputs_of(self, features):
+        with torch.inference_mode():
+            x = torch.from_numpy(features.copy()).to(self.prepare.device)
+            return self.module.head(x).cpu().double().numpy()
+
+
+def only_head_learns(module):
+    """Tell whether all of a network before its head is frozen."""
+    # most networks answer at their first weight: every prediction asks
+    return isinstance(module, Network) and not any(
+        parameter.requires_grad
+        for name, parameter in module.named_parameters()
+        if not name.startswith("head.")
+    )
+
+
+def gathered(parts, n_rows):
+    """Put the results of all batches into one array, as they come.
+
+    Small arrays kept until the last has come would lie in the way of the large blocks
+    that the next batches ask for, and glibc's heap would grow by hundreds of MB.
+
+    Parameters
+    ----------
+    parts : generator of torch.Tensor of shape (n_batch, ...)
+        On the CPU; at least one. It is closed, at an error too, as it may hold threads.
+    n_rows : int
+        Of all together.
+
+    Returns
+    -------
+    whole : ndarray of shape (n_rows, ...)
+    """
+    whole, start = None, 0
+    with closing(parts):
+        for part in parts:
+            values = part.numpy()
+            if whole is None:
+                whole = np.empty((n_rows, *values.shape[1:]), values.dtype)
+            whole[start : start + len(values)] = values
+            start += len(values)
+    return whole

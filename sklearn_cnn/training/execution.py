@@ -1,0 +1,278 @@
+"""How one batch is computed, forward and backward: the one seam for every way to."""
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from sklearn_cnn.architectures import FeatureDropout, ValueDropout
+from sklearn_cnn.inference import (
+    SMALL_STEP,
+    as_float32_or_wider,
+    autocast,
+    has_hooks,
+    single_thread,
+    workers,
+)
+from sklearn_cnn.training.batches import equal_sizes
+from sklearn_cnn.utils._generators import generator_restored
+
+#: Samples that a ghost batch needs at least, for the statistics of normalisation.
+_GHOST_SAMPLES = 8
+_MAX_GHOSTS = 8
+#: Most weights that all ghost batches have gradients for: 1 GiB in float32.
+_MAX_GRADIENTS = 1 << 28
+
+_DROPOUTS = {
+    nn.Dropout: ValueDropout,
+    nn.Dropout1d: FeatureDropout,
+    nn.Dropout2d: FeatureDropout,
+    nn.Dropout3d: FeatureDropout,
+    ValueDropout: ValueDropout,
+    FeatureDropout: FeatureDropout,
+}
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What is minimised over a batch, in the precision of training or of predictions."""
+
+    loss: Any
+    precision: str
+    inference_precision: str
+    device: str
+
+    def __call__(self, network, batch):
+        """Compute the loss of a batch, and the outputs."""
+        outputs = self._outputs(network, batch.images, self.precision)
+        loss = self.loss(outputs, batch.targets, batch.sample_weight)
+        if batch.partner_targets is not None:
+            loss = loss + self.loss(
+                outputs, batch.partner_targets, batch.partner_weight
+            )
+        return loss, outputs
+
+    def infer(self, network, images):
+        """Compute the outputs as predictions do."""
+        return self._outputs(network, images, self.inference_precision)
+
+    def _outputs(self, network, images, precision):
+        with autocast(precision, self.device):
+            return as_float32_or_wider(network(images))
+
+
+class Execution:
+    """A way to compute batches, entered for a phase of a training.
+
+    Another one, on several devices or processes, is another subclass, which
+    :func:`choose_execution` has to know; the loop stays as it is.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        What is computed.
+    objective : Objective
+        What is minimised.
+    """
+
+    def __init__(self, network, objective):
+        self.network = network
+        self.objective = objective
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        """Leave everything as it was."""
+
+    def begin_epoch(self):
+        """Make ready for batches; the network is in training mode."""
+
+    def backward(self, batch):
+        """Compute the gradients of a batch.
+
+        Returns
+        -------
+        loss : Tensor of shape ()
+        outputs : Tensor of shape (n_samples, n_outputs)
+            Both detached.
+        """
+        raise NotImplementedError
+
+    def infer(self, images):
+        """Compute the outputs of a batch without gradients."""
+        return self.objective.infer(self.network, images)
+
+    def end_epoch(self):
+        """Bring what the batches left into the network."""
+
+
+class WholeBatches(Execution):
+    """Each batch as a whole, on one thread or on all threads of torch."""
+
+    def __init__(self, network, objective, *, one_thread=False):
+        super().__init__(network, objective)
+        self._threads = single_thread() if one_thread else None
+
+    def __enter__(self):
+        if self._threads is not None:
+            self._threads.__enter__()
+        return self
+
+    def __exit__(self, *error):
+        if self._threads is not None:
+            self._threads.__exit__(*error)
+
+    def backward(self, batch):  # noqa: D102
+        loss, outputs = self.objective(self.network, batch)
+        loss.backward()
+        return loss.detach(), outputs.detach()
+
+
+class GhostBatches(Execution):
+    """Each batch in parts, of which every one has a copy of the network, and a thread.
+
+    The copies share the weights. Batch normalisation sees a part at a time [1]_; the
+    running statistics of the copies are averaged when the epoch ends.
+
+    References
+    ----------
+    .. [1] E. Hoffer, I. Hubara and D. Soudry, "Train longer, generalize better",
+       NeurIPS 2017.
+    """
+
+    def __init__(self, network, objective, n):
+        super().__init__(network, objective)
+        self.n = n
+
+    def __enter__(self):
+        self._workers = workers(self.n)
+        self._pool = self._workers.__enter__()
+        return self
+
+    def __exit__(self, *error):
+        self._workers.__exit__(*error)
+
+    def begin_epoch(self):  # noqa: D102
+        high = torch.iinfo(torch.int64).max
+        self.copies = [
+            _sharing_copy(self.network, torch.Generator().manual_seed(seed))
+            for seed in torch.randint(high, (self.n,)).tolist()
+        ]
+        networks = (self.network, *self.copies)
+        self._parameters = [list(network.parameters()) for network in networks]
+
+    def backward(self, batch):  # noqa: D102
+        def backward(copied, part):
+            loss, outputs = self.objective(copied, part)
+            loss = loss * (len(part.targets) / len(batch.targets))
+            loss.backward()
+            return loss.detach(), outputs.detach()
+
+        parts = batch.split(equal_sizes(len(batch.targets), self.n))
+        results = list(self._pool.map(backward, self.copies, parts))
+        self._sum_gradients()
+        losses, outputs = zip(*results, strict=True)
+        return torch.stack(losses).sum(), torch.cat(outputs)
+
+    def _sum_gradients(self):
+        for own, first, *others in zip(*self._parameters, strict=True):
+            own.grad = first.grad
+            for copied in others:
+                if own.grad is not None:
+                    own.grad += copied.grad
+                copied.grad = None
+            first.grad = None
+
+    def infer(self, images):  # noqa: D102
+        def infer(part):
+            with torch.inference_mode():
+                return self.objective.infer(self.network, part)
+
+        parts = images.tensor_split(min(len(images), self.n))
+        return torch.cat(list(self._pool.map(infer, parts)))
+
+    def end_epoch(self):  # noqa: D102
+        buffers = [copied.buffers() for copied in self.copies]
+        with torch.no_grad():
+            for own, *found in zip(self.network.buffers(), *buffers, strict=True):
+                averaged = own.is_floating_point()
+                own.copy_(torch.stack(found).mean(dim=0) if averaged else found[0])
+
+
+def choose_execution(run, objective):
+    """Choose how the batches of a phase are computed.
+
+    On a CPU, sums must not depend on the threads. Small steps run on one thread, where
+    a second one gains little; large ones in ghost batches. Only a large step of a few
+    samples, or of a network that is huge, has hooks or draws random numbers by itself,
+    is left whole to all threads of torch.
+    """
+    predictor, trained, batches = run.learner.predictor, run.trained, run.batches
+    if trained is predictor.module:
+        network, cost = predictor.network, predictor.sample_cost
+    else:
+        network, cost = trained, sum(p.numel() for p in trained.parameters())
+    if predictor.compile or torch.device(objective.device).type != "cpu":
+        return WholeBatches(network, objective)
+    n_samples = batches.sizes[0]
+    cost *= n_samples
+    n = n_ghosts(cost, n_samples, sum(p.numel() for p in trained.parameters()))
+    blank = batches.prepare.blank(2)
+    if n > 1 and not has_hooks(trained) and not draws_numbers(trained, blank):
+        return GhostBatches(network, objective, n)
+    return WholeBatches(network, objective, one_thread=cost < SMALL_STEP)
+
+
+def n_ghosts(cost, n_samples, n_weights):
+    """Choose how many ghost batches there are: 1, 2, 4 or 8.
+
+    That depends on the work alone, not on how many threads there are, so that sums are
+    split, and rounded, alike everywhere.
+
+    Parameters
+    ----------
+    cost : int
+        Multiply-adds of one forward pass over the batch.
+    n_samples : int
+        Number of samples in the batch.
+    n_weights : int
+        Number of weights of the network; each copy has gradients of its own.
+    """
+    if cost < SMALL_STEP:
+        return 1
+    most = min(
+        max(2, cost // SMALL_STEP),
+        n_samples // _GHOST_SAMPLES,
+        _MAX_GRADIENTS // n_weights,
+        _MAX_GHOSTS,
+    )
+    return 1 << max(0, most.bit_length() - 1)
+
+
+def draws_numbers(module, images):
+    """Tell whether a network draws random numbers other than those of dropout layers.
+
+    Threads would take turns at torch's generator in an order that is left to chance.
+    """
+    tried = _sharing_copy(module, torch.Generator()).train()
+    with generator_restored(), torch.no_grad():
+        before = torch.get_rng_state()
+        tried(images)
+        return not torch.equal(torch.get_rng_state(), before)
+
+
+def _sharing_copy(module, generator):
+    shared = {
+        id(p): nn.Parameter(p.detach(), requires_grad=p.requires_grad)
+        for p in module.parameters()
+    }
+    copied = copy.deepcopy(module, shared)
+    for parent in list(copied.modules()):
+        for name, layer in parent.named_children():
+            if type(layer) in _DROPOUTS:
+                own = _DROPOUTS[type(layer)](layer.p, generator)
+                setattr(parent, name, own.train(layer.training))
+    return copied

@@ -1,0 +1,116 @@
+"""A network, and all that is needed to go on training it."""
+
+import copy
+
+from sklearn_cnn.training.freezing import Freezing
+
+
+class Learner:
+    """What a training changes, and the next one may go on with.
+
+    A pickle holds the optimizer as its state; it is made anew when it is asked for.
+
+    Parameters
+    ----------
+    predictor : sklearn_cnn.inference.Predictor
+        The network as predictions run it.
+    loss : sklearn_cnn.training.losses.Loss
+        What it minimises.
+    network_parameters : dict
+        What the network was built with.
+
+    Attributes
+    ----------
+    plan : TrainingPlan or None
+        The last one.
+    history : list of dict
+        A row for each epoch, with the names that skorch gives to what it holds.
+    callbacks : list of (str, skorch.callbacks.Callback)
+        As skorch initialised them.
+    net : CNNNet or None
+        What skorch sees of it, once that is asked for.
+    constant : frozenset of str
+        Names of parameters that never learn, as whoever wrote the network has it.
+    """
+
+    def __init__(self, predictor, loss, network_parameters):
+        self.predictor = predictor
+        self.loss = loss
+        self.network_parameters = network_parameters
+        self.plan = None
+        self.history = []
+        self.callbacks = []
+        self.constant = frozenset(
+            name
+            for name, parameter in self.module.named_parameters()
+            if not parameter.requires_grad
+        )
+        self._optimizer = self._optimizer_state = None
+        self.net = None
+
+    @property
+    def module(self):
+        """The network."""
+        return self.predictor.module
+
+    @property
+    def optimizer(self):
+        """The optimizer of the plan."""
+        if self._optimizer is None:
+            # loads no optimizer before one is needed
+            from sklearn_cnn.training.optimizers import make_optimizer, parameter_groups
+
+            plan = self.plan
+            Freezing(self.module, plan.freeze, self.constant)
+            groups = parameter_groups(
+                self.module, plan.weight_decay, plan.backbone_learning_rate
+            )
+            self._optimizer = make_optimizer(
+                groups, plan.optimizer, plan.momentum, plan.learning_rate
+            )
+            if self._optimizer_state is not None:
+                self._optimizer.load_state_dict(self._optimizer_state)
+        return self._optimizer
+
+    def begin(self, plan):
+        """Take up a plan, with the last optimizer if that is meant."""
+        if not (plan.keeps_optimizer and self.plan and plan.has_optimizer_of(self.plan)):
+            self._optimizer = self._optimizer_state = None
+        self.plan = plan
+
+    def new_row(self):
+        """Begin a row of the history."""
+        row = {"batches": [{}], "epoch": len(self.history) + 1}
+        self.history.append(row)
+        return row
+
+    def record(self, row, name, value):
+        """Put a loss into the last row, and whether it is the smallest so far."""
+        earlier = [r[name] for r in self.history if r is not row and name in r]
+        row[name] = value
+        # skorch's Checkpoint and PrintLog look for this column
+        row[f"{name}_best"] = not earlier or value < min(earlier)
+
+    def copied(self):
+        """Copy it, so that a training that is interrupted changes nothing."""
+        other = copy.copy(self)
+        parts = (self.predictor, self._optimizer, self.callbacks)
+        other.predictor, other._optimizer, other.callbacks = copy.deepcopy(parts)
+        other.history, other.net = list(self.history), None
+        return other
+
+    def frozen(self):
+        """Copy it as far as predictions need it."""
+        other = copy.copy(self)
+        other.predictor = copy.deepcopy(self.predictor)
+        other.module.eval()
+        other._optimizer = other._optimizer_state = other.net = None
+        other.history = list(self.history)
+        return other
+
+    def __getstate__(self):
+        state = {**vars(self), "net": None, "_optimizer": None}
+        state["history"] = [dict(row) for row in self.history]
+        if self._optimizer is not None:
+            state["_optimizer_state"] = self._optimizer.state_dict()
+        return state

@@ -1,0 +1,207 @@
+"""How a training goes: train, then a phase, an epoch, a step. It knows no skorch."""
+
+import warnings
+from contextlib import closing
+from dataclasses import replace
+from math import isfinite
+from time import perf_counter
+
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+
+from sklearn_cnn.inference import gathered
+from sklearn_cnn.training.execution import Objective, choose_execution
+from sklearn_cnn.training.freezing import Freezing
+from sklearn_cnn.training.observers import StopTraining
+from sklearn_cnn.training.schedules import Schedule
+from sklearn_cnn.training.snapshots import Snapshot
+
+
+def train(learner, batches, held_out=None, observers=()):
+    """Train a network as it is planned, or until an observer ends it.
+
+    Parameters
+    ----------
+    learner : Learner
+        The network, and the plan that it has begun; it is changed.
+    batches : Batches
+        Training samples.
+    held_out : HeldOut or None
+        Validation samples.
+    observers : sequence of Observer
+        Told of everything in their order, of the end in the reverse one.
+    """
+    try:
+        for observer in observers:
+            observer.train_begin(batches)
+        for phase in learner.plan.phases:
+            run = Run(learner, phase, batches, held_out, observers)
+            if not train_phase(run):
+                break
+    except StopTraining:
+        pass
+    finally:
+        for observer in observers:
+            observer.close()
+    for observer in reversed(observers):
+        observer.train_end(batches)
+    learner.module.eval()
+
+
+def train_phase(run):
+    """Train for the epochs of a phase; tell whether another phase may follow."""
+    with run.execution:
+        return all(train_epoch(run) for _ in range(run.phase.epochs))
+
+
+def train_epoch(run):
+    """Go through all batches, then validate; tell whether another epoch may follow."""
+    start = perf_counter()
+    run.row = row = run.learner.new_row()
+    for observer in run.observers:
+        observer.epoch_begin(run)
+    run.freezing.train()
+    loss = train_on_batches(run)
+    run.learner.record(row, "train_loss", loss)
+    row["learning_rate"] = run.optimizer.param_groups[-1]["lr"]
+    if not isfinite(loss):
+        go_back(run, loss)
+        row["dur"] = perf_counter() - start
+        return False
+    if run.held_out is not None:
+        loss, score = validate(run)
+        run.learner.record(row, "valid_loss", loss)
+        row["valid_score"] = score
+    row["dur"] = perf_counter() - start
+    # all of them hear it, whatever the others say
+    return not any([observer.epoch_end(run) for observer in run.observers])
+
+
+def train_on_batches(run):
+    """Take a step for each batch of an epoch; give the mean loss of a sample."""
+    losses, sizes = None, []
+    candidate = run.finite.read()
+    run.execution.begin_epoch()
+    # closed at an error too, with the thread that reads ahead
+    with closing(iter(run.batches)) as batches:
+        for i, batch in enumerate(batches):
+            loss = step(run, batch)
+            if i == 0:
+                if isfinite(loss.item()):
+                    run.finite.keep(candidate)
+                # one block of memory: a scalar kept from each step would lie in the
+                # way of the large blocks that the next steps ask for
+                losses = loss.new_empty(run.batches.n_batches)
+            losses[i] = loss
+            sizes.append(len(batch.targets))
+    run.execution.end_epoch()
+    return float(np.average(losses.tolist(), weights=sizes))
+
+
+def step(run, batch):
+    """Take one step of the optimizer; give the loss before it."""
+    run.set_learning_rates()
+    run.tell("batch_begin", batch)
+    for group in run.optimizer.param_groups:
+        for parameter in group["params"]:
+            parameter.grad = None
+    loss, outputs = run.execution.backward(batch)
+    run.tell("gradients_computed", batch)
+    run.optimizer.step()
+    run.tell("batch_end", batch, loss, outputs)
+    return loss
+
+
+def validate(run):
+    """Compute the mean loss of a held-out sample, and the score."""
+    total = 0.0
+
+    def outputs():
+        nonlocal total
+        with closing(iter(run.held_out.batches)) as batches:
+            for batch in batches:
+                run.tell("batch_begin", batch)
+                out = run.execution.infer(batch.images)
+                loss = run.learner.loss(out, batch.targets, batch.sample_weight)
+                total += loss.item() * len(batch.targets)
+                run.tell("batch_end", batch, loss, out)
+                yield out.cpu().double()
+
+    run.trained.eval()
+    run.validates = True
+    with torch.inference_mode():
+        whole = gathered(outputs(), len(run.held_out.batches))
+    run.validates = False
+    return total / run.held_out.total_weight, run.held_out.score(whole)
+
+
+def go_back(run, loss):
+    """Restore the last weights with a finite loss, and say so."""
+    run.finite.restore()
+    warnings.warn(
+        f"The training loss became {loss} in epoch {len(run.learner.history)}, so "
+        "training stopped and the last weights with a finite loss were restored. "
+        f"Decrease learning_rate (it is {run.learner.plan.learning_rate:g}) or check "
+        "the scale of X and y.",
+        ConvergenceWarning,
+        stacklevel=2,
+    )
+
+
+class Run:
+    """A phase of a training as it goes on.
+
+    Attributes
+    ----------
+    trained : torch.nn.Module
+        What is run: the network, or its head alone on features that were computed once,
+        where nothing before it changes.
+    batches, held_out : Batches, HeldOut or None
+        What it is run on.
+    row : dict
+        Of the present epoch in the history.
+    validates : bool
+        Whether the present batch is one of validation.
+    """
+
+    def __init__(self, learner, phase, batches, held_out, observers):
+        predictor, plan = learner.predictor, learner.plan
+        self.learner, self.phase, self.observers = learner, phase, observers
+        self.listeners = [o for o in observers if o.hears_batches]
+        self.optimizer = learner.optimizer
+        self.freezing = Freezing(learner.module, phase.freeze, learner.constant)
+        on_features = self.freezing.freezes_backbone and batches.augment is None
+        self.trained = learner.module.head if on_features else learner.module
+        if on_features:
+            batches = batches.of_features(predictor)
+            if held_out is not None:
+                of_features = held_out.batches.of_features(predictor)
+                held_out = replace(held_out, batches=of_features)
+        self.batches, self.held_out = batches, held_out
+        objective = Objective(
+            learner.loss,
+            # a head alone is too small to gain from less precision
+            predictor.precision if on_features else plan.precision,
+            predictor.precision,
+            predictor.prepare.device,
+        )
+        self.execution = choose_execution(self, objective)
+        self.finite = Snapshot(self.trained)
+        self.schedule = Schedule(plan.lr_schedule, phase.epochs * batches.n_batches)
+        self.n_steps = 0
+        self.validates = False
+        for group in self.optimizer.param_groups:
+            group["initial_lr"] = plan.learning_rate * group["lr_factor"]
+
+    def set_learning_rates(self):
+        """Give the optimizer the learning rates of the next step."""
+        factor = self.schedule(self.n_steps)
+        self.n_steps += 1
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["initial_lr"] * factor
+
+    def tell(self, event, *args):
+        """Tell of a batch those who listen."""
+        for listener in self.listeners:
+            getattr(listener, event)(self, *args)

@@ -1,0 +1,100 @@
+"""What watches a training from outside, and may end it: early stopping, progress."""
+
+import numpy as np
+
+from sklearn_cnn.training.snapshots import Snapshot
+
+
+class StopTraining(Exception):
+    """Raised by an observer to end a training in the middle of an epoch."""
+
+
+class Observer:
+    """Hears of one training, from the loop; ``run`` is its :class:`~.loop.Run`."""
+
+    #: Whether it wants to be told of batches, which costs time.
+    hears_batches = False
+
+    def train_begin(self, batches):
+        """Training begins."""
+
+    def epoch_begin(self, run):
+        """An epoch begins; ``run.row`` is its row of the history."""
+
+    def batch_begin(self, run, batch):
+        """A batch of training or validation begins."""
+
+    def gradients_computed(self, run, batch):
+        """The optimizer is about to take a step."""
+
+    def batch_end(self, run, batch, loss, outputs):
+        """A batch of training or validation has ended."""
+
+    def epoch_end(self, run):
+        """Tell whether training is to end with this epoch."""
+        return False
+
+    def train_end(self, batches):
+        """Training has ended, by itself or by an observer, without an error."""
+
+    def close(self):
+        """Training is over, whatever happened."""
+
+
+class EarlyStopping(Observer):
+    """End training when the validation loss stalls, and go back to its minimum [1]_.
+
+    It judges the phase that gives the result.
+
+    Parameters
+    ----------
+    patience : int
+        Number of epochs without an improvement after which training ends.
+    tol : float
+        Smallest decrease of the loss that counts as one.
+
+    References
+    ----------
+    .. [1] L. Prechelt, "Early stopping - but when?", in Neural Networks: Tricks of the
+       Trade, 1998.
+    """
+
+    def __init__(self, patience, tol):
+        self.patience = patience
+        self.tol = tol
+        self.best_loss = np.inf
+        self.n_stalled = 0
+        self.best = None
+
+    def epoch_end(self, run):  # noqa: D102
+        if not run.phase.last:
+            return False
+        loss = run.row["valid_loss"]
+        improved = loss < self.best_loss - self.tol
+        self.n_stalled = 0 if improved else self.n_stalled + 1
+        if loss < self.best_loss:
+            self.best_loss = loss
+            self.best = Snapshot(run.trained)
+        return self.n_stalled >= self.patience
+
+    def train_end(self, batches):  # noqa: D102
+        if self.best is not None:
+            self.best.restore()
+
+
+class ProgressBar(Observer):
+    """A tqdm bar over the epochs."""
+
+    def __init__(self, epochs, description):
+        from tqdm.auto import tqdm
+
+        self.bar = tqdm(total=epochs, desc=description, unit="epoch")
+
+    def epoch_end(self, run):  # noqa: D102
+        names = ("train_loss", "valid_loss", "valid_score")
+        self.bar.set_postfix({name: run.row[name] for name in names if name in run.row})
+        self.bar.update()
+        return False
+
+    def close(self):  # noqa: D102
+        self.bar.close()

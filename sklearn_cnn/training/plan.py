@@ -1,0 +1,87 @@
+"""What is to be done in a training, said before it begins."""
+
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+from sklearn_cnn.training.batches import batch_sizes
+
+#: Number of optimizer steps that the default recipe aims at.
+_STEPS = 800
+_MIN_EPOCHS, _MAX_EPOCHS = 4, 60
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Some epochs in which the same stages learn, with a schedule of their own."""
+
+    epochs: int
+    freeze: Any
+    #: Whether it gives the result, and not the start of another phase.
+    last: bool = True
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """Everything that a training needs beyond data and network.
+
+    The parameters are those of the estimators, with "auto" resolved, and
+    ``keeps_optimizer``: whether training goes on with the last optimizer, if that was
+    made alike.
+    """
+
+    epochs: int
+    batch_size: int
+    optimizer: str
+    momentum: float
+    learning_rate: float
+    backbone_learning_rate: float
+    weight_decay: float | tuple[float, ...]
+    lr_schedule: str
+    freeze: Any
+    freeze_epochs: int
+    precision: str
+    keeps_optimizer: bool = False
+
+    def __post_init__(self):
+        if 0 < self.freeze_epochs >= self.epochs:
+            raise ValueError(
+                f"freeze_epochs={self.freeze_epochs} must be less than max_iter, which "
+                f"is {self.epochs} epochs here. To train nothing but the head, pass "
+                "freeze='backbone' instead."
+            )
+
+    @property
+    def phases(self):
+        """The phases, in order."""
+        last = Phase(self.epochs - self.freeze_epochs, self.freeze)
+        if not self.freeze_epochs:
+            return [last]
+        return [Phase(self.freeze_epochs, "backbone", last=False), last]
+
+    def has_optimizer_of(self, other):
+        """Tell whether the optimizer of another plan can go on in this one."""
+        return self._learning == other._learning
+
+    @property
+    def _learning(self):
+        return (
+            self.freeze,
+            self.weight_decay,
+            self.backbone_learning_rate,
+            self.optimizer,
+            self.momentum,
+        )
+
+
+def default_batch_size(n_samples):
+    """32 for up to 1,000 samples, 64 for up to 10,000, otherwise 128."""
+    if n_samples <= 1_000:
+        return 32
+    return 64 if n_samples <= 10_000 else 128
+
+
+def default_max_iter(n_samples):
+    """As many epochs as make about 800 steps, at least 4 and at most 60."""
+    n_batches = len(batch_sizes(n_samples, default_batch_size(n_samples)))
+    return min(_MAX_EPOCHS, max(_MIN_EPOCHS, ceil(_STEPS / n_batches)))

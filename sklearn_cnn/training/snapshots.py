@@ -1,0 +1,28 @@
+"""States of a network to go back to."""
+
+import torch
+
+
+class Snapshot:
+    """A copy of a module's weights and buffers."""
+
+    def __init__(self, module):
+        self.module = module
+        self._kept = self.read()
+
+    def read(self):
+        """Copy the present state."""
+        return [tensor.detach().clone() for tensor in self._tensors()]
+
+    def keep(self, state):
+        """Remember a state that ``read`` gave."""
+        self._kept = state
+
+    def restore(self):
+        """Give the module the remembered state."""
+        with torch.no_grad():
+            for tensor, kept in zip(self._tensors(), self._kept, strict=True):
+                tensor.copy_(kept)
+
+    def _tensors(self):
+        return self.module.state_dict(keep_vars=True).values()
