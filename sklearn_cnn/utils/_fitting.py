@@ -5,17 +5,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def unchanged_on_error(estimator):
-    """Give an estimator back what it had learned before, if a fit fails.
-
-    Parameters
-    ----------
-    estimator : estimator instance
-        What is fitted inside.
-
-    Yields
-    ------
-    None
-    """
+    """Give an estimator back what it had learned before, if a fit fails inside."""
 
     def learned():
         return {k: v for k, v in vars(estimator).items() if k.endswith("_")}
