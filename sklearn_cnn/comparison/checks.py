@@ -12,11 +12,10 @@ from sklearn_cnn.utils._spelling import did_you_mean
 
 
 def check_contest(estimators, X, y, *, cv, scoring, random_state):
-    """Give estimators and metrics by name, the folds, and the generator they are of.
+    """Give estimators and metrics by name, the folds, and the generator that drew them.
 
-    The generator is at the state after the folds were drawn. Without a
-    ``random_state`` its seed is the operating system's, and numpy's global generator
-    is left alone.
+    Without a ``random_state`` its seed is the operating system's, and numpy's global
+    generator is left alone.
     """
     named, kind = _check_estimators(estimators)
     metrics = _check_metrics(scoring, kind)
