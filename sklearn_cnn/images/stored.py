@@ -44,9 +44,9 @@ class StoredArray:
 class MappedArray(StoredArray):
     """Where a view of a memmap lies.
 
-    The whole map is opened, which begins at ``offset`` in the file and has ``n_bytes``,
-    and the view cut from it, which begins at the byte ``start`` of the map: joblib and
-    pickle would copy views with gaps, and joblib crashes on reversed ones.
+    The whole map, of ``n_bytes`` from ``offset`` in the file, is opened, and the view
+    cut from it, which begins at its byte ``start`` and has ``strides`` in bytes: joblib
+    and pickle would copy views with gaps, and joblib crashes on reversed ones.
     """
 
     offset: int
