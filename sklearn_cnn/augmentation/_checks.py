@@ -37,28 +37,11 @@ def as_range(
     low: float = -float("inf"),
     high: float = float("inf"),
 ) -> tuple[float, float]:
-    """Read a parameter that is drawn uniformly.
+    """Read a parameter that is drawn uniformly, as the two ends of its range.
 
-    Parameters
-    ----------
-    name : str
-        Of the parameter.
-    value : number or (number, number)
-        A pair is the range; a number stands for ``(center - value, center + value)``,
-        no lower than ``low``.
-    center : number or None
-        None takes a number for the range from it to itself.
-    low, high : number
-        Between which both ends must be.
-
-    Returns
-    -------
-    ends : (float, float)
-
-    Raises
-    ------
-    ValueError
-        If it is neither, or out of bounds.
+    A number stands for ``(center - value, center + value)``, but no lower than ``low``,
+    or without a center for the range from it to itself. Both ends must be within
+    [``low``, ``high``].
     """
     expected = f"a number or a pair (low, high), within [{low:g}, {high:g}]"
     if is_number(value):
@@ -108,26 +91,9 @@ def value_bounds(dtype: torch.dtype) -> tuple[int, int]:
 
 
 def as_axes(name: str, value: Any, images: Tensor) -> tuple[int, ...]:
-    """Read spatial axes.
+    """Read spatial axes, counted from 0 for the first or back from -1 for the last.
 
-    Parameters
-    ----------
-    name : str
-        Of the parameter.
-    value : int or sequence of int
-        Counted from 0 for the first spatial axis, or back from -1 for the last.
-    images : Tensor of shape (n_samples, n_channels, *spatial_shape)
-        Whose axes are meant.
-
-    Returns
-    -------
-    axes : tuple of int
-        Counted from 0.
-
-    Raises
-    ------
-    ValueError
-        If the images have no such axes, or one is named twice.
+    They are given back counted from 0.
     """
     n_axes = images.ndim - 2
     axes = (value,) if isinstance(value, Integral) else value

@@ -39,6 +39,13 @@ def per_sample(values: Tensor, images: Tensor) -> Tensor:
     return values.view(-1, *[1] * (images.ndim - 1))
 
 
+def _along(axis: int, values: Tensor, images: Tensor) -> Tensor:
+    """Give values of shape (n_samples, size) the axes of a batch, by a spatial axis."""
+    shape = [len(values)] + [1] * (images.ndim - 1)
+    shape[axis + 2] = values.shape[1]
+    return values.view(shape)
+
+
 def as_floats(images: Tensor) -> Tensor:
     """Convert to float32, or to float64 where float32 would lose digits."""
     exact = exact_in_float32(images.dtype)
@@ -59,47 +66,17 @@ def as_dtype(values: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def flip(images: Tensor, axis: int, flipped: Tensor) -> Tensor:
-    """Reverse a spatial axis of some samples.
-
-    Parameters
-    ----------
-    images : Tensor of shape (n_samples, n_channels, *spatial_shape)
-        The batch.
-    axis : int
-        Spatial axis, counted from 0.
-    flipped : Tensor of shape (n_samples,), bool
-        Of which samples.
-
-    Returns
-    -------
-    images : Tensor of the same shape and dtype
-    """
-    size = images.shape[axis + 2]
-    places = torch.arange(size, device=images.device)
+    """Reverse a spatial axis, counted from 0, of the samples that ``flipped`` marks."""
+    places = torch.arange(images.shape[axis + 2], device=images.device)
     index = torch.where(flipped[:, None], places.flip(0), places)
-    shape = [len(images)] + [1] * (images.ndim - 1)
-    shape[axis + 2] = size
-    return images.gather(axis + 2, index.view(shape).expand(images.shape))
+    return images.gather(axis + 2, _along(axis, index, images).expand(images.shape))
 
 
 def pad(images: Tensor, widths: Sequence[int], mode: str, fill: float) -> Tensor:
-    """Surround images.
+    """Surround images by so many pixels on both sides of each spatial axis.
 
-    Parameters
-    ----------
-    images : Tensor of shape (n_samples, n_channels, *spatial_shape)
-        The batch.
-    widths : sequence of int
-        Pixels on both sides of each spatial axis.
-    mode : {"constant", "edge", "symmetric"}
-        By ``fill``, by the outermost pixels, or by a mirror image that begins with
-        them.
-    fill : number
-        For "constant".
-
-    Returns
-    -------
-    images : Tensor of the same dtype
+    They are ``fill`` for the mode "constant", the outermost pixels for "edge", and a
+    mirror image that begins with them for "symmetric".
     """
     if mode == "constant":
         both = [width for width in reversed(widths) for _ in range(2)]
@@ -117,20 +94,10 @@ def pad(images: Tensor, widths: Sequence[int], mode: str, fill: float) -> Tensor
 
 
 def windows(images: Tensor, starts: Sequence[Tensor], shape: Sequence[int]) -> Tensor:
-    """Cut a window out of each sample.
+    """Cut a window of one shape out of each sample.
 
-    Parameters
-    ----------
-    images : Tensor of shape (n_samples, n_channels, *spatial_shape)
-        The batch.
-    starts : sequence of Tensor of shape (n_samples,), int64
-        Where the windows begin, axis by axis.
-    shape : sequence of int
-        Of the windows.
-
-    Returns
-    -------
-    images : Tensor of shape (n_samples, n_channels, *shape)
+    ``starts`` has for each axis where the windows begin: integers of shape
+    (n_samples,).
     """
     for axis, size in enumerate(shape, start=2):
         images = images.unfold(axis, size, 1)
@@ -150,24 +117,10 @@ def warp(
 ) -> Tensor:
     """Read every output pixel from somewhere else.
 
-    Parameters
-    ----------
-    images : Tensor of shape (n_samples, n_channels, *spatial_shape)
-        The batch.
-    matrices : Tensor of shape (n_samples, n_axes, n_axes), float32
-        From output to input positions, both in pixels from the middle.
-    moves : Tensor of shape (n_samples, n_axes), float32
-        Of the output, as a share of each axis: taken off its positions before that.
-    interpolation : {"bilinear", "nearest"}
-        Between pixels.
-    padding_mode : {"constant", "edge", "symmetric"}
-        What is outside, as for ``pad``.
-    fill : number
-        For "constant".
-
-    Returns
-    -------
-    images : Tensor of the same shape and dtype
+    ``matrices``, of shape (n_samples, n_axes, n_axes), lead from output to input
+    positions, both in pixels from the middle. ``moves``, of shape (n_samples, n_axes),
+    are taken off the output positions before that, as shares of each axis. What is
+    outside is as for :func:`pad`.
     """
     if images.ndim == 3:
         # a signal is an image of one row
@@ -229,16 +182,7 @@ def luminance(images: Tensor) -> Tensor:
 def shift_hue(images: Tensor, turns: Tensor) -> Tensor:
     """Turn the hue of RGB images; value and chroma stay, in whatever range.
 
-    Parameters
-    ----------
-    images : Tensor of shape (n_samples, 3, *spatial_shape)
-        Floats.
-    turns : Tensor of shape (n_samples,)
-        Around the colour circle.
-
-    Returns
-    -------
-    images : Tensor of the same shape and dtype
+    The images are floats. One turn is once around the colour circle.
     """
     red, green, blue = images.unbind(1)
     value, lowest = images.amax(1), images.amin(1)
@@ -261,24 +205,14 @@ def shift_hue(images: Tensor, turns: Tensor) -> Tensor:
 
 
 def inside(starts: Tensor, stops: Tensor, images: Tensor) -> Tensor:
-    """Mark a box in each sample.
+    """Mark a box in each sample, in a mask of shape (n_samples, 1, *spatial_shape).
 
-    Parameters
-    ----------
-    starts, stops : Tensor of shape (n_samples, n_axes)
-        First pixel of the box along each axis, and the one after its last.
-    images : Tensor of shape (n_samples, n_channels, *spatial_shape)
-        The batch.
-
-    Returns
-    -------
-    mask : Tensor of shape (n_samples, 1, *spatial_shape), bool
+    ``starts`` and ``stops``, of shape (n_samples, n_axes), are the first pixel of the
+    box along each axis, and the one after its last.
     """
     mask = torch.ones((), dtype=torch.bool, device=images.device)
     for axis, size in enumerate(images.shape[2:]):
         places = torch.arange(size, device=images.device)
         within = (places >= starts[:, axis, None]) & (places < stops[:, axis, None])
-        shape = [len(images)] + [1] * (images.ndim - 1)
-        shape[axis + 2] = size
-        mask = mask & within.view(shape)
+        mask = mask & _along(axis, within, images)
     return mask

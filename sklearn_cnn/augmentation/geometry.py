@@ -244,7 +244,7 @@ class RandomAffine(Augmentation):
         matrices = torch.eye(n_axes, device=images.device).repeat(len(images), 1, 1)
         if n_axes > 1:
             _fill_plane(matrices, self._plane(images), degrees, shear)
-        farthest = per_axis(self.translate, images.ndim - 2, "translate")
+        farthest = per_axis(self.translate, n_axes, "translate")
         moves = [drawn((-share, share)) for share in farthest]
         return warp(
             images,

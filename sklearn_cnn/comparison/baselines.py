@@ -146,19 +146,9 @@ def _regressors(seed):
 
 
 def hog_features(images, input_shape=None):
-    """Describe images by histograms of the directions of their edges.
+    """Describe images by nine directions of edges in every cell of every block.
 
-    Parameters
-    ----------
-    images : array-like of shape (n_samples, height, width[, n_channels])
-        Or flat rows of that.
-    input_shape : tuple of int or None
-        Shape of an image, if there are flat rows.
-
-    Returns
-    -------
-    features : ndarray of shape (n_samples, n_features)
-        Nine directions in every cell of every block.
+    Flat rows need ``input_shape``. The result has the shape (n_samples, n_features).
     """
     array = np.asarray(images)
     array = array.reshape(len(array), *(input_shape or array.shape[1:]))

@@ -11,27 +11,21 @@ from sklearn.utils import check_consistent_length, check_random_state
 from sklearn_cnn.utils._spelling import did_you_mean
 
 
-def check_estimators(estimators):
-    """Check the contenders.
+def check_contest(estimators, X, y, *, cv, scoring, random_state):
+    """Give estimators and metrics by name, the folds, and the generator that drew them.
 
-    Parameters
-    ----------
-    estimators : dict or list of (str, estimator) pairs
-        As the user gave them.
-
-    Returns
-    -------
-    named : dict
-        Estimators by name.
-    kind : {"classifier", "regressor"}
-        Of all of them.
-
-    Raises
-    ------
-    ValueError
-        If there are none, names occur twice or are no strings, something cannot fit
-        and predict, or kinds are mixed.
+    Without a ``random_state`` its seed is the operating system's, and numpy's global
+    generator is left alone.
     """
+    named, kind = _check_estimators(estimators)
+    metrics = _check_metrics(scoring, kind)
+    own = np.random.RandomState() if random_state is None else random_state
+    rng = check_random_state(own)
+    return named, metrics, _check_folds(cv, X, y, kind, rng), rng
+
+
+def _check_estimators(estimators):
+    """Give the contenders by name, and whether they are "classifier" or "regressor"."""
     pairs = _pairs(estimators)
     names = [name for name, _ in pairs]
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -81,26 +75,8 @@ def _kind(name, estimator):
     )
 
 
-def check_metrics(scoring, kind):
-    """Give every metric a name.
-
-    Parameters
-    ----------
-    scoring : str, callable, list, tuple, set, dict or None
-        As the user gave it.
-    kind : {"classifier", "regressor"}
-        Of the estimators; None scores with their default, accuracy or R².
-
-    Returns
-    -------
-    metrics : dict
-        Scorers, or names that scikit-learn knows, by name.
-
-    Raises
-    ------
-    ValueError
-        If a metric is not known or there is none.
-    """
+def _check_metrics(scoring, kind):
+    """Give scorers, or names that scikit-learn knows, by the name of the metric."""
     if scoring is None:
         scoring = "accuracy" if kind == "classifier" else "r2"
     if callable(scoring):
@@ -120,31 +96,10 @@ def check_metrics(scoring, kind):
     return dict(metrics)
 
 
-def check_folds(cv, X, y, kind, random_state):
-    """Split the rows once, for all estimators.
+def _check_folds(cv, X, y, kind, random_state):
+    """Split the rows once, for all estimators: (train, test) row numbers of each fold.
 
-    Parameters
-    ----------
-    cv : int, splitter, iterable of (train, test) or None
-        As the user gave it; an int and None shuffle.
-    X : array-like of shape (n_samples, ...)
-        Only its length counts, unless a splitter looks at it.
-    y : array-like of shape (n_samples, ...)
-        Targets.
-    kind : {"classifier", "regressor"}
-        Classes are spread evenly over folds.
-    random_state : numpy.random.RandomState
-        Shuffles.
-
-    Returns
-    -------
-    folds : list of (ndarray, ndarray)
-        Rows to train and to test on.
-
-    Raises
-    ------
-    ValueError
-        If there are no targets, or not as many as images, or no folds.
+    Splits of a number shuffle, and spread classes evenly.
     """
     if y is None:
         raise ValueError("y is None, but a comparison needs targets to score with.")
@@ -162,20 +117,3 @@ def check_folds(cv, X, y, kind, random_state):
     if not folds:
         raise ValueError(f"cv={cv!r} gives no folds. Pass one pair of rows or more.")
     return folds
-
-
-def check_random_numbers(random_state):
-    """Make the generator that shuffles rows and draws seeds.
-
-    Parameters
-    ----------
-    random_state : int, RandomState instance or None
-        None takes a seed from the operating system, and leaves numpy's global generator
-        alone.
-
-    Returns
-    -------
-    rng : numpy.random.RandomState
-    """
-    own = np.random.RandomState() if random_state is None else random_state
-    return check_random_state(own)

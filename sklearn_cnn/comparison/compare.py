@@ -3,14 +3,8 @@
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.metrics import check_scoring
 
-from sklearn_cnn.comparison.checks import (
-    check_estimators,
-    check_folds,
-    check_metrics,
-    check_random_numbers,
-)
+from sklearn_cnn.comparison.checks import check_contest
 from sklearn_cnn.comparison.evaluation import Task, evaluate, seeded_clone
 from sklearn_cnn.comparison.statistics import corrected_t
 from sklearn_cnn.utils._sklearn import Interval, validate_params
@@ -144,19 +138,12 @@ def compare_estimators(
     >>> results["difference_accuracy"].round(2).to_dict()
     {'neighbours': 0.0, 'majority': -0.88}
     """
-    named, kind = check_estimators(estimators)
-    metrics = check_metrics(scoring, kind)
-    rng = check_random_numbers(random_state)
-    folds = check_folds(cv, X, y, kind, rng)
+    named, metrics, folds, rng = check_contest(
+        estimators, X, y, cv=cv, scoring=scoring, random_state=random_state
+    )
     tasks = make_tasks(named, folds, None if random_state is None else rng)
     records = evaluate(
-        tasks,
-        X,
-        y,
-        check_scoring(scoring=metrics),
-        n_jobs=n_jobs,
-        n_threads=n_threads,
-        verbose=verbose,
+        tasks, X, y, metrics, n_jobs=n_jobs, n_threads=n_threads, verbose=verbose
     )
     results = _table(as_frame(records, metrics), metrics, confidence_level)
     results.attrs["folds"] = records
@@ -164,47 +151,20 @@ def compare_estimators(
 
 
 def make_tasks(named, folds, random_state):
-    """List all fits, estimator by estimator.
+    """List all fits, estimator by estimator, and seed the estimators by a generator.
 
-    Parameters
-    ----------
-    named : dict
-        Estimators by name.
-    folds : list of (ndarray, ndarray)
-        The same for all.
-    random_state : numpy.random.RandomState or None
-        Seeds the estimators.
-
-    Returns
-    -------
-    tasks : list of Task
-        What :func:`~sklearn_cnn.comparison.evaluation.evaluate` does.
+    Without one they are as they are.
     """
+    seeded = {name: seeded_clone(e, random_state) for name, e in named.items()}
     return [
         Task(name, estimator, number, train, test)
-        for name, estimator in (
-            (name, seeded_clone(estimator, random_state))
-            for name, estimator in named.items()
-        )
+        for name, estimator in seeded.items()
         for number, (train, test) in enumerate(folds)
     ]
 
 
 def as_frame(records, metrics):
-    """Make a table of all fits.
-
-    Parameters
-    ----------
-    records : list of dict
-        What :func:`~sklearn_cnn.comparison.evaluation.evaluate` gave.
-    metrics : iterable of str
-        What was scored.
-
-    Returns
-    -------
-    folds : pandas.DataFrame
-        A row for each fit, also for those that failed.
-    """
+    """Make a table with a row for each fit, also for those that failed."""
     import pandas as pd
 
     scores = [f"test_{metric}" for metric in metrics]
@@ -214,18 +174,7 @@ def as_frame(records, metrics):
 
 
 def succeeded(folds):
-    """Leave out estimators that failed.
-
-    Parameters
-    ----------
-    folds : pandas.DataFrame
-        A row for each fit.
-
-    Returns
-    -------
-    folds : pandas.DataFrame
-        Those of estimators without any error.
-    """
+    """Leave out the fits of estimators of which any has failed."""
     failed = folds.loc[folds["error"].notna(), "estimator"]
     return folds[~folds["estimator"].isin(failed)]
 

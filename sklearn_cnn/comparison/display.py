@@ -3,14 +3,8 @@
 from itertools import cycle
 
 import numpy as np
-from sklearn.metrics import check_scoring
 
-from sklearn_cnn.comparison.checks import (
-    check_estimators,
-    check_folds,
-    check_metrics,
-    check_random_numbers,
-)
+from sklearn_cnn.comparison.checks import check_contest
 from sklearn_cnn.comparison.compare import (
     PARAMETER_CONSTRAINTS,
     as_frame,
@@ -223,29 +217,19 @@ class ComparisonDisplay:
         sklearn.exceptions.FitFailedWarning
             If estimators failed or Ctrl-C stopped the rest; they are left out.
         """
-        named, kind = check_estimators(estimators)
-        metrics = check_metrics(scoring, kind)
+        named, metrics, folds, rng = check_contest(
+            estimators, X, y, cv=cv, scoring=scoring, random_state=random_state
+        )
         if len(metrics) > 1:
             raise ValueError(
                 f"scoring={scoring!r} names {len(metrics)} metrics, but one figure "
                 "shows one. Pass one of them."
             )
-        rng = check_random_numbers(random_state)
-        folds = check_folds(cv, X, y, kind, rng)
         sizes = _count_rows(train_sizes, min(len(train) for train, _ in folds))
-        tasks = make_tasks(
-            named,
-            _subsets(folds, sizes, rng),
-            None if random_state is None else rng,
-        )
+        subsets = _subsets(folds, sizes, rng)
+        tasks = make_tasks(named, subsets, None if random_state is None else rng)
         records = evaluate(
-            tasks,
-            X,
-            y,
-            check_scoring(scoring=metrics),
-            n_jobs=n_jobs,
-            n_threads=n_threads,
-            verbose=verbose,
+            tasks, X, y, metrics, n_jobs=n_jobs, n_threads=n_threads, verbose=verbose
         )
         fits = _some(succeeded(as_frame(records, metrics)))
         fits = fits.assign(train_size=fits["n_train"])

@@ -8,6 +8,7 @@ import torch
 from joblib import effective_n_jobs
 from sklearn.base import clone
 from sklearn.exceptions import FitFailedWarning
+from sklearn.metrics import check_scoring
 from sklearn.utils.parallel import Parallel, delayed
 
 from sklearn_cnn.comparison.resources import (
@@ -21,19 +22,7 @@ from sklearn_cnn.utils._sklearn import safe_indexing
 
 
 class Task(NamedTuple):
-    """One fit to do.
-
-    Attributes
-    ----------
-    name : str
-        Of the estimator.
-    estimator : estimator instance
-        A clone of it is fitted.
-    fold : int
-        Number of the fold.
-    train, test : ndarray of int
-        Rows of the fold.
-    """
+    """One fit to do: a clone of an estimator, on the rows of a fold."""
 
     name: str
     estimator: object
@@ -42,18 +31,7 @@ class Task(NamedTuple):
     test: np.ndarray
 
     def record(self, **results):
-        """Write down what is known of the fit.
-
-        Parameters
-        ----------
-        **results : object
-            What was measured, or the ``error``.
-
-        Returns
-        -------
-        record : dict
-            Of plain numbers and strings.
-        """
+        """Write down, in plain numbers and strings, what is known of the fit."""
         return {
             "estimator": self.name,
             "fold": self.fold,
@@ -67,17 +45,7 @@ class Task(NamedTuple):
 def seeded_clone(estimator, random_state):
     """Copy an estimator, and give every ``random_state`` that is None a seed.
 
-    Parameters
-    ----------
-    estimator : estimator instance
-        Not changed.
-    random_state : numpy.random.RandomState or None
-        Where seeds come from. None leaves the copy as it is.
-
-    Returns
-    -------
-    clone : estimator instance
-        Unfitted.
+    Without a generator, which seeds come from, the copy stays as it is.
     """
     copy = clone(estimator)
     if random_state is not None:
@@ -90,41 +58,19 @@ def seeded_clone(estimator, random_state):
     return copy
 
 
-def evaluate(tasks, X, y, scorer, *, n_jobs, n_threads, verbose):
-    """Do all fits that can be done.
+def evaluate(tasks, X, y, metrics, *, n_jobs, n_threads, verbose):
+    """Do all fits that can be done, and give a record of each that was begun.
 
-    The first failure of an estimator ends its fits, but not those of others. Ctrl-C
-    ends all fits, and what is finished by then is kept.
-
-    Parameters
-    ----------
-    tasks : list of Task
-        Those of one estimator stand together.
-    X, y : array-like
-        All data.
-    scorer : callable
-        Gives a dict of scores by metric.
-    n_jobs : int or None
-        Number of processes.
-    n_threads : int or None
-        Threads of each fit; None shares those of torch among the processes.
-    verbose : int
-        Whether a bar shows what is done.
-
-    Returns
-    -------
-    records : list of dict
-        One for each fit that was begun, with an ``error`` if it failed, and one for
-        each estimator that was stopped.
-
-    Raises
-    ------
-    KeyboardInterrupt
-        If no estimator had been finished.
+    The first failure of an estimator, whose tasks stand together, ends its fits, but
+    not those of others; its record has an ``error``. Ctrl-C ends all fits: what is
+    finished by then is kept, each estimator that was stopped has one record with an
+    ``error``, and KeyboardInterrupt is raised if none had been finished. ``metrics``
+    has scorers, or names of scikit-learn's, by name. Without a number of threads, each
+    fit has its share of those of torch.
     """
     n_jobs = effective_n_jobs(n_jobs)
     n_threads = n_threads or max(1, torch.get_num_threads() // n_jobs)
-    failed = set()
+    scorer, failed = check_scoring(scoring=metrics), set()
     jobs = (
         delayed(_evaluate_one)(task, X, y, scorer, n_threads)
         for task in tasks

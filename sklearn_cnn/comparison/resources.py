@@ -17,17 +17,7 @@ _SECONDS_BETWEEN_LOOKS = 0.005
 
 @contextmanager
 def limited_threads(n_threads):
-    """Let numerical libraries use so many threads, and restore them on exit.
-
-    Parameters
-    ----------
-    n_threads : int
-        For torch and for every OpenMP and BLAS library that is loaded.
-
-    Yields
-    ------
-    None
-    """
+    """Limit the threads of torch, OpenMP and BLAS inside, and restore them on exit."""
     from threadpoolctl import threadpool_limits
 
     before = torch.get_num_threads()
@@ -42,14 +32,9 @@ def limited_threads(n_threads):
 class PeakMemory:
     """Watch the resident memory of this process from another thread.
 
-    Memory that was freed but not given back is given back first, so that estimators
-    begin alike.
-
-    Attributes
-    ----------
-    bytes : int
-        Most that was seen inside of the ``with`` block, less what the process held when
-        the block began.
+    ``bytes`` is the most that was seen inside of the ``with`` block, less what the
+    process held when it began. Memory that was freed but not given back is given back
+    first, so that estimators begin alike.
     """
 
     def __init__(self):
@@ -89,40 +74,14 @@ def _give_back_freed_memory():
 
 
 def timed(function, *arguments):
-    """Call a function, and look at the clock.
-
-    Parameters
-    ----------
-    function : callable
-        What to call.
-    *arguments : object
-        Its arguments.
-
-    Returns
-    -------
-    result : object
-        What it returned.
-    seconds : float
-        How long it took by the clock on the wall.
-    """
+    """Call a function, and give its result and the seconds by the clock on the wall."""
     start = perf_counter()
     result = function(*arguments)
     return result, perf_counter() - start
 
 
 def model_size(estimator):
-    """Count the bytes of a pickle.
-
-    Parameters
-    ----------
-    estimator : estimator instance
-        Fitted.
-
-    Returns
-    -------
-    n_bytes : int or None
-        None if it cannot be pickled, as with a lambda inside.
-    """
+    """Count the bytes of a pickle; None if there is none, as with a lambda inside."""
     try:
         return len(pickle.dumps(estimator, protocol=5))
     except (pickle.PicklingError, AttributeError, TypeError):
@@ -132,16 +91,8 @@ def model_size(estimator):
 def count_parameters(estimator):
     """Count the numbers that an estimator learned, where it says which these are.
 
-    Parameters
-    ----------
-    estimator : estimator instance
-        Fitted. Of a pipeline its last step counts, of a search its best estimator.
-
-    Returns
-    -------
-    n_parameters : int or None
-        ``n_parameters_``, or the sizes of ``coefs_`` and ``intercepts_``, or of
-        ``coef_`` and ``intercept_``; None for any other, as trees and kernel machines.
+    None for any that does not, as trees and kernel machines. Of a pipeline its last
+    step counts, of a search its best estimator.
     """
     if hasattr(estimator, "best_estimator_"):
         return count_parameters(estimator.best_estimator_)

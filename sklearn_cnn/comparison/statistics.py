@@ -9,14 +9,8 @@ from scipy.stats import t as student_t
 class Estimate(NamedTuple):
     """A mean over folds, and how sure it is.
 
-    Attributes
-    ----------
-    mean : float
-        Over the folds.
-    low, high : float
-        Ends of the confidence interval.
-    p_value : float
-        Of the two-sided test that the true mean is 0.
+    ``low`` and ``high`` are the ends of its confidence interval, and ``p_value`` that
+    of the two-sided test that the true mean is 0.
     """
 
     mean: float
@@ -26,25 +20,11 @@ class Estimate(NamedTuple):
 
 
 def corrected_std(values, n_train, n_test):
-    """Estimate the standard error of a mean over overlapping training sets.
+    """Estimate the standard error of a mean over overlapping training sets; NaN of one.
 
     The sample variance is multiplied by 1 / k + n_test / n_train, for k folds, in place
     of 1 / k. Training sets that share rows give values that vary less than those of
     independent ones would.
-
-    Parameters
-    ----------
-    values : array-like of shape (n_folds,)
-        One for each fold: scores, or differences of scores.
-    n_train : float
-        Rows that each fold trains on, on average.
-    n_test : float
-        Rows that each fold tests on, on average.
-
-    Returns
-    -------
-    std : float
-        NaN with a single fold.
     """
     k = len(values)
     if k < 2:
@@ -53,24 +33,11 @@ def corrected_std(values, n_train, n_test):
 
 
 def corrected_t(values, n_train, n_test, confidence_level=0.95):
-    """Estimate a mean over folds with its interval and test.
+    """Estimate a mean over folds with its interval and test [1]_.
 
-    Parameters
-    ----------
-    values : array-like of shape (n_folds,)
-        One for each fold: scores, or differences of scores.
-    n_train : float
-        Rows that each fold trains on, on average.
-    n_test : float
-        Rows that each fold tests on, on average.
-    confidence_level : float, default=0.95
-        Of the interval.
-
-    Returns
-    -------
-    estimate : Estimate
-        Interval and p-value are NaN with a single fold. Where all values agree the
-        interval has no width.
+    ``n_train`` and ``n_test`` are the rows that each fold trains and tests on, on
+    average. Interval and p-value are NaN with a single fold. Where all values agree the
+    interval has no width.
 
     References
     ----------

@@ -10,23 +10,9 @@ from sklearn_cnn.images.files import ImageFiles
 
 
 def as_array(X):
-    """Unpack torch tensors, lists and columns of arrays; leave the rest as it is.
+    """Stack arrays of one shape, and unpack tensors; leave anything else as it is.
 
-    Parameters
-    ----------
-    X : array-like, torch.Tensor or sequence of arrays
-        Images of one common shape. A sequence is a list, a tuple, or a Series or
-        one-dimensional ndarray of objects.
-
-    Returns
-    -------
-    X : object
-        An ndarray for tensors and sequences of arrays, otherwise ``X`` itself.
-
-    Raises
-    ------
-    ValueError
-        If the arrays of a sequence differ in shape.
+    The arrays are in a list, a tuple, a Series or a one-dimensional ndarray of objects.
     """
     if isinstance(X, torch.Tensor):
         return _from_tensor(X)
@@ -57,26 +43,10 @@ def _from_tensor(tensor):
 
 
 def check_image_array(X, *, estimator, min_samples=1):
-    """Check an array of three or more axes, one row per sample.
+    """Check an array of three or more axes; the same memory wherever that is possible.
 
-    Parameters
-    ----------
-    X : array-like or ImageFiles
-        Images. Those on disk are not read: their pixels are checked as they are.
-    estimator : object
-        Named in error messages.
-    min_samples : int
-        How many samples there must be.
-
-    Returns
-    -------
-    X : ndarray or ImageFiles
-        The same memory wherever that is possible, of a real numeric dtype.
-
-    Raises
-    ------
-    ValueError
-        If ``X`` is empty, complex, of objects, or holds NaN or infinity.
+    It must hold finite numbers, of a real dtype. Images on disk are not read: their
+    pixels are checked as they are read. Errors name the ``estimator``.
     """
     array = X if isinstance(X, np.ndarray | ImageFiles) else np.asarray(X)
     if array.dtype.kind not in "biuf":
@@ -109,47 +79,24 @@ def check_image_array(X, *, estimator, min_samples=1):
 
 
 def take_rows(images, rows):
-    """Copy some rows of an array.
+    """Copy some rows, given by indices or a slice. Those of images on disk are read.
 
-    Parameters
-    ----------
-    images : array-like of shape (n_samples, ...)
-        Anything with numpy's indexing; images on disk are read here.
-    rows : ndarray of int or slice
-        Which ones.
-
-    Returns
-    -------
-    rows : ndarray
-        New memory, C-contiguous, in the byte order of this machine.
+    The result is new memory, C-contiguous, in the byte order of this machine.
     """
     # indexing by an array copies already; numpy.take would be ten times slower
     copy = True if isinstance(rows, slice) else None
-    taken = np.array(images[rows], order="C", copy=copy, subok=False)
+    taken = np.array(images[rows], order="C", copy=copy)
     return taken.astype(taken.dtype.newbyteorder("="), copy=False)
 
 
 def value_range(images, rows):
-    """Tell which value stands for the brightest pixel.
+    """Tell which value stands for white: 1, or for integers 255 or 65,535.
 
-    Parameters
-    ----------
-    images : array-like of shape (n_samples, ...)
-        Images.
-    rows : ndarray of int
-        Which of them count.
-
-    Returns
-    -------
-    brightest : float
-        1 for booleans and floats, 255 or 65,535 for integers.
-
-    Raises
-    ------
-    ValueError
-        If the values lie outside of 0 to that.
+    Values outside of 0 to that are an error.
     """
     dtype = images.dtype
+    if dtype.kind == "b":
+        return 1.0
     step = 1 << 10
     chunks = [rows[i : i + step] for i in range(0, len(rows), step)]
     parts = (take_rows(images, chunk) for chunk in chunks)
@@ -157,8 +104,6 @@ def value_range(images, rows):
     low, high = min(lows), max(highs)
     if dtype.kind == "f":
         brightest = 1
-    elif dtype.kind == "b":
-        return 1.0
     else:
         brightest = 65_535 if dtype == np.uint16 or high > 255 else 255
     if low < 0 or high > brightest:

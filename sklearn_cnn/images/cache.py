@@ -6,22 +6,11 @@ import numpy as np
 
 
 class ImageCache:
-    """The first images that were read, as many as fit.
+    """The first images that were read, as many as fit into ``max_bytes``.
 
     None is ever dropped for another one: where all images are read once in each epoch,
     in changing order, that finds more of them than dropping the least recently used
     would, and costs nothing.
-
-    Parameters
-    ----------
-    max_bytes : int
-        Most memory for pixels.
-    n_images : int
-        How many images there are.
-    image_shape : tuple of int
-        Of one of them.
-    dtype : numpy.dtype
-        Of their pixels.
     """
 
     def __init__(self, max_bytes, n_images, image_shape, dtype):
@@ -39,19 +28,9 @@ class ImageCache:
         return type(self), self._arguments
 
     def read(self, indices, read):
-        """Look images up, and read those that are not there.
+        """Look images up, and read those that are not there by ``read(indices)``.
 
-        Parameters
-        ----------
-        indices : ndarray of int
-            Which images.
-        read : callable
-            Takes indices and returns images.
-
-        Returns
-        -------
-        images : ndarray of shape (n_indices, *image_shape)
-            New memory.
+        The result is new memory.
         """
         with self._lock:
             slots = self._slots[indices]

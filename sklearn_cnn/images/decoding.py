@@ -11,6 +11,8 @@ from threading import Lock
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from sklearn_cnn.utils._parameters import is_integer
+
 #: What images can be converted to.
 MODES = ("L", "RGB", "RGBA", "I;16")
 #: Other formats of Pillow are rare, or run programs to read a file.
@@ -34,31 +36,13 @@ _LOADING = Lock()
 
 
 def decode(source, size=None, mode=None):
-    """Read one image.
+    """Read one image, of shape (height, width[, n_channels]), as uint8 or uint16.
 
-    It is turned upright as its EXIF orientation says. Of animations and files of
-    several pages it is the first.
-
-    Parameters
-    ----------
-    source : str, path, bytes or PIL.Image.Image
-        A file, its content, or an image, which is loaded and else left as it is.
-    size : (int, int) or None
-        Height and width to resize to; None keeps those of the file.
-    mode : {"L", "RGB", "RGBA", "I;16"} or None
-        What to convert to: grey, colours, colours with alpha, or grey of 16 bits; None
-        takes that of these which holds all that the file does.
-
-    Returns
-    -------
-    pixels : ndarray of shape (height, width) or (height, width, n_channels)
-        Of uint8, or of uint16 for "I;16". May be read-only.
-
-    Raises
-    ------
-    ValueError
-        If there is no image, or one that is broken, too large or of another kind; the
-        message names it and the reason.
+    ``source`` is a path, the bytes of a file, or a PIL image, which is loaded and else
+    left as it is. The image is turned upright as its EXIF orientation says; of
+    animations and files of several pages it is the first. ``size`` (height, width) and
+    ``mode`` as None keep what the file holds. The pixels may be read-only. Whatever
+    goes wrong is a ValueError that names the image and the reason.
     """
     try:
         with _opened(source) as image:
@@ -77,17 +61,7 @@ def decode(source, size=None, mode=None):
 
 
 def name_of(source):
-    """Name an image in messages.
-
-    Parameters
-    ----------
-    source : object
-        What is to be decoded.
-
-    Returns
-    -------
-    name : str
-    """
+    """Name an image in messages."""
     if isinstance(source, str | os.PathLike):
         return repr(os.fspath(source))
     if isinstance(source, bytes):
@@ -98,27 +72,12 @@ def name_of(source):
 
 
 def as_size(size):
-    """Check the size that images are to be resized to.
-
-    Parameters
-    ----------
-    size : int, (int, int) or None
-        Height and width; one number is both.
-
-    Returns
-    -------
-    size : (int, int) or None
-
-    Raises
-    ------
-    ValueError
-        If it is something else, or not positive.
-    """
+    """Check the size that images are resized to; one number is both sides."""
     if size is None:
         return None
     pair = (size, size) if isinstance(size, Integral) else size
     valid = isinstance(pair, tuple | list) and len(pair) == 2
-    if not valid or not all(map(_is_side, pair)):
+    if not valid or not all(is_integer(n) and 0 < n <= _MAX_SIDE for n in pair):
         raise ValueError(
             f"size={size!r} must be (height, width), or one number for both, from 1 "
             f"to {_MAX_SIDE} pixels; or None to keep the size of the files."
@@ -127,34 +86,13 @@ def as_size(size):
 
 
 def check_mode(mode):
-    """Check the mode that images are to be converted to.
-
-    Parameters
-    ----------
-    mode : str or None
-        A name.
-
-    Returns
-    -------
-    mode : str or None
-        The same.
-
-    Raises
-    ------
-    ValueError
-        If images cannot be converted to it.
-    """
+    """Check the mode that images are converted to, and give it back."""
     if mode is not None and mode not in MODES:
         raise ValueError(
             f"mode={mode!r} must be one of {', '.join(map(repr, MODES))}, or None to "
             "keep what the files hold."
         )
     return mode
-
-
-def _is_side(value):
-    is_integer = isinstance(value, Integral) and not isinstance(value, bool)
-    return is_integer and 0 < value <= _MAX_SIDE
 
 
 def _opened(source):

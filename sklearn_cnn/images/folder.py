@@ -67,6 +67,18 @@ def image_folder(
     ...     image_folder(folder)
     (ImageFiles: 2 images of shape (6, 8, 3), uint8, array(['cat', 'dog'], dtype='<U3'))
     """
+    found = _images_by_class(path, follow_links)
+    images = ImageFiles(
+        [path for paths in found.values() for path in paths],
+        size=size,
+        mode=mode,
+        n_workers=n_workers,
+        cache_bytes=cache_bytes,
+    )
+    return images, np.repeat(list(found), [len(paths) for paths in found.values()])
+
+
+def _images_by_class(path, follow_links):
     if not isinstance(path, str | os.PathLike):
         raise ValueError(
             f"path={path!r} is a {type(path).__name__}, but it must be the path of a "
@@ -100,14 +112,7 @@ def image_folder(
                 f"{str(root / name)!r} holds no images. Remove it, or add images whose "
                 f"name ends in one of {', '.join(_SUFFIXES)}."
             )
-    images = ImageFiles(
-        [path for paths in found.values() for path in paths],
-        size=size,
-        mode=mode,
-        n_workers=n_workers,
-        cache_bytes=cache_bytes,
-    )
-    return images, np.repeat(list(found), [len(paths) for paths in found.values()])
+    return found
 
 
 def _walk(folder, follow_links, above):

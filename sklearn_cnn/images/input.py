@@ -7,7 +7,7 @@ from sklearn.utils.validation import validate_data
 
 from sklearn_cnn.images.arrays import as_array, check_image_array
 from sklearn_cnn.images.files import ImageFiles
-from sklearn_cnn.images.layout import read_layout, warn_if_flat_images
+from sklearn_cnn.images.layout import ImageLayout, read_layout, warn_if_flat_images
 
 
 class ImageInput:
@@ -27,7 +27,7 @@ class ImageInput:
             )
         else:
             array = check_image_array(X, estimator=self, min_samples=min_samples)
-        layout = self._read_layout(array)
+        layout = self._read_layout(array.shape)
         if not reset:
             self._require_fitted_layout(layout)
             return array, layout
@@ -40,21 +40,24 @@ class ImageInput:
             self._warn_if_flat_images(array.shape[1])
         return array, layout
 
-    def _read_layout(self, array):
+    def _read_layout(self, shape):
         return read_layout(
-            array.shape,
+            shape,
             input_shape=self.input_shape,
             spatial_dims=self.spatial_dims,
             data_format=self.data_format,
         )
 
+    @property
+    def _fitted_layout(self):
+        return ImageLayout.of(self.input_shape_, self.data_format)
+
     def _warn_if_flat_images(self, width):
         warn_if_flat_images(width, "pass input_shape={shape} (or reshape X)")
 
     def _require_several(self, X):
-        first = self.data_format == "channels_first"
-        without_channels = self.input_shape_[1:] if first else self.input_shape_[:-1]
-        if X.shape in (self.input_shape_, without_channels) and X.ndim > 1:
+        fitted = self._fitted_layout
+        if X.shape in (fitted.shape, fitted.spatial_shape) and X.ndim > 1:
             raise ValueError(
                 f"X has the shape of one sample, {X.shape}, but it must hold several. "
                 "Use X[None] for an array of one sample."
@@ -65,24 +68,23 @@ class ImageInput:
             raise ValueError(
                 f"X has {layout.kind} of shape {layout.shape}, but "
                 f"{type(self).__name__} was fitted on shape {self.input_shape_}. "
-                f"{_remedy(layout, self.input_shape_)} or fit again."
+                f"{_remedy(layout, self._fitted_layout)} or fit again."
             )
 
 
-def _remedy(layout, fitted_shape):
+def _remedy(layout, fitted):
     """Name the transformer that brings samples to the fitted shape."""
-    if len(layout.shape) != len(fitted_shape):
+    if len(layout.shape) != len(fitted.shape):
         return "Reshape them"
-    first = layout.channels_first
-    n_channels = fitted_shape[0 if first else -1]
-    size = fitted_shape[1:] if first else fitted_shape[:-1]
-    steps, order = "sklearn_cnn.transforms", 'data_format="channels_first"' * first
-    if layout.n_channels == n_channels:
+    steps, first = "sklearn_cnn.transforms", fitted.channels_first
+    order = 'data_format="channels_first"' * first
+    if layout.n_channels == fitted.n_channels:
+        size = fitted.spatial_shape
         arguments = f"{size}, {order}" if first else size
         return f"Bring them to that size with {steps}.Resize({arguments})"
-    if (layout.n_channels, n_channels) == (3, 1):
+    if (layout.n_channels, fitted.n_channels) == (3, 1):
         return f"Convert them with {steps}.Grayscale({order})"
-    return f"Bring them to {n_channels} channel(s) with {steps}.SelectChannels"
+    return f"Bring them to {fitted.n_channels} channel(s) with {steps}.SelectChannels"
 
 
 def _refuse_paths(X):

@@ -4,6 +4,8 @@ import warnings
 from dataclasses import dataclass
 from math import isqrt, prod
 
+import numpy as np
+
 from sklearn_cnn.utils._axes import AXES
 
 #: Number of spatial axes, by the number of axes that one sample has.
@@ -15,20 +17,21 @@ _KIND = {1: "signals", 2: "images", 3: "volumes"}
 class ImageLayout:
     """Where the channels and the spatial axes of one sample are.
 
-    Parameters
-    ----------
-    spatial_shape : tuple of int
-        Length of every spatial axis: ``(length,)``, ``(height, width)`` or
-        ``(depth, height, width)``.
-    n_channels : int
-        Number of channels.
-    channels_first : bool
-        Whether the channel axis of the user's array precedes the spatial ones.
+    ``spatial_shape`` is ``(length,)``, ``(height, width)`` or ``(depth, height,
+    width)``; ``channels_first`` says whether the channel axis of the user's array
+    precedes the spatial ones.
     """
 
     spatial_shape: tuple[int, ...]
     n_channels: int
     channels_first: bool = False
+
+    @classmethod
+    def of(cls, shape, data_format):
+        """Take the shape of one sample apart, its channel axis included."""
+        if data_format == "channels_first":
+            return cls(shape[1:], shape[0], True)
+        return cls(shape[:-1], shape[-1])
 
     @property
     def shape(self):
@@ -51,38 +54,23 @@ class ImageLayout:
         """Give ``rows`` (flat, or without a channel axis) their full shape."""
         return rows.reshape(len(rows), *self.shape)
 
+    def channels_last(self, rows):
+        """Give ``rows`` their full shape, with the channels as the last axis."""
+        samples = self.as_samples(rows)
+        return np.moveaxis(samples, 1, -1) if self.channels_first else samples
+
 
 def read_layout(shape, *, input_shape, spatial_dims, data_format):
-    """Work out what the rows of an array of this shape are.
+    """Work out what the rows of an array of this shape, rows first, are.
 
-    Parameters
-    ----------
-    shape : tuple of int
-        Shape of the whole array, rows first.
-    input_shape : tuple of int or None
-        What one row holds; one entry may be -1, as in :func:`numpy.reshape`.
-    spatial_dims : {"auto", 1, 2, 3}
-        Number of spatial axes.
-    data_format : {"channels_last", "channels_first"}
-        Where the channel axis is, if there is one.
-
-    Returns
-    -------
-    layout : ImageLayout
-
-    Raises
-    ------
-    ValueError
-        If the shape does not fit the other arguments.
+    ``input_shape`` says what a flat row holds; one entry may be -1, as in
+    :func:`numpy.reshape`.
     """
     sample_shape = _sample_shape(shape, input_shape)
     n_dims = _n_spatial_dims(shape, sample_shape, input_shape, spatial_dims)
-    channels_first = data_format == "channels_first"
     if len(sample_shape) == n_dims:
-        return ImageLayout(sample_shape, 1, channels_first)
-    if channels_first:
-        return ImageLayout(sample_shape[1:], sample_shape[0], True)
-    return ImageLayout(sample_shape[:-1], sample_shape[-1], False)
+        return ImageLayout(sample_shape, 1, data_format == "channels_first")
+    return ImageLayout.of(sample_shape, data_format)
 
 
 def _sample_shape(shape, input_shape):
@@ -137,12 +125,7 @@ def _n_spatial_dims(shape, sample_shape, input_shape, spatial_dims):
 def warn_if_flat_images(width, remedy):
     """Warn that flat rows are read as signals, if they look like images.
 
-    Parameters
-    ----------
-    width : int
-        Number of values in a row.
-    remedy : str
-        What to do about it, with ``{shape}`` for the shape that a row seems to have.
+    ``{shape}`` in ``remedy`` is replaced by the shape that a row seems to have.
     """
     for n_channels in (1, 3):
         side = isqrt(width // n_channels)

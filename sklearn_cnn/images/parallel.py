@@ -8,26 +8,9 @@ _RUNS = 4
 
 
 def in_threads(function, items, n_threads):
-    """Call a function for every item.
+    """Call a function for every item, and give the results in the order of the items.
 
-    Parameters
-    ----------
-    function : callable
-        Takes an item.
-    items : sequence
-        What to call it with.
-    n_threads : int
-        How many threads to use; 1 means this one.
-
-    Returns
-    -------
-    results : list
-        In the order of the items.
-
-    Raises
-    ------
-    Exception
-        Of the first item that raises one.
+    The error of the first item that raises one is raised. One thread is this one.
     """
     if min(n_threads, len(items)) < 2:
         return [function(item) for item in items]

@@ -13,21 +13,8 @@ def prefetched(function, items, *, depth=2):
     """Call a function for one item after the other, ahead of who takes the results.
 
     One thread calls it, and ends with the generator: when all is taken, when an error
-    is raised, or when the generator is closed before.
-
-    Parameters
-    ----------
-    function : callable
-        Takes an item.
-    items : iterable
-        What to call it with.
-    depth : int
-        How many results may wait to be taken.
-
-    Yields
-    ------
-    result : object
-        Of every call, in order. An error of a call is raised in its place.
+    is raised, or when the generator is closed before. At most ``depth`` results wait to
+    be taken. An error of a call is raised in the place of its result.
     """
     items = iter(items)
     with ThreadPoolExecutor(1, thread_name_prefix="sklearn_cnn-prefetch") as pool:
@@ -43,19 +30,10 @@ def prefetched(function, items, *, depth=2):
 
 
 def read_ahead(images, chunks):
-    """Read some rows of an array after the others, ahead if they come from disk.
+    """Read chunks of rows one after the other, ahead if they come from disk.
 
-    Parameters
-    ----------
-    images : array-like of shape (n_samples, ...)
-        Images.
-    chunks : sequence of ndarray of int or of slice
-        Rows that are read together.
-
-    Returns
-    -------
-    parts : generator
-        Of new arrays, to be closed by who does not take them all.
+    A chunk is an array of indices or a slice. Who does not take all of the arrays must
+    close the generator.
     """
     if isinstance(images, ImageFiles):
         return prefetched(partial(take_rows, images), chunks)

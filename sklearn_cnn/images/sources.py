@@ -4,7 +4,6 @@ import mmap
 import os
 from collections.abc import Iterable
 from functools import partial
-from numbers import Integral
 
 import joblib
 import numpy as np
@@ -14,6 +13,7 @@ from scipy.sparse import issparse
 from sklearn_cnn.images.decoding import as_size, check_mode, decode, name_of
 from sklearn_cnn.images.parallel import in_threads
 from sklearn_cnn.images.stored import file_of, mapped_file, without_map
+from sklearn_cnn.utils._parameters import is_integer
 
 #: Pixels of a file from which on a second thread decodes faster than one: below, most
 #: of the time is Python's, of which threads take turns.
@@ -27,17 +27,8 @@ _CAN_RELEASE = hasattr(mmap, "MADV_DONTNEED")  # not on Windows
 class FileSource:
     """Image files of one size and mode.
 
-    Parameters
-    ----------
-    paths : sequence of str or path
-        One for each image.
-    size : int, (int, int) or None
-        Height and width to resize to.
-    mode : {"L", "RGB", "RGBA", "I;16"} or None
-        What to convert to.
-    n_workers : int or None
-        Number of threads that decode; None means one for each core, or one in all for
-        small images.
+    ``n_workers`` threads decode; None means one for each core, or one in all for small
+    images.
     """
 
     def __init__(self, paths, size, mode, n_workers):
@@ -58,23 +49,7 @@ class FileSource:
         return len(self.paths)
 
     def read(self, indices):
-        """Decode images.
-
-        Parameters
-        ----------
-        indices : ndarray of int
-            Which of them.
-
-        Returns
-        -------
-        images : ndarray of shape (n_indices, *image_shape)
-            New memory.
-
-        Raises
-        ------
-        ValueError
-            If one cannot be read, or is not like the first.
-        """
+        """Decode images into new memory; each must be like the first file."""
         paths = [self.paths[i] for i in indices.tolist()]
         if not paths:
             return np.empty((0, *self.image_shape), self.dtype)
@@ -90,7 +65,7 @@ class FileSource:
             raise ValueError(
                 f"{name_of(path)} is of shape {pixels.shape} and {pixels.dtype}, but "
                 f"the first image, {name_of(self.paths[0])}, of {self.image_shape} and "
-                f"{self.dtype}. {remedy(pixels.shape, self.image_shape)}"
+                f"{self.dtype}. {_remedy(pixels.shape, self.image_shape)}"
             )
         return pixels
 
@@ -98,10 +73,7 @@ class FileSource:
 class ArraySource:
     """Rows of an array that stays where it is.
 
-    Parameters
-    ----------
-    array : array-like
-        Anything with ``shape``, ``dtype`` and indexing by increasing row numbers.
+    It has ``shape``, ``dtype`` and indexing by increasing row numbers.
     """
 
     def __init__(self, array):
@@ -133,23 +105,7 @@ class ArraySource:
         return {**state, "_file": self._file.as_it_is_now(), "_array": None}
 
     def read(self, indices):
-        """Read rows.
-
-        Parameters
-        ----------
-        indices : ndarray of int
-            Which of them.
-
-        Returns
-        -------
-        images : ndarray of shape (n_indices, *image_shape)
-            New memory.
-
-        Raises
-        ------
-        ValueError
-            If they hold NaN or infinity.
-        """
+        """Read rows into new memory; NaN and infinity are an error."""
         if not len(indices):
             return np.empty((0, *self.image_shape), self.dtype)
         rows, places = np.unique(indices, return_inverse=True)
@@ -172,42 +128,15 @@ class ArraySource:
         return np.asarray(self.array[rows])
 
 
-def remedy(shape, other):
-    """Say how images of two shapes, or dtypes, become alike.
-
-    Parameters
-    ----------
-    shape, other : tuple of int
-        Their shapes.
-
-    Returns
-    -------
-    remedy : str
-    """
+def _remedy(shape, other):
     if shape[:2] != other[:2]:
         return "Pass size=(height, width) to resize all to one size."
     return "Pass mode, such as mode='RGB' or 'L', to convert all to one kind."
 
 
 def require_integer(name, value, least):
-    """Check a parameter that counts something.
-
-    Parameters
-    ----------
-    name : str
-        Of the parameter.
-    value : object
-        What was given.
-    least : int
-        Smallest that is allowed.
-
-    Raises
-    ------
-    ValueError
-        If it is no integer, or smaller.
-    """
-    is_integer = isinstance(value, Integral) and not isinstance(value, bool)
-    if not is_integer or value < least:
+    """Check a parameter that counts something."""
+    if not is_integer(value) or value < least:
         raise ValueError(f"{name}={value!r} must be an integer of at least {least}.")
 
 

@@ -15,15 +15,6 @@ class ChannelStatistics:
     Samples are added in pieces, which are merged by the pairwise update of Chan, Golub
     and LeVeque [1]_, so that no whole copy of them is ever made.
 
-    Parameters
-    ----------
-    weight : float
-        Sum of the weights of the samples so far; each counts 1 without weights.
-    mean : ndarray of shape (n_channels,)
-        Mean of each channel.
-    squares : ndarray of shape (n_channels,)
-        Weighted sum, over the samples, of the mean squared deviation from ``mean``.
-
     References
     ----------
     .. [1] T. F. Chan, G. H. Golub and R. J. LeVeque, "Algorithms for computing the
@@ -31,56 +22,31 @@ class ChannelStatistics:
        1983.
     """
 
-    weight: float
-    mean: np.ndarray
+    weight: float  #: Sum of the sample weights so far.
+    mean: np.ndarray  #: Of each channel.
+    #: Of each channel, the weighted sum of the mean squared deviations of the samples.
     squares: np.ndarray
 
     @classmethod
     def nothing(cls, n_channels):
-        """Begin without any sample.
-
-        Parameters
-        ----------
-        n_channels : int
-            Number of channels.
-
-        Returns
-        -------
-        statistics : ChannelStatistics
-        """
+        """Begin without any sample."""
         return cls(0.0, np.zeros(n_channels), np.zeros(n_channels))
 
-    def update(self, images, layout, rows, weights=None, *, chunk_size=1 << 20):
-        """Add samples.
+    def update(self, images, layout, rows, sample_weight=None, *, chunk_size=1 << 20):
+        """Give the statistics of the samples before and of some rows of ``images``.
 
-        Parameters
-        ----------
-        images : array-like of shape (n_samples, ...)
-            The images; rows may be flat or lack the channel axis.
-        layout : ImageLayout
-            What a row holds.
-        rows : ndarray of int
-            Which samples count.
-        weights : ndarray of shape (n_samples,) or None
-            How much each sample counts.
-        chunk_size : int
-            How many values are converted to float64 at a time.
-
-        Returns
-        -------
-        statistics : ChannelStatistics
-            Of the samples before and these.
+        ``sample_weight`` has an entry for every image, also for those not among the
+        rows. At most ``chunk_size`` values, or one sample, are float64 at a time.
         """
+        if sample_weight is None:
+            sample_weight = np.ones(len(images))
         statistics = self
         n_rows = max(1, chunk_size // layout.n_features)
-        channels = 1 if layout.channels_first else -1
         chunks = [rows[i : i + n_rows] for i in range(0, len(rows), n_rows)]
         with closing(read_ahead(images, chunks)) as parts:
             for chosen, taken in zip(chunks, parts, strict=True):
-                pixels = layout.as_samples(taken.astype(np.float64, copy=False))
-                pixels = np.moveaxis(pixels, channels, -1)
-                counts = np.ones(len(chosen)) if weights is None else weights[chosen]
-                statistics = statistics._merge(pixels, counts)
+                pixels = layout.channels_last(taken.astype(np.float64, copy=False))
+                statistics = statistics._merge(pixels, sample_weight[chosen])
         return statistics
 
     def _merge(self, pixels, counts):
@@ -114,26 +80,11 @@ class ChannelStatistics:
         return np.where(constant, 1.0, std)
 
 
-def channel_statistics(images, layout, rows, weights=None):
+def channel_statistics(images, layout, rows, sample_weight=None):
     """Mean and standard deviation of every channel, in float64.
 
-    Parameters
-    ----------
-    images : array-like of shape (n_samples, ...)
-        The images; rows may be flat or lack the channel axis.
-    layout : ImageLayout
-        What a row holds.
-    rows : ndarray of int
-        Which samples count.
-    weights : ndarray of shape (n_samples,) or None
-        How much each sample counts.
-
-    Returns
-    -------
-    mean : ndarray of shape (n_channels,)
-    std : ndarray of shape (n_channels,)
-        1 where a channel is constant.
+    The standard deviation is 1 where a channel is constant.
     """
     nothing = ChannelStatistics.nothing(layout.n_channels)
-    statistics = nothing.update(images, layout, rows, weights)
+    statistics = nothing.update(images, layout, rows, sample_weight)
     return statistics.mean, statistics.scale

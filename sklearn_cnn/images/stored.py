@@ -12,24 +12,15 @@ import numpy as np
 class StoredArray:
     """A file that other processes open anew.
 
-    Parameters
-    ----------
-    path : str
-        Of the file.
-    size_and_time : (int, int) or None
-        Its bytes, and when it was last changed, in nanoseconds; None if not known.
+    ``size_and_time`` are its bytes, and when it was last changed, in nanoseconds, if
+    that is known.
     """
 
     path: str
     size_and_time: tuple | None = field(default=None, kw_only=True)
 
     def as_it_is_now(self):
-        """Note size and time of the file, so that a changed one hashes otherwise.
-
-        Returns
-        -------
-        stored : StoredArray
-        """
+        """Note size and time, so that a changed file hashes otherwise."""
         try:
             found = os.stat(self.path)
         except OSError:  # is told to who opens it
@@ -39,21 +30,7 @@ class StoredArray:
     def open(self, shape, dtype):
         """Open the file, and find the array in it.
 
-        Parameters
-        ----------
-        shape : tuple of int
-            Of the array.
-        dtype : numpy.dtype
-            Of the array.
-
-        Returns
-        -------
-        array : ndarray or h5py.Dataset
-
-        Raises
-        ------
-        ValueError
-            If the file is gone or locked, or does not hold such an array any more.
+        It is an error if the file is gone or locked, or holds no such array any more.
         """
         try:
             return self._open(shape, dtype)
@@ -67,17 +44,9 @@ class StoredArray:
 class MappedArray(StoredArray):
     """Where a view of a memmap lies.
 
-    The whole map is opened, and the view cut from it: joblib and pickle would copy
-    views with gaps, and joblib crashes on reversed ones.
-
-    Parameters
-    ----------
-    offset, n_bytes : int
-        Where the map begins in the file, and how long it is.
-    start : int
-        Where the view begins in the map, in bytes.
-    strides : tuple of int
-        Of the view, in bytes.
+    The whole map, of ``n_bytes`` from ``offset`` in the file, is opened, and the view
+    cut from it, which begins at its byte ``start`` and has ``strides`` in bytes: joblib
+    and pickle would copy views with gaps, and joblib crashes on reversed ones.
     """
 
     offset: int
@@ -99,13 +68,7 @@ class MappedArray(StoredArray):
 
 @dataclass(frozen=True)
 class HDF5Array(StoredArray):
-    """Where an HDF5 dataset lies.
-
-    Parameters
-    ----------
-    name : str
-        Of the dataset in the file.
-    """
+    """Where an HDF5 dataset lies: under a name in its file."""
 
     name: str
 
@@ -129,21 +92,9 @@ class HDF5Array(StoredArray):
 def file_of(array):
     """Tell how another process gets an array that lies in a file, without a copy.
 
-    Parameters
-    ----------
-    array : array-like
-        Wherever it lies.
-
-    Returns
-    -------
-    stored : StoredArray or None
-        None where it can only be copied: in memory, in a private map, whose changes are
-        in no file, or, as zarr's arrays, where it opens its files by itself.
-
-    Raises
-    ------
-    ValueError
-        If it is of HDF5 and cannot be opened by another process.
+    None where it can only be copied: in memory, in a private map, whose changes are in
+    no file, or, as zarr's arrays, where it opens its files by itself. HDF5 is an error
+    where no other process can open it.
     """
     if type(array).__module__.startswith("h5py"):
         return _hdf5_file(array)
@@ -197,15 +148,6 @@ def mapped_file(array):
 
     Its pages, which count as memory of this process, can be given back. Those of a
     private copy (mode "c") hold changes that are in no file.
-
-    Parameters
-    ----------
-    array : array-like
-        Wherever it lies.
-
-    Returns
-    -------
-    mapped : mmap.mmap or None
     """
     owner = _owner(array)
     shared = isinstance(owner, np.memmap) and owner.mode in ("r", "r+", "w+")
@@ -213,16 +155,5 @@ def mapped_file(array):
 
 
 def without_map(array):
-    """Copy a map that is pickled: joblib would open its file, if it has one, anew.
-
-    Parameters
-    ----------
-    array : array-like
-        Wherever it lies.
-
-    Returns
-    -------
-    array : array-like
-        In memory, if it is a map.
-    """
+    """Copy a map that is pickled: joblib would open its file, if it has one, anew."""
     return np.array(array, order="C") if isinstance(_owner(array), np.memmap) else array

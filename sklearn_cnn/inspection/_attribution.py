@@ -23,17 +23,7 @@ _TOGETHER = 64
 
 
 def import_captum():
-    """Import captum's methods, or say how to get them.
-
-    Returns
-    -------
-    attr : module
-
-    Raises
-    ------
-    ImportError
-        If captum is not installed.
-    """
+    """Import captum's methods, or say how to get them."""
     try:
         from captum import attr
     except ImportError as error:
@@ -44,33 +34,12 @@ def import_captum():
 
 
 def attribute(module, batch, targets, method, *, layer=None, window=None):
-    """Compute how much each pixel counts for an output.
+    """Compute how much each pixel counts for an output of the network.
 
-    Parameters
-    ----------
-    module : torch.nn.Module
-        The network; no gradient stays in it.
-    batch : torch.Tensor of shape (n_samples, n_channels, *spatial_shape)
-        Prepared images.
-    targets : ndarray of int, of shape (n_samples,)
-        Which output is meant.
-    method : {"grad_cam", "integrated_gradients", "occlusion"}
-        How.
-    layer : str or None
-        Of Grad-CAM.
-    window : tuple of int or None
-        Of occlusion.
-
-    Returns
-    -------
-    attributions : ndarray of shape (n_samples, *spatial_shape), float64
-
-    Raises
-    ------
-    ImportError
-        If captum is not installed.
-    ValueError
-        If the layer of Grad-CAM is unknown, or has no spatial extent.
+    ``batch`` is prepared, and ``targets`` numbers the output that is meant for each
+    sample. ``layer`` is that of Grad-CAM, and ``window`` the size of what occlusion
+    hides. The result is float64 of shape (n_samples, *spatial_shape). No gradient stays
+    in the module.
     """
     attr = import_captum()
     if method == "grad_cam":

@@ -13,28 +13,9 @@ DIVERGING = "RdBu_r"
 def grid_of_axes(ax, n_rows, n_columns, panel_size, what, *, images=False):
     """Make a grid of axes, in a figure of its own or in the place of an axes.
 
-    Parameters
-    ----------
-    ax : matplotlib Axes, array-like of Axes or None
-        What the user passed: an axes to divide, or one for each panel.
-    n_rows, n_columns : int
-        Size of the grid.
-    panel_size : (float, float)
-        Width and height of a panel in a new figure, in inches.
-    what : str
-        Name of the display.
-    images : bool
-        Whether the panels have the proportions of images, and no gaps between them.
-
-    Returns
-    -------
-    figure : matplotlib Figure
-    axes : ndarray of Axes, of shape (n_rows, n_columns)
-
-    Raises
-    ------
-    ValueError
-        If the number of axes is not that of the panels, or an axes cannot be divided.
+    ``ax`` is what the user passed: an axes to divide, one for each panel, or None.
+    ``panel_size`` is the width and height of a panel in a new figure, in inches. With
+    ``images`` the panels have the proportions of images, and no gaps between them.
     """
     pyplot = import_pyplot(what)
     if ax is None:
@@ -66,34 +47,18 @@ def grid_of_axes(ax, n_rows, n_columns, panel_size, what, *, images=False):
 
 
 def hide_unused(axes):
-    """Hide axes in which nothing was drawn.
-
-    Parameters
-    ----------
-    axes : ndarray of Axes
-        A grid that may have more places than panels.
-    """
+    """Hide the axes of a grid in which nothing was drawn."""
     for ax in axes.flat:
         if not ax.has_data():
             ax.set_axis_off()
 
 
 def as_image(picture, depth=None):
-    """Bring a picture to what matplotlib shows as an image.
+    """Bring a picture to what matplotlib shows as an image, with values in [0, 1].
 
-    Parameters
-    ----------
-    picture : ndarray of shape (height, width, n_channels) or (depth, height, width, \
-n_channels)
-        One sample with channels last.
-    depth : int or None
-        Which slice of a volume; None takes the middle one.
-
-    Returns
-    -------
-    image : ndarray of shape (height, width) or (height, width, 3)
-        Values in [0, 1], from the lowest to the highest of the picture; 8-bit pixels
-        from 0 to 255. Other numbers of channels than 1 and 3 are averaged.
+    They go from the lowest to the highest of the picture, or for 8-bit pixels from 0 to
+    255. The channels, which come last, are averaged unless there are three. ``depth``
+    is the slice of a volume; None takes the middle one.
     """
     if picture.ndim == 4:
         picture = picture[len(picture) // 2 if depth is None else depth]
@@ -106,23 +71,7 @@ n_channels)
 
 
 def show_image(ax, image, *, cmap="gray", vmin=0, vmax=1):
-    """Show an image without ticks.
-
-    Parameters
-    ----------
-    ax : matplotlib Axes
-        Where.
-    image : ndarray of shape (height, width) or (height, width, n_channels)
-        What.
-    cmap : str
-        Colours of the values of an image without channels.
-    vmin, vmax : float
-        Which of these values have the first and the last colour.
-
-    Returns
-    -------
-    drawn : matplotlib AxesImage
-    """
+    """Show an image without ticks; ``cmap`` has the colours of one without channels."""
     drawn = ax.imshow(image, cmap=cmap, vmin=vmin, vmax=vmax)
     ax.set_xticks([])
     ax.set_yticks([])
@@ -130,15 +79,7 @@ def show_image(ax, image, *, cmap="gray", vmin=0, vmax=1):
 
 
 def show_sample(ax, picture):
-    """Show a signal as lines, one for each channel, and anything else as an image.
-
-    Parameters
-    ----------
-    ax : matplotlib Axes
-        Where.
-    picture : ndarray of shape (*spatial_shape, n_channels)
-        One sample with channels last.
-    """
+    """Show a signal as lines, one for each channel, and anything else as an image."""
     if picture.ndim == 2:
         for channel, color in zip(picture.T, cycle(COLORS), strict=False):
             ax.plot(channel, color=color, linewidth=1)
@@ -149,12 +90,6 @@ def show_sample(ax, picture):
 
 
 def tidy(ax):
-    """Draw a light grid, and no frame at the top and at the right.
-
-    Parameters
-    ----------
-    ax : matplotlib Axes
-        Of a curve.
-    """
+    """Draw a light grid, and no frame at the top and at the right."""
     ax.grid(alpha=0.3)
     ax.spines[["top", "right"]].set_visible(False)

@@ -7,7 +7,7 @@ from sklearn_cnn.inspection._drawing import (
     show_image,
     show_sample,
 )
-from sklearn_cnn.inspection._fitted import Seen, check_count, spatial_shape_of
+from sklearn_cnn.inspection._fitted import Seen, check_count
 from sklearn_cnn.inspection._layers import (
     has_space,
     layer_outputs,
@@ -96,7 +96,7 @@ class FeatureMapDisplay:
         seen = Seen.by(estimator, X)
         rows = seen.row(sample)
         module = seen.cnn.module_
-        n_dims = len(spatial_shape_of(seen.cnn)[1])
+        n_dims = len(seen.layout.spatial_shape)
         if layer is None:
             layers = stage_layers(module)
         else:

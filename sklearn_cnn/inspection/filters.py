@@ -87,13 +87,14 @@ class FilterDisplay:
         ValueError
             If there is no such layer, or it is no convolution.
         """
-        module = fitted_cnn(estimator).module_
+        cnn = fitted_cnn(estimator)
+        module = cnn.module_
         if layer is None:
             found = first_convolution(module)
             if found is None:
                 raise ValueError(
                     "layer=None takes the first convolution, but the network of "
-                    f"architecture={fitted_cnn(estimator).architecture!r} has none "
+                    f"architecture={cnn.architecture!r} has none "
                     "that sees all channels. Name a layer."
                 )
             layer = found[0]

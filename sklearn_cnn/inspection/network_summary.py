@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 from sklearn_cnn.architectures.summary import summarize
 from sklearn_cnn.estimators._network import unfitted_network
-from sklearn_cnn.inspection._fitted import spatial_shape_of, unwrap
+from sklearn_cnn.inspection._fitted import unwrap
 
 
 def summary(estimator, *, n_outputs=None):
@@ -88,9 +88,8 @@ def summary(estimator, *, n_outputs=None):
                 f"n_outputs={n_outputs!r}, but {type(cnn).__name__} was fitted with "
                 f"{cnn.n_outputs_} outputs. Leave n_outputs at None."
             )
-        module, (n_channels, spatial_shape) = cnn.module_, spatial_shape_of(cnn)
+        module, layout = cnn.module_, cnn._fitted_layout
     else:
         module, layout = unfitted_network(cnn, n_outputs)
-        n_channels, spatial_shape = layout.n_channels, layout.spatial_shape
-    layers = summarize(module, n_channels, spatial_shape)
+    layers = summarize(module, layout.n_channels, layout.spatial_shape)
     return pd.DataFrame([asdict(layer) for layer in layers])

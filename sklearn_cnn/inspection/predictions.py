@@ -183,8 +183,7 @@ class PredictionDisplay:
         )
 
         def pictures(rows):
-            taken = layout.as_samples(array[rows])
-            return np.moveaxis(taken, 1, -1) if layout.channels_first else taken
+            return layout.channels_last(array[rows])
 
         return cls._select(pictures, y_true, y_proba, classes, n_shown).plot(ax=ax)
 

@@ -14,7 +14,7 @@ from sklearn_cnn.inspection._drawing import (
     grid_of_axes,
     show_image,
 )
-from sklearn_cnn.inspection._fitted import Seen, spatial_shape_of
+from sklearn_cnn.inspection._fitted import Seen
 from sklearn_cnn.utils._axes import per_axis
 from sklearn_cnn.utils._plotting import import_pyplot
 
@@ -157,7 +157,6 @@ class SaliencyDisplay:
             If captum is not installed.
         """
         seen = Seen.by(estimator, X)
-        _, spatial_shape = spatial_shape_of(seen.cnn)
         _check_method(method, layer, window)
         rows = seen.rows(samples, "samples", default=6)
         if y is not None and len(y) != len(seen.array):
@@ -177,7 +176,7 @@ class SaliencyDisplay:
             targets,
             method,
             layer=layer,
-            window=_window(window, spatial_shape),
+            window=_window(window, seen.layout.spatial_shape),
         )
         pictures = seen.pictures(rows)
         return cls(pictures, attributions, method=method, titles=titles).plot(ax=ax)

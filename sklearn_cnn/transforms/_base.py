@@ -117,13 +117,16 @@ class _ImageTransformer(ImageInput, TransformerMixin, BaseEstimator):
             return images[:, 0]
         return images if channels_first else np.moveaxis(images, 1, -1)
 
-    def _check_result(self, X):
-        """Check what is to be transformed back; it has the shape of the input."""
+    def _inverse_transform(self, X):
+        """Undo the step by ``_invert``, which has the arguments of ``_apply``.
+
+        What is given has the shape of the input.
+        """
         array = check_image_array(as_array(X), estimator=self)
-        layout = self._read_layout(array)
+        layout = self._read_layout(array.shape)
         if hasattr(self, "input_shape_"):
             self._require_fitted_layout(layout)
-        return array, layout
+        return self._map(self._invert, array, layout)
 
     def _warn_if_flat_images(self, width):
         step = "put sklearn_cnn.transforms.Unflatten({shape}) before this step"

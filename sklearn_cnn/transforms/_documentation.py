@@ -22,17 +22,7 @@ feature_names_in_ : ndarray of shape (`n_features_in_`,)
 
 
 def documented(cls):
-    """Fill the shared parts into the docstring of a transformer.
-
-    Parameters
-    ----------
-    cls : type
-        Its docstring holds ``{spatial_dims}``, ``{data_format}`` or ``{attributes}``.
-
-    Returns
-    -------
-    cls : type
-    """
+    """Fill the shared parts into a docstring, in the place of their names in braces."""
     for name, text in _SHARED.items():
         cls.__doc__ = cls.__doc__.replace(f"    {{{name}}}", indent(text, "    "))
     return cls

@@ -19,25 +19,7 @@ INTERPOLATIONS = {
 
 
 def center_crop(images: Array, size: tuple[int, ...]) -> Array:
-    """Cut out the middle.
-
-    Parameters
-    ----------
-    images : ndarray of shape (n_samples, n_channels, *spatial)
-        Images.
-    size : tuple of int
-        Length of each spatial axis of the result.
-
-    Returns
-    -------
-    cropped : ndarray of shape (n_samples, n_channels, *size)
-        A view.
-
-    Raises
-    ------
-    ValueError
-        If the crop is larger than the images.
-    """
+    """Cut out the middle, as a view; a crop larger than the images is an error."""
     lengths = images.shape[2:]
     if any(wanted > length for wanted, length in zip(size, lengths, strict=True)):
         raise ValueError(
@@ -57,27 +39,9 @@ def pad(
     fill: float,
     padding_mode: PaddingMode,
 ) -> Array:
-    """Surround images by pixels.
+    """Surround images by (before, after) pixels along each spatial axis.
 
-    Parameters
-    ----------
-    images : ndarray of shape (n_samples, n_channels, *spatial)
-        Images.
-    padding : tuple of (int, int)
-        How many pixels before and after, for each spatial axis.
-    fill : float
-        Value of the new pixels in the mode "constant".
-    padding_mode : {"constant", "edge", "reflect", "symmetric"}
-        Where other modes take them from.
-
-    Returns
-    -------
-    padded : ndarray of shape (n_samples, n_channels, *padded)
-
-    Raises
-    ------
-    ValueError
-        If the dtype of the images does not hold ``fill``.
+    ``fill``, for the mode "constant", must be a value that their dtype holds.
     """
     widths = ((0, 0), (0, 0), *padding)
     if padding_mode != "constant":
@@ -99,28 +63,11 @@ def pad(
 def resize(
     images: Array, size: tuple[int, ...], interpolation: str, antialias: bool
 ) -> Array:
-    """Interpolate images to another size.
+    """Interpolate images to another length of each spatial axis.
 
-    Parameters
-    ----------
-    images : ndarray of shape (n_samples, n_channels, *spatial)
-        Images.
-    size : tuple of int
-        Length of each spatial axis of the result.
-    interpolation : {"nearest", "bilinear", "bicubic"}
-        How to compute a new pixel from old ones, along each axis.
-    antialias : bool
-        Whether to average over all old pixels that a new one covers.
-
-    Returns
-    -------
-    resized : ndarray of shape (n_samples, n_channels, *size)
-        Of the same dtype; booleans become float32, unless they are only selected.
-
-    Raises
-    ------
-    ValueError
-        If a result is beyond the range of its dtype.
+    ``antialias`` averages over all old pixels that a new one covers. The dtype stays,
+    but booleans become float32 unless they are only selected. Results beyond the range
+    of a float dtype are an error.
     """
     if interpolation == "nearest":
         return _nearest(images, size)
@@ -190,22 +137,9 @@ def _resize_volumes(
 
 
 def grayscale(images: Array) -> Array:
-    """Turn red, green and blue into one channel of brightness.
+    """Turn red, green and blue into one channel of brightness; grey stays as it is.
 
-    Parameters
-    ----------
-    images : ndarray of shape (n_samples, 1 or 3, *spatial)
-        Images.
-
-    Returns
-    -------
-    grey : ndarray of shape (n_samples, 1, *spatial)
-        Of the same dtype; booleans of three channels become float32.
-
-    Raises
-    ------
-    ValueError
-        If there are neither one nor three channels.
+    The dtype stays, but booleans of three channels become float32.
     """
     n_channels = images.shape[1]
     if n_channels == 1:
@@ -229,78 +163,22 @@ def grayscale(images: Array) -> Array:
 def affine(images: Array, scale: Array | float, offset: Array | float) -> Array:
     """Multiply by a scale and add an offset, in float64.
 
-    Parameters
-    ----------
-    images : ndarray of shape (n_samples, n_channels, *spatial)
-        Images.
-    scale, offset : float or ndarray of shape (n_channels,)
-        The same for all channels, or one for each.
-
-    Returns
-    -------
-    scaled : ndarray of the same shape
-        Floats keep their dtype; integers become float32, those of 32 and 64 bits
-        float64.
-
-    Raises
-    ------
-    ValueError
-        If a result is beyond the range of its dtype.
+    Both are one number, or one for each channel. Floats keep their dtype; integers
+    become float32, those of 32 and 64 bits float64. Results beyond the range of that
+    are an error.
     """
-    return _in_float64(
-        images,
-        lambda values: (
-            values * _per_channel(scale, images) + _per_channel(offset, images)
-        ),
-    )
+    return _in_float64(lambda x, a, b: x * a + b, images, scale, offset)
 
 
 def inverse_affine(images: Array, scale: Array | float, offset: Array | float) -> Array:
-    """Subtract an offset and divide by a scale, in float64.
-
-    Parameters
-    ----------
-    images : ndarray of shape (n_samples, n_channels, *spatial)
-        Images.
-    scale, offset : float or ndarray of shape (n_channels,)
-        The same for all channels, or one for each.
-
-    Returns
-    -------
-    scaled : ndarray of the same shape
-        Of the dtype that :func:`affine` gives.
-
-    Raises
-    ------
-    ValueError
-        If a result is beyond the range of its dtype.
-    """
-    return _in_float64(
-        images,
-        lambda values: (
-            (values - _per_channel(offset, images)) / _per_channel(scale, images)
-        ),
-    )
+    """Subtract an offset and divide by a scale, as :func:`affine` computes."""
+    return _in_float64(lambda x, a, b: (x - b) / a, images, scale, offset)
 
 
 def hog(images: Array, **options: Any) -> Array:
-    """Histograms of oriented gradients by scikit-image.
+    """Histograms of oriented gradients, of shape (n_samples, n_features).
 
-    Parameters
-    ----------
-    images : ndarray of shape (n_samples, n_channels, height, width)
-        Images.
-    **options : dict
-        Keyword arguments of :func:`skimage.feature.hog`.
-
-    Returns
-    -------
-    descriptors : ndarray of shape (n_samples, n_features)
-
-    Raises
-    ------
-    ImportError
-        If scikit-image is not installed.
+    ``options`` are those of :func:`skimage.feature.hog`.
     """
     try:
         from skimage import feature
@@ -332,19 +210,19 @@ def _as_dtype(values: Array, dtype: np.dtype[Any]) -> Array:
     return result
 
 
-def _per_channel(values: Array | float, images: Array) -> Array:
-    return np.reshape(values, (-1, *[1] * (images.ndim - 2)))
-
-
-def _in_float64(images: Array, function: Any) -> Array:
+def _in_float64(
+    function: Any, images: Array, scale: Array | float, offset: Array | float
+) -> Array:
     """Compute in float64 and round once."""
+    per_channel = (-1, *[1] * (images.ndim - 2))
+    scale, offset = np.reshape(scale, per_channel), np.reshape(offset, per_channel)
     dtype = images.dtype
     if dtype.kind != "f":
         dtype = np.result_type(dtype, np.float32)
     values = images.astype(np.result_type(dtype, np.float64), copy=False)
     try:
         with np.errstate(over="raise"):
-            result: Array = function(values).astype(dtype)
+            result: Array = function(values, scale, offset).astype(dtype)
     except FloatingPointError as error:
         raise ValueError(
             f"The scaled values of X are beyond the range of {dtype}. Take a smaller "

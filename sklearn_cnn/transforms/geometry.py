@@ -6,7 +6,8 @@ from typing import ClassVar
 from sklearn_cnn.transforms import _functional
 from sklearn_cnn.transforms._base import _ImageTransformer
 from sklearn_cnn.transforms._documentation import documented
-from sklearn_cnn.utils._axes import is_sequence, per_axis
+from sklearn_cnn.utils._axes import per_axis
+from sklearn_cnn.utils._parameters import is_sequence
 from sklearn_cnn.utils._sklearn import StrOptions
 
 

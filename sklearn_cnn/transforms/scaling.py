@@ -85,8 +85,7 @@ class Rescale(_ImageTransformer):
         X_original : ndarray of the same shape
             In the old range, as floats.
         """
-        array, layout = self._check_result(X)
-        return self._map(self._invert, array, layout)
+        return self._inverse_transform(X)
 
     def _apply(self, images):
         self._require_scale()
@@ -268,8 +267,7 @@ class ChannelScaler(_ImageTransformer):
             In the old range, as floats.
         """
         check_is_fitted(self)
-        array, layout = self._check_result(X)
-        return self._map(self._invert, array, layout)
+        return self._inverse_transform(X)
 
     @property
     def mean_(self):
@@ -293,16 +291,16 @@ class ChannelScaler(_ImageTransformer):
 
     def _add(self, X, sample_weight, *, reset):
         array, layout = self._check_images(X, reset=reset)
-        rows, weights = np.arange(len(array)), None
+        rows = np.arange(len(array))
         if sample_weight is not None:
-            weights = check_sample_weight(
+            sample_weight = check_sample_weight(
                 sample_weight, array, dtype=np.float64, ensure_non_negative=True
             )
-            rows = np.flatnonzero(weights)
+            rows = np.flatnonzero(sample_weight)
         before = ChannelStatistics.nothing(layout.n_channels)
         if not reset:
             before = self._statistics
-        self._statistics = before.update(array, layout, rows, weights)
+        self._statistics = before.update(array, layout, rows, sample_weight)
         return self
 
     def _apply(self, images):

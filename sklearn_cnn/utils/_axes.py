@@ -1,15 +1,10 @@
 """Parameters with one entry for each spatial axis."""
 
-from collections.abc import Iterable
-from numbers import Integral
 from typing import Any
 
+from sklearn_cnn.utils._parameters import is_integer, is_sequence
+
 AXES = {1: "length", 2: "height, width", 3: "depth, height, width"}
-
-
-def is_sequence(value: Any) -> bool:
-    """Tell several entries from one number, also where that is an array of no axes."""
-    return isinstance(value, Iterable) and getattr(value, "ndim", 1) > 0
 
 
 def per_axis(
@@ -21,7 +16,7 @@ def per_axis(
     """
     entries = tuple(value) if is_sequence(value) else (value,) * n_axes
     if minimum is not None:
-        if not all(_is_integer(n) and n >= minimum for n in entries):
+        if not all(is_integer(n) and n >= minimum for n in entries):
             raise ValueError(
                 f"{name}={value!r} must be an integer of at least {minimum}, or one "
                 "for each spatial axis."
@@ -35,7 +30,3 @@ def per_axis(
             "spatial_dims if axes are not what they seem."
         )
     return entries
-
-
-def _is_integer(value: Any) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)

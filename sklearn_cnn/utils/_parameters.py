@@ -1,21 +1,25 @@
-"""Parameters of parameters, where they are scikit-learn's."""
+"""What was given for a parameter."""
 
+from collections.abc import Iterable
 from inspect import signature
+from numbers import Integral
+from typing import Any
 
 
-def has_parameters(value):
-    """Tell whether a parameter has parameters of its own.
+def is_integer(value: Any) -> bool:
+    """Tell whether a value is an integer, booleans excluded."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def is_sequence(value: Any) -> bool:
+    """Tell several entries from one number, also where that is an array of no axes."""
+    return isinstance(value, Iterable) and getattr(value, "ndim", 1) > 0
+
+
+def has_parameters(value: Any) -> bool:
+    """Tell whether a value has parameters of its own, as estimators have.
 
     Transforms of torchvision have a ``get_params`` too, which draws random numbers.
-
-    Parameters
-    ----------
-    value : object
-        Of a parameter of an estimator.
-
-    Returns
-    -------
-    answer : bool
     """
     if isinstance(value, type) or not hasattr(value, "get_params"):
         return False

@@ -5,22 +5,7 @@ COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#55
 
 
 def import_pyplot(what):
-    """Import matplotlib.pyplot, or say how to get it.
-
-    Parameters
-    ----------
-    what : str
-        Name of the display that needs it.
-
-    Returns
-    -------
-    pyplot : module
-
-    Raises
-    ------
-    ImportError
-        If matplotlib is not installed.
-    """
+    """Import matplotlib.pyplot, or say how ``what``, a display, gets it."""
     try:
         from matplotlib import pyplot
     except ImportError as error:

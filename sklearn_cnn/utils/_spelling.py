@@ -5,20 +5,7 @@ from difflib import get_close_matches
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Suggest names that are near.
-
-    Parameters
-    ----------
-    name : str
-        What the user wrote.
-    known : iterable of str
-        What there is.
-
-    Returns
-    -------
-    hint : str
-        Begins with a space; empty where nothing is near.
-    """
+    """Suggest names that are near, after a space; nothing where none is."""
     names = list(known)
     longer = [other for other in names if other.startswith(name)]
     near = [repr(match) for match in longer[:3] or get_close_matches(name, names)]

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
-from sklearn_cnn.images import as_array, read_layout
+from sklearn_cnn.images import ImageLayout, as_array, read_layout
 
 
 def objects(images):
@@ -45,3 +45,14 @@ def test_read_layout_says_what_it_is():
     assert read_layout((9, 5), **arguments).kind == "signals"
     assert read_layout((9, 5, 4), **arguments).shape == (5, 4, 1)
     assert read_layout((9, 5, 4, 3, 2), **arguments).n_features == 120
+
+
+def test_the_shape_of_a_sample_and_where_its_channels_are_make_a_layout():
+    last = ImageLayout.of((5, 4, 3), "channels_last")
+    first = ImageLayout.of((3, 5, 4), "channels_first")
+    assert (last.spatial_shape, last.n_channels) == ((5, 4), 3)
+    assert (first.spatial_shape, first.n_channels) == ((5, 4), 3)
+    images = np.arange(120).reshape(2, 5, 4, 3)
+    flat = np.moveaxis(images, -1, 1).reshape(2, -1)
+    np.testing.assert_array_equal(last.channels_last(images), images)
+    np.testing.assert_array_equal(first.channels_last(flat), images)
