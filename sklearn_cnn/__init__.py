@@ -1,6 +1,13 @@
 """Convolutional neural networks as scikit-learn estimators."""
 
-from sklearn_cnn.architectures import available_architectures
-from sklearn_cnn.estimators import CNNClassifier, CNNFeatures, CNNRegressor
+from sklearn_cnn.utils._lazy import lazy
 
 __all__ = ["CNNClassifier", "CNNFeatures", "CNNRegressor", "available_architectures"]
+
+__getattr__, __dir__ = lazy(
+    __name__,
+    {
+        "architectures": ["available_architectures"],
+        "estimators": ["CNNClassifier", "CNNFeatures", "CNNRegressor"],
+    },
+)

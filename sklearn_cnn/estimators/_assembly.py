@@ -1,6 +1,10 @@
 """From parameters and checked data to a network that can predict."""
 
+from math import prod
+from numbers import Integral
+
 import numpy as np
+from sklearn.base import is_classifier
 
 from sklearn_cnn import architectures
 from sklearn_cnn.images import value_range
@@ -59,6 +63,37 @@ def assemble(estimator, layout, n_outputs, *, device, seed=0, samples=None):
     prepare = Preparation(layout, mean, scale, dtype_of(precision), device)
     compile = getattr(estimator, "compile", False)
     return Predictor(prepare.place(module), prepare, precision, cost, compile)
+
+
+def unfitted_predictor(estimator, n_outputs=None):
+    """Build the network that an estimator would fit, of what its parameters tell.
+
+    Parameters
+    ----------
+    estimator : CNNClassifier or CNNRegressor
+        With ``input_shape``; left as it is.
+    n_outputs : int or None
+        Number of outputs; None means 2 for a classifier and 1 for a regressor.
+
+    Raises
+    ------
+    ValueError
+        If the shape of the images is not known, or parameters do not fit together.
+    """
+    estimator._validate_params()
+    name, shape = type(estimator).__name__, estimator.input_shape
+    if n_outputs is None:
+        n_outputs = 2 if is_classifier(estimator) else 1
+    if not isinstance(n_outputs, Integral) or n_outputs < 1:
+        raise ValueError(f"n_outputs={n_outputs!r} must be an integer of at least 1.")
+    if shape is None or -1 in tuple(shape):
+        raise ValueError(
+            f"This {name} is not fitted, and input_shape={shape!r} does not tell what "
+            "its images are. Fit it, or pass the whole shape of a sample, such as "
+            f"{name}(input_shape=(28, 28, 1))."
+        )
+    layout = estimator._read_layout((1, prod(shape)))
+    return assemble(estimator, layout, int(n_outputs), device="cpu")
 
 
 def network_parameters(estimator):

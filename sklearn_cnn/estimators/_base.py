@@ -105,7 +105,14 @@ class BaseCNN(
             return self._fit(X, y, sample_weight, partial=True, classes=classes)
 
     def _fit(
-        self, X, y, sample_weight, validation=(None,) * 3, *, partial=False, classes=None
+        self,
+        X,
+        y,
+        sample_weight,
+        validation=(None,) * 3,
+        *,
+        partial=False,
+        classes=None,
     ):
         goes_on = (partial or self.warm_start) and self._is_trained
         samples = self._check_samples(
@@ -313,7 +320,9 @@ class BaseCNN(
         if self.early_stopping and held_out is not None:
             observers.append(training.EarlyStopping(self.n_iter_no_change, self.tol))
         if self.verbose:
-            observers.append(training.ProgressBar(learner.plan.epochs, type(self).__name__))
+            observers.append(
+                training.ProgressBar(learner.plan.epochs, type(self).__name__)
+            )
         return observers
 
     def _loss_weight(self, samples):

@@ -127,16 +127,16 @@ class LabelSets(Labels):
     multilabel = True
 
     @staticmethod
-    def checked(y, array, estimator):  # noqa: D102
+    def checked(y, array, estimator):
         y = check_array(y, accept_sparse="csr", input_name="y")
         check_consistent_length(array, y)
         return y.toarray() if scipy.sparse.issparse(y) else y
 
     @classmethod
-    def of(cls, y, classes, estimator):  # noqa: D102
+    def of(cls, y, classes, estimator):
         return cls(np.arange(y.shape[1]))
 
-    def encode(self, y, rows, estimator):  # noqa: D102
+    def encode(self, y, rows, estimator):
         if y.shape[1] != self.n_outputs:
             raise ValueError(
                 f"y has {y.shape[1]} labels, but {type(estimator).__name__} was fitted "
@@ -144,27 +144,27 @@ class LabelSets(Labels):
             )
         return y.astype(np.float32)
 
-    def decode(self, codes):  # noqa: D102
+    def decode(self, codes):
         return codes.astype(int)
 
-    def strata(self, codes):  # noqa: D102
+    def strata(self, codes):
         return None
 
-    def loss(self, label_smoothing):  # noqa: D102
+    def loss(self, label_smoothing):
         from sklearn_cnn.training import BinaryCrossEntropy
 
         return BinaryCrossEntropy(label_smoothing)
 
-    def decide(self, outputs):  # noqa: D102
+    def decide(self, outputs):
         return (outputs > 0).astype(int)
 
-    def probabilities(self, outputs):  # noqa: D102
+    def probabilities(self, outputs):
         return expit(outputs)
 
-    def log_probabilities(self, outputs):  # noqa: D102
+    def log_probabilities(self, outputs):
         return log_expit(outputs)
 
-    def decision(self, outputs):  # noqa: D102
+    def decision(self, outputs):
         return outputs
 
 
@@ -253,4 +253,3 @@ class Numbers:
         if len(codes) < 2:
             return np.nan
         return float(r2_score(self.scale(codes), outputs, sample_weight=sample_weight))
-

@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from sklearn_cnn.architectures.summary import evaluating
+from sklearn_cnn.architectures import evaluating
 from sklearn_cnn.inspection._layers import (
+    computed_layers,
     has_space,
-    layer_outputs,
     require_space,
     stage_layers,
 )
@@ -92,10 +92,10 @@ def _occlusion(occlusion, window, images, target):
 def _grad_cam_layer(module, layer, batch):
     n_dims = batch.ndim - 2
     if layer is not None:
-        output = layer_outputs(module, [layer], batch)[layer]
+        output = computed_layers(module, [layer], batch)[layer]
         require_space(layer, output, n_dims, "Grad-CAM")
         return layer
-    outputs = layer_outputs(module, stage_layers(module), batch)
+    outputs = computed_layers(module, stage_layers(module), batch)
     spatial = [name for name, output in outputs.items() if has_space(output, n_dims)]
     if not spatial:
         name, output = list(outputs.items())[-1]

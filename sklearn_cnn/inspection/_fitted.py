@@ -103,7 +103,7 @@ class Seen:
 
     def prepared(self, rows):
         """Give samples as the network's module takes them, on its device."""
-        return self.cnn.net_.prepare(images.take_rows(self.array, rows))
+        return self.cnn._predictor.prepare(images.take_rows(self.array, rows))
 
     def pictures(self, rows):
         """Give samples as they came, but with channels last, to be shown."""

@@ -3,8 +3,11 @@
 import numpy as np
 import torch
 
-from sklearn_cnn import images, training
+from sklearn_cnn import images
+from sklearn_cnn.inference import Preparation
 from sklearn_cnn.inspection._fitted import check_count, unwrap
+from sklearn_cnn.training import Augmenter
+from sklearn_cnn.utils._generators import seeded
 from sklearn_cnn.utils._plotting import import_pyplot
 
 
@@ -105,11 +108,11 @@ class AugmentationDisplay:
             spatial_dims=spatial_dims,
             data_format=data_format,
         )
-        prepare = training.Preparation(layout, None, None, torch.float32, "cpu")
+        prepare = Preparation(layout, None, None, torch.float32, "cpu")
         seed = int(np.random.default_rng(random_state).integers(2**31))
-        augment = training.Augmenter(augmentation, seed, "cpu")
+        augment = Augmenter(augmentation, seed, "cpu")
         loaded = prepare.load(images.take_rows(X, slice(None)))
-        with training.seeded(seed, "cpu"):
+        with seeded(seed, "cpu"):
             augment.try_out(loaded.clone())
             drawn = [augment(loaded.clone())[0] for _ in range(n_variants)]
         variants = np.stack([np.asarray(batch) for batch in (loaded, *drawn)], axis=1)

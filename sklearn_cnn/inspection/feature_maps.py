@@ -9,8 +9,8 @@ from sklearn_cnn.inspection._drawing import (
 )
 from sklearn_cnn.inspection._fitted import Seen, check_count
 from sklearn_cnn.inspection._layers import (
+    computed_layers,
     has_space,
-    layer_outputs,
     require_space,
     stage_layers,
 )
@@ -101,7 +101,7 @@ class FeatureMapDisplay:
             layers = stage_layers(module)
         else:
             layers = [layer] if isinstance(layer, str) else list(layer)
-        outputs = layer_outputs(module, layers, seen.prepared(rows))
+        outputs = computed_layers(module, layers, seen.prepared(rows))
         if layer is None and any(has_space(o, n_dims) for o in outputs.values()):
             outputs = {k: o for k, o in outputs.items() if has_space(o, n_dims)}
         for name, output in outputs.items():

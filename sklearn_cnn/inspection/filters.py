@@ -5,7 +5,8 @@ from itertools import cycle
 import numpy as np
 from torch import nn
 
-from sklearn_cnn.architectures.weights import first_convolution
+from sklearn_cnn.architectures import first_convolution
+from sklearn_cnn.inference import find_layer
 from sklearn_cnn.inspection._drawing import (
     DIVERGING,
     grid_of_axes,
@@ -13,7 +14,6 @@ from sklearn_cnn.inspection._drawing import (
     show_image,
 )
 from sklearn_cnn.inspection._fitted import check_count, fitted_cnn
-from sklearn_cnn.inspection._layers import check_layer
 from sklearn_cnn.utils._plotting import COLORS
 
 _COLUMNS = 8
@@ -98,7 +98,7 @@ class FilterDisplay:
                     "that sees all channels. Name a layer."
                 )
             layer = found[0]
-        convolution = check_layer(module, layer)
+        convolution = find_layer(module, layer)
         if not isinstance(convolution, nn.Conv1d | nn.Conv2d | nn.Conv3d):
             names = [
                 name

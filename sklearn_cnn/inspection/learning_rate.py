@@ -109,7 +109,7 @@ class LearningRateDisplay:
         ValueError
             If ``start``, ``stop`` and ``n_steps`` do not make a range.
         """
-        from sklearn_cnn.training.range_test import LearningRateRange  # loads skorch
+        from sklearn_cnn.training import LearningRateRange  # loads skorch
 
         _check_range(start, stop, n_steps)
         cnn, before = unwrap(estimator)

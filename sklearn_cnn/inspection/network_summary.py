@@ -2,8 +2,8 @@
 
 from dataclasses import asdict
 
-from sklearn_cnn.architectures.summary import summarize
-from sklearn_cnn.estimators._network import unfitted_network
+from sklearn_cnn.architectures import summarize
+from sklearn_cnn.estimators import unfitted_predictor
 from sklearn_cnn.inspection._fitted import unwrap
 
 
@@ -82,14 +82,15 @@ def summary(estimator, *, n_outputs=None):
     import pandas as pd
 
     cnn, _ = unwrap(estimator)
-    if hasattr(cnn, "net_"):
+    if hasattr(cnn, "module_"):
         if n_outputs not in (None, cnn.n_outputs_):
             raise ValueError(
                 f"n_outputs={n_outputs!r}, but {type(cnn).__name__} was fitted with "
                 f"{cnn.n_outputs_} outputs. Leave n_outputs at None."
             )
-        module, layout = cnn.module_, cnn._fitted_layout
+        predictor = cnn._predictor
     else:
-        module, layout = unfitted_network(cnn, n_outputs)
-    layers = summarize(module, layout.n_channels, layout.spatial_shape)
+        predictor = unfitted_predictor(cnn, n_outputs)
+    layout = predictor.prepare.layout
+    layers = summarize(predictor.module, layout.n_channels, layout.spatial_shape)
     return pd.DataFrame([asdict(layer) for layer in layers])

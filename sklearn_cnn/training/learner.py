@@ -74,7 +74,9 @@ class Learner:
 
     def begin(self, plan):
         """Take up a plan, with the last optimizer if that is meant."""
-        if not (plan.keeps_optimizer and self.plan and plan.has_optimizer_of(self.plan)):
+        if not (
+            plan.keeps_optimizer and self.plan and plan.has_optimizer_of(self.plan)
+        ):
             self._optimizer = self._optimizer_state = None
         self.plan = plan
 

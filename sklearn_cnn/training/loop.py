@@ -75,7 +75,8 @@ def train_epoch(run):
         row["valid_score"] = score
     row["dur"] = perf_counter() - start
     # all of them hear it, whatever the others say
-    return not any([observer.epoch_end(run) for observer in run.observers])
+    verdicts = [observer.epoch_end(run) for observer in run.observers]
+    return not any(verdicts)
 
 
 def train_on_batches(run):

@@ -1,6 +1,5 @@
 """What is minimised."""
 
-import torch
 from torch import nn
 from torch.nn import functional as F
 
@@ -37,7 +36,6 @@ class CrossEntropy(Loss):
         )
 
 
-
 class BinaryCrossEntropy(Loss):
     """For labels that do not exclude each other, averaged over the labels.
 
@@ -55,7 +53,6 @@ class BinaryCrossEntropy(Loss):
         smooth = targets * (1 - self.label_smoothing) + self.label_smoothing / 2
         losses = F.binary_cross_entropy_with_logits(outputs, smooth, reduction="none")
         return losses.mean(dim=1)
-
 
 
 _REGRESSION_LOSSES = {

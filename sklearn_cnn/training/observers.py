@@ -16,29 +16,29 @@ class Observer:
     hears_batches = False
 
     def train_begin(self, batches):
-        """Training begins."""
+        """Hear that training begins."""
 
     def epoch_begin(self, run):
-        """An epoch begins; ``run.row`` is its row of the history."""
+        """Hear that an epoch begins; ``run.row`` is its row of the history."""
 
     def batch_begin(self, run, batch):
-        """A batch of training or validation begins."""
+        """Hear that a batch of training or validation begins."""
 
     def gradients_computed(self, run, batch):
-        """The optimizer is about to take a step."""
+        """Hear that the optimizer is about to take a step."""
 
     def batch_end(self, run, batch, loss, outputs):
-        """A batch of training or validation has ended."""
+        """Hear that a batch of training or validation has ended."""
 
     def epoch_end(self, run):
         """Tell whether training is to end with this epoch."""
         return False
 
     def train_end(self, batches):
-        """Training has ended, by itself or by an observer, without an error."""
+        """Hear that training has ended, by itself or by an observer, without error."""
 
     def close(self):
-        """Training is over, whatever happened."""
+        """Hear that training is over, whatever happened."""
 
 
 class EarlyStopping(Observer):

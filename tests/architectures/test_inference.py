@@ -2,9 +2,9 @@
 
 import pytest
 import torch
+from sklearn_cnn.architectures.inference import fold_batch_norms, has_hooks
 from torch import nn
 
-from sklearn_cnn.architectures.inference import fold_batch_norms, has_hooks
 from sklearn_cnn.architectures.simple import SimpleCNN
 
 

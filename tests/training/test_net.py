@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from sklearn_cnn.training.stopping import Weights, raised_by_callback
 from torch import nn
 
 from sklearn_cnn import CNNClassifier
 from sklearn_cnn.training import resolve_device, resolve_precision
 from sklearn_cnn.training.losses import CrossEntropy, RegressionLoss
-from sklearn_cnn.training.stopping import Weights, raised_by_callback
 
 
 def test_weights_go_back_with_their_buffers():

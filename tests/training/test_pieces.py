@@ -5,11 +5,6 @@ import copy
 import numpy as np
 import pytest
 import torch
-from torch import nn
-
-from sklearn_cnn import CNNClassifier
-from sklearn_cnn.training.batches import Batch
-from sklearn_cnn.training.losses import CrossEntropy
 from sklearn_cnn.training.pieces import (
     Pieces,
     draws_numbers,
@@ -17,6 +12,11 @@ from sklearn_cnn.training.pieces import (
     n_pieces,
     workers,
 )
+from torch import nn
+
+from sklearn_cnn import CNNClassifier
+from sklearn_cnn.training.batches import Batch
+from sklearn_cnn.training.losses import CrossEntropy
 
 
 @pytest.fixture(params=[1, 2])
