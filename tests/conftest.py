@@ -8,7 +8,7 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from sklearn_cnn.training import features
+from sklearn_cnn.inference import features
 
 
 @pytest.fixture(scope="session")

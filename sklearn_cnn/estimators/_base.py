@@ -19,7 +19,6 @@ from sklearn_cnn.estimators._assembly import (
     assemble,
     network_parameters,
 )
-from sklearn_cnn.estimators._callbacks import EpochTasks
 from sklearn_cnn.estimators._fitted import FittedAttributes
 from sklearn_cnn.estimators._html import html_with_layers
 from sklearn_cnn.estimators._parameters import CNNParameters
@@ -312,7 +311,7 @@ class BaseCNN(
         return context.call_on_fit_task_begin(estimator=self, **data), data
 
     def _observers(self, learner, held_out, context, data):
-        observers = [EpochTasks(self, context, **data)]
+        observers = [training.EpochTasks(self, context, **data)]
         if self.callbacks or learner.callbacks:
             callbacks = copy.deepcopy(self.callbacks)
             learner.net = self._net_of(learner, callbacks)
@@ -320,9 +319,8 @@ class BaseCNN(
         if self.early_stopping and held_out is not None:
             observers.append(training.EarlyStopping(self.n_iter_no_change, self.tol))
         if self.verbose:
-            observers.append(
-                training.ProgressBar(learner.plan.epochs, type(self).__name__)
-            )
+            name = type(self).__name__
+            observers.append(training.ProgressBar(learner.plan.epochs, name))
         return observers
 
     def _loss_weight(self, samples):

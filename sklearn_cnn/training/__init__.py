@@ -21,7 +21,7 @@ __getattr__, __dir__ = lazy(
             "RegressionLoss",
         ],
         "net": ["CNNNet", "SkorchCallbacks"],
-        "observers": ["EarlyStopping", "Observer", "ProgressBar"],
+        "observers": ["EarlyStopping", "EpochTasks", "Observer", "ProgressBar"],
         "optimizers": ["OPTIMIZERS"],
         "plan": ["TrainingPlan", "default_batch_size", "default_max_iter"],
         "range_test": ["LearningRateRange"],

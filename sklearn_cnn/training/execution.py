@@ -37,7 +37,7 @@ _DROPOUTS = {
 
 @dataclass(frozen=True)
 class Objective:
-    """What is minimised over a batch, in the precision of training or of predictions."""
+    """What is minimised over a batch, and in which precision it is computed."""
 
     loss: Any
     precision: str

@@ -74,11 +74,9 @@ class Learner:
 
     def begin(self, plan):
         """Take up a plan, with the last optimizer if that is meant."""
-        if not (
-            plan.keeps_optimizer and self.plan and plan.has_optimizer_of(self.plan)
-        ):
+        before, self.plan = self.plan, plan
+        if before is None or not plan.keeps_optimizer_of(before):
             self._optimizer = self._optimizer_state = None
-        self.plan = plan
 
     def new_row(self):
         """Begin a row of the history."""

@@ -41,6 +41,38 @@ class Observer:
         """Hear that training is over, whatever happened."""
 
 
+class EpochTasks(Observer):
+    """One subtask of ``fit`` for every epoch, as scikit-learn's callbacks hear it.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        Being fitted.
+    context : sklearn.callback.CallbackContext
+        Of its ``fit``.
+    **data : dict
+        "X", "y" and "metadata", as the user gave them.
+    """
+
+    def __init__(self, estimator, context, **data):
+        self.estimator = estimator
+        self.context = context
+        self.data = data
+        self.task = None
+
+    def epoch_begin(self, run):  # noqa: D102
+        self.task = self.context.subcontext(task_name="epoch")
+        self.task.call_on_fit_task_begin(estimator=self.estimator, **self.data)
+
+    def epoch_end(self, run):  # noqa: D102
+        return self.task.call_on_fit_task_end(
+            estimator=self.estimator,
+            **self.data,
+            # a callable: the copy is made only if some callback wants to predict
+            reconstruction_attributes=lambda: {"_learner": run.learner.frozen()},
+        )
+
+
 class EarlyStopping(Observer):
     """End training when the validation loss stalls, and go back to its minimum [1]_.
 

@@ -59,9 +59,9 @@ class TrainingPlan:
             return [last]
         return [Phase(self.freeze_epochs, "backbone", last=False), last]
 
-    def has_optimizer_of(self, other):
-        """Tell whether the optimizer of another plan can go on in this one."""
-        return self._learning == other._learning
+    def keeps_optimizer_of(self, before):
+        """Tell whether training goes on with the optimizer of the plan before."""
+        return self.keeps_optimizer and self._learning == before._learning
 
     @property
     def _learning(self):

@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from sklearn_cnn.architectures.inference import fold_batch_norms
 from torch import nn
 
 from sklearn_cnn import CNNClassifier
 from sklearn_cnn.architectures import build
+from sklearn_cnn.inference.folding import fold_batch_norms
 
 TINY = {
     "lenet": {"filters": (3, 4), "hidden_layer_sizes": (6,)},

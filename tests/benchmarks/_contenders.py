@@ -166,7 +166,10 @@ class OnnxModel:
             options = onnxruntime.SessionOptions()
             options.intra_op_num_threads = torch.get_num_threads()
             self.session = onnxruntime.InferenceSession(path, options)
-        self.mean, self.scale = cnn.net_.prepare.mean, cnn.net_.prepare.scale
+        self.mean, self.scale = (
+            cnn._predictor.prepare.mean,
+            cnn._predictor.prepare.scale,
+        )
 
     def predict(self, X, batch_size=1000):
         """Classify grey images, standardisation included."""

@@ -167,7 +167,8 @@ def imports(arguments):
         subprocess.run([sys.executable, "-c", code], check=True)
 
     contenders = {
-        "import sklearn_cnn": partial(run, "import sklearn_cnn"),
+        # the package itself is lazy: this loads all that a prediction needs
+        "import sklearn_cnn": partial(run, "from sklearn_cnn import CNNClassifier"),
         "import torch, sklearn": partial(run, "import torch, sklearn"),
     }
     goals = {"import torch, sklearn": 1.1}

@@ -21,20 +21,20 @@ from _measure import machine
 from sklearn.datasets import load_digits
 from torch.profiler import ProfilerActivity, profile
 
-from sklearn_cnn.training import pieces
+from sklearn_cnn.training import execution, loop
 from sklearn_cnn.training.batches import Batches
-from sklearn_cnn.training.net import CNNNet
+from sklearn_cnn.training.execution import Objective
 from sklearn_cnn.training.optimizers import Adam
 
 #: Name of a part, and the function that it is.
 PARTS = {
     "cut, convert and scale a batch": (Batches, "_batch"),
-    "forward pass and loss": (CNNNet, "_loss_and_outputs"),
+    "forward pass and loss": (Objective, "__call__"),
     "backward pass": (torch.Tensor, "backward"),
     "optimizer (fused Adam)": (Adam, "step"),
 }
-#: The whole, and what of it is left: the loop, skorch, the schedule, the history.
-WHOLE, REST = (CNNNet, "_run_epoch"), "everything else"
+#: The whole, and what of it is left: the loop, the schedule, the history.
+WHOLE, REST = (loop, "train_epoch"), "everything else"
 
 
 def timed(clock, name, function):
@@ -68,7 +68,7 @@ def convolutions_share(cnn, X, y):
 
     In whole batches: the profiler sees the operators of the main thread only.
     """
-    whole = patch.object(pieces, "n_pieces", lambda *_: 1)
+    whole = patch.object(execution, "n_ghosts", lambda *_: 1)
     with whole, profile(activities=[ProfilerActivity.CPU]) as profiler:
         cnn.fit(X, y)
     times = {e.key: e.self_cpu_time_total for e in profiler.key_averages()}

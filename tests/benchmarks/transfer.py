@@ -22,7 +22,7 @@ from sklearn.model_selection import GridSearchCV
 from torch.nn import functional as F
 
 from sklearn_cnn import CNNClassifier
-from sklearn_cnn.training import features
+from sklearn_cnn.inference import features
 
 #: A slim ResNet: it needs more than a hundred images to learn from scratch.
 NETWORK = {"architecture": "resnet18", "filters": (16, 32, 64, 128)}

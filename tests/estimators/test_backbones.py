@@ -63,7 +63,7 @@ def test_any_number_of_channels(weights, photos, n_channels):
     assert cnn.predict_proba(few).shape == (2, 2)
     layer = cnn.module_.body.features[0]
     assert layer.in_channels == n_channels
-    mean = cnn.net_.prepare.mean
+    mean = cnn._predictor.prepare.mean
     np.testing.assert_allclose(mean, 255 * np.full(n_channels, STATISTICS[0].mean()))
 
 
@@ -126,4 +126,4 @@ def test_bad_files(weights, photos, tmp_path, content, message):
 
 def test_no_scaling_leaves_values_to_the_user(weights, photos):
     cnn = CNNFeatures(NAME, weights=weights, input_scaling=None)
-    assert cnn.fit(photos * 2.0)._inference.prepare.mean is None
+    assert cnn.fit(photos * 2.0)._predictor.prepare.mean is None

@@ -17,7 +17,7 @@ from sklearn.svm import SVC
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_cnn import CNNClassifier, CNNFeatures, CNNRegressor
-from sklearn_cnn.training import features as remembering
+from sklearn_cnn.inference import features as remembering
 from sklearn_cnn.utils import estimator_checks as nd
 
 SMALL = {"filters": (4, 8), "max_iter": 2}

@@ -18,8 +18,8 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn_cnn import CNNClassifier, CNNFeatures
 from sklearn_cnn.augmentation import MixUp, RandomFlip
 from sklearn_cnn.images import ImageFiles
+from sklearn_cnn.inference import predictor, threads
 from sklearn_cnn.inspection import FeatureMapDisplay
-from sklearn_cnn.training import inference, pieces
 
 SMALL = {"filters": (4, 8), "max_iter": 2, "batch_size": 16, "random_state": 0}
 
@@ -65,8 +65,8 @@ def test_same_bits_as_from_the_array(data, parameters):
 @pytest.mark.parametrize("cost", [0, 1 << 60])
 def test_same_predictions_on_one_thread_and_on_several(data, monkeypatch, cost):
     paths, pixels, y = data
-    monkeypatch.setattr(pieces, "_POOL_COST", cost)
-    monkeypatch.setattr(inference, "_PREDICTION_VALUES", 5 * 768)
+    monkeypatch.setattr(threads, "_POOL_COST", cost)
+    monkeypatch.setattr(predictor, "_PREDICTION_VALUES", 5 * 768)
     cnn = CNNClassifier(**SMALL).fit(pixels, y)
     expected = cnn.predict_proba(pixels)
     np.testing.assert_array_equal(cnn.predict_proba(ImageFiles(paths)), expected)

@@ -140,14 +140,16 @@ def test_statistics_come_from_the_training_rows_per_channel():
     std = np.sqrt(
         np.average(((X - mean) ** 2).mean(axis=(1, 2)), axis=0, weights=weights)
     )
-    np.testing.assert_allclose(cnn.net_.prepare.mean, mean)
-    np.testing.assert_allclose(cnn.net_.prepare.scale, std)
+    np.testing.assert_allclose(cnn._predictor.prepare.mean, mean)
+    np.testing.assert_allclose(cnn._predictor.prepare.scale, std)
 
 
 def test_no_input_scaling():
     X = np.random.default_rng(0).normal(size=(20, 5, 5)) * 3 + 1
     cnn = fitted(X, np.arange(20) % 2, input_scaling=None)
-    np.testing.assert_allclose(cnn.net_.prepare(X[:2].copy())[:, 0], X[:2], rtol=1e-6)
+    np.testing.assert_allclose(
+        cnn._predictor.prepare(X[:2].copy())[:, 0], X[:2], rtol=1e-6
+    )
 
 
 @pytest.mark.parametrize("width, shape", [(64, "(8, 8)"), (3 * 81, "(9, 9, 3)")])

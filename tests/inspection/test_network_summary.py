@@ -22,7 +22,7 @@ def test_before_and_after_fit_are_alike(fitted, digits):
     found = summary(fitted)
     assert found.equals(expected)
     assert found["parameters"].sum() == fitted.n_parameters_
-    assert found["multiply_adds"].sum() == fitted.net_.sample_cost
+    assert found["multiply_adds"].sum() == fitted._predictor.sample_cost
     assert found.columns.tolist() == [
         "layer",
         "type",

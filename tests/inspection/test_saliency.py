@@ -50,7 +50,7 @@ def test_what_decides_is_found(patches, method, least):
 
 def test_grad_cam_by_hand(patches):
     cnn, X, _, _ = patches
-    batch = cnn.net_.prepare(X[:3].copy())
+    batch = cnn._predictor.prepare(X[:3].copy())
     maps = cnn.module_.stages(batch).detach().requires_grad_()
     module = cnn.module_
     outputs = module.head(module.pool(maps))
@@ -69,7 +69,7 @@ def test_integrated_gradients_add_up(patches):
     display = SaliencyDisplay.from_estimator(
         cnn, X, samples=[0, 1], method="integrated_gradients", target=1
     )
-    batch = cnn.net_.prepare(X[:2].copy())
+    batch = cnn._predictor.prepare(X[:2].copy())
     with torch.no_grad():
         outputs = [
             cnn.module_(b)[:, 1].numpy() for b in (batch, torch.zeros(1, 1, 32, 32))
@@ -85,7 +85,7 @@ def test_occlusion_by_hand(fitted, digits):
         fitted, X, samples=3, method="occlusion", window=np.array([8, 4]), target=2
     )
     left, middle, right = (X[3:4].copy() for _ in range(3))
-    mean = fitted.net_.prepare.mean
+    mean = fitted._predictor.prepare.mean
     left[:, :, :4] = middle[:, :, 2:6] = right[:, :, 4:] = mean
     decision = fitted.decision_function(np.concatenate([X[3:4], left, middle, right]))
     a, b, c = decision[0, 2] - decision[1:, 2]

@@ -6,12 +6,12 @@ import torch
 
 from sklearn_cnn.augmentation import Compose, MixUp, RandomCrop
 from sklearn_cnn.images import ImageLayout
+from sklearn_cnn.inference import Preparation
 from sklearn_cnn.training import (
     Augmenter,
     Batches,
     BinaryCrossEntropy,
     CrossEntropy,
-    Preparation,
     RegressionLoss,
 )
 from sklearn_cnn.training.batches import Batch
@@ -110,14 +110,14 @@ def test_the_loss_of_a_mixed_sample(loss, targets, weights):
         shares * own * loss.per_sample(outputs, targets)
         + (1 - shares) * own[partners] * loss.per_sample(outputs, targets[partners])
     ).mean()
-    found = loss(outputs, batch.targets, batch.weights) + loss(
-        outputs, batch.partner_targets, batch.partner_weights
+    found = loss(outputs, batch.targets, batch.sample_weight) + loss(
+        outputs, batch.partner_targets, batch.partner_weight
     )
     torch.testing.assert_close(found, expected)
     pieces = batch.split([1, 2])
     assert [len(piece.partner_targets) for piece in pieces] == [1, 2]
-    joined = torch.cat([piece.partner_weights for piece in pieces])
-    assert torch.equal(joined, batch.partner_weights)
+    joined = torch.cat([piece.partner_weight for piece in pieces])
+    assert torch.equal(joined, batch.partner_weight)
 
 
 def test_partners_have_their_own_targets_also_across_batches():
@@ -125,6 +125,6 @@ def test_partners_have_their_own_targets_also_across_batches():
     X = np.broadcast_to(values[:, None, None, None], (8, 4, 4, 1))
     augment = Augmenter(MixUp(alpha=1.0), 0, "cpu")
     for batch in batches(X, augment, weights=np.full(8, 2.0)):
-        own, partner = batch.weights / 2, batch.partner_weights / 2
+        own, partner = batch.sample_weight / 2, batch.partner_weight / 2
         mixed = own * (batch.targets + 1) + partner * (batch.partner_targets + 1)
         torch.testing.assert_close(batch.images[:, 0, 0, 0], mixed)

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from sklearn_cnn.images import ImageLayout, take_rows
-from sklearn_cnn.training import Batches, Preparation
+from sklearn_cnn.inference import Preparation
+from sklearn_cnn.training import Batches
 
 
 def preparation(layout, mean=None, scale=None, dtype=torch.float32):
@@ -53,7 +54,7 @@ def test_only_chosen_rows_with_their_targets_and_weights():
     (batch,) = batches
     assert batch.images.flatten().tolist() == [4, 1]
     assert batch.targets.tolist() == [40, 10]
-    assert batch.weights.tolist() == [2.0, 0.5]
+    assert batch.sample_weight.tolist() == [2.0, 0.5]
 
 
 @pytest.mark.parametrize("dtype", ["bool", "uint8", "int8", "int16", "uint16", "int32"])

@@ -11,7 +11,7 @@ from torch import nn
 
 from sklearn_cnn import CNNClassifier
 from sklearn_cnn.architectures.simple import SimpleCNN
-from sklearn_cnn.training import features as remembering
+from sklearn_cnn.inference import features as remembering
 
 SMALL = {"filters": (4, 6, 8), "max_iter": 4, "random_state": 0}
 N_STAGES = 3
@@ -72,7 +72,7 @@ def test_a_head_learns_the_same_from_features_as_from_images(weights, others):
     # by hand, image by image in one batch
     module = cnn.module_
     with torch.no_grad():
-        features = module.features(cnn.net_.prepare(X.copy()))
+        features = module.features(cnn._predictor.prepare(X.copy()))
     np.testing.assert_allclose(
         module.head(features).double().numpy(force=True),
         cnn.decision_function(X),

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_digits
-from sklearn_cnn.training.inference import gathered
 from skorch.callbacks import Callback
 
 from sklearn_cnn import CNNClassifier
+from sklearn_cnn.inference import gathered
 
 X, y = load_digits(return_X_y=True)
 X = X.reshape(-1, 8, 8)

@@ -3,17 +3,18 @@
 import numpy as np
 import pytest
 import torch
-from sklearn_cnn.training.stopping import Weights, raised_by_callback
 from torch import nn
 
 from sklearn_cnn import CNNClassifier
-from sklearn_cnn.training import resolve_device, resolve_precision
+from sklearn_cnn.inference import resolve_device, resolve_precision
 from sklearn_cnn.training.losses import CrossEntropy, RegressionLoss
+from sklearn_cnn.training.net import raised_by_callback
+from sklearn_cnn.training.snapshots import Snapshot
 
 
 def test_weights_go_back_with_their_buffers():
     module = nn.BatchNorm1d(3)
-    kept = Weights(module)
+    kept = Snapshot(module)
     module(torch.randn(4, 3))
     with torch.no_grad():
         module.weight += 1

@@ -12,7 +12,7 @@ from torch import nn
 from sklearn_cnn.architectures.simple import SimpleCNN
 from sklearn_cnn.training.optimizers import (
     OPTIMIZERS,
-    OptimizerFactory,
+    make_optimizer,
     parameter_groups,
 )
 
@@ -56,7 +56,7 @@ def net():
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_steps_are_those_of_torch(net, name):
     other = copy.deepcopy(net)
-    ours = OptimizerFactory(name, momentum=0.9)(net.parameters(), lr=0.1)
+    ours = make_optimizer(net.parameters(), name, 0.9, 0.1)
     settings = {key: ours.defaults[key] for key in ours.defaults if key != "lr"}
     settings.pop("decoupled_weight_decay", None)  # AdamW sets it
     theirs = TORCH[name](other.parameters(), lr=0.1, **settings)
@@ -67,7 +67,7 @@ def test_steps_are_those_of_torch(net, name):
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_a_pickled_optimizer_goes_on(net, name):
-    optimizer = OptimizerFactory(name, momentum=0.9)(net.parameters(), lr=0.1)
+    optimizer = make_optimizer(net.parameters(), name, 0.9, 0.1)
     steps(net, optimizer)
     net_2, optimizer_2 = pickle.loads(pickle.dumps((net, optimizer)))
     for a, b in zip(steps(net, optimizer), steps(net_2, optimizer_2), strict=True):
@@ -115,7 +115,7 @@ def test_a_sequence_needs_stages():
 
 def test_momentum_is_that_of_sgd():
     parameters = [nn.Parameter(torch.ones(2))]
-    sgd = OptimizerFactory("sgd", 0.7)(parameters, lr=0.1)
+    sgd = make_optimizer(parameters, "sgd", 0.7, 0.1)
     assert sgd.param_groups[0]["momentum"] == 0.7 and sgd.param_groups[0]["nesterov"]
-    plain = OptimizerFactory("sgd", 0)(parameters, lr=0.1)
+    plain = make_optimizer(parameters, "sgd", 0, 0.1)
     assert not plain.param_groups[0]["nesterov"]

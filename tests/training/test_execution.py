@@ -1,21 +1,16 @@
-"""Batches in pieces give the gradients of whole ones, on any number of threads."""
+"""Ghost batches give the gradients of whole ones, on any number of threads."""
 
 import copy
 
 import numpy as np
 import pytest
 import torch
-from sklearn_cnn.training.pieces import (
-    Pieces,
-    draws_numbers,
-    map_chunks,
-    n_pieces,
-    workers,
-)
 from torch import nn
 
 from sklearn_cnn import CNNClassifier
+from sklearn_cnn.inference.threads import map_chunks, workers
 from sklearn_cnn.training.batches import Batch
+from sklearn_cnn.training.execution import GhostBatches, draws_numbers, n_ghosts
 from sklearn_cnn.training.losses import CrossEntropy
 
 
@@ -42,20 +37,20 @@ def batch(n=21, weighted=False):
     return Batch(images, torch.arange(n) % 3, weights)
 
 
-def compute(net, piece):
-    outputs = net(piece.images)
-    return CrossEntropy()(outputs, piece.targets, piece.weights), outputs
+def compute(net, part):
+    outputs = net(part.images)
+    return CrossEntropy()(outputs, part.targets, part.sample_weight), outputs
 
 
-def test_n_pieces_depends_on_the_work_alone():
-    assert n_pieces((1 << 28) - 1, 64, 1000) == 1
-    assert n_pieces(1 << 28, 64, 1000) == 2
-    assert n_pieces(7 << 28, 128, 1000) == 4
-    assert n_pieces(1 << 40, 128, 1000) == 8
-    assert n_pieces(1 << 40, 31, 1000) == 2
-    assert n_pieces(1 << 40, 3, 1000) == 1
-    assert n_pieces(1 << 40, 128, 1 << 26) == 4
-    assert n_pieces(1 << 40, 128, 1 << 29) == 1
+def test_n_ghosts_depends_on_the_work_alone():
+    assert n_ghosts((1 << 28) - 1, 64, 1000) == 1
+    assert n_ghosts(1 << 28, 64, 1000) == 2
+    assert n_ghosts(7 << 28, 128, 1000) == 4
+    assert n_ghosts(1 << 40, 128, 1000) == 8
+    assert n_ghosts(1 << 40, 31, 1000) == 2
+    assert n_ghosts(1 << 40, 3, 1000) == 1
+    assert n_ghosts(1 << 40, 128, 1 << 26) == 4
+    assert n_ghosts(1 << 40, 128, 1 << 29) == 1
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -66,8 +61,9 @@ def test_gradients_are_those_of_the_whole_batch(n, weighted, n_threads):
     loss.backward()
     expected = [p.grad for p in net.parameters()]
     net.zero_grad()
-    with workers(n) as pool:
-        found = Pieces(net, n, pool).backward(whole, compute)
+    with GhostBatches(net, compute, n) as ghosts:
+        ghosts.begin_epoch()
+        found = ghosts.backward(whole)
     assert found[0].item() == pytest.approx(loss.item(), rel=1e-6)
     torch.testing.assert_close(found[1], outputs.detach())
     for parameter, gradient in zip(net.parameters(), expected, strict=True):
@@ -77,29 +73,29 @@ def test_gradients_are_those_of_the_whole_batch(n, weighted, n_threads):
 def test_copies_share_weights_and_what_is_frozen():
     net = network()
     net[0].weight.requires_grad_(False)
-    with workers(2) as pool:
-        pieces = Pieces(net, 2, pool)
-        pieces.backward(batch(), compute)
+    with GhostBatches(net, compute, 2) as ghosts:
+        ghosts.begin_epoch()
+        ghosts.backward(batch())
         assert net[0].weight.grad is None
         assert net[0].bias.grad is not None
         with torch.no_grad():
             net[-1].weight.fill_(0.5)
-        assert all((copied[-1].weight == 0.5).all() for copied in pieces.copies)
+        assert all((copied[-1].weight == 0.5).all() for copied in ghosts.copies)
         # the next step starts from no gradients
-        assert all(p.grad is None for c in pieces.copies for p in c.parameters())
+        assert all(p.grad is None for c in ghosts.copies for p in c.parameters())
 
 
-def test_running_statistics_are_the_mean_of_the_pieces():
+def test_running_statistics_are_the_mean_of_the_ghosts():
     net, whole = network(norm=True), batch(20)
     parts = []
     for images in whole.images.tensor_split(2):
         alone = copy.deepcopy(net)
         alone(images)
         parts.append(alone[1])
-    with workers(2) as pool:
-        pieces = Pieces(net, 2, pool)
-        pieces.backward(whole, compute)
-        pieces.collect_statistics()
+    with GhostBatches(net, compute, 2) as ghosts:
+        ghosts.begin_epoch()
+        ghosts.backward(whole)
+        ghosts.end_epoch()
     for name in ("running_mean", "running_var"):
         mean = torch.stack([getattr(part, name) for part in parts]).mean(dim=0)
         torch.testing.assert_close(getattr(net[1], name), mean)
@@ -107,15 +103,16 @@ def test_running_statistics_are_the_mean_of_the_pieces():
 
 
 @pytest.mark.parametrize("dropout", [nn.Dropout(0.5), nn.Dropout2d(0.5)])
-def test_every_piece_draws_its_own_numbers(dropout):
+def test_every_ghost_draws_its_own_numbers(dropout):
     net = network(dropout=dropout)
     one = batch(8)
     twice = Batch(one.images.repeat(2, 1, 1, 1), one.targets.repeat(2), None)
     found = []
     for _ in range(2):
         torch.manual_seed(3)
-        with workers(2) as pool:
-            found.append(Pieces(net, 2, pool).backward(twice, compute)[1])
+        with GhostBatches(net, compute, 2) as ghosts:
+            ghosts.begin_epoch()
+            found.append(ghosts.backward(twice)[1])
     torch.testing.assert_close(found[0], found[1], rtol=0, atol=0)
     assert not torch.equal(found[0][:8], found[0][8:])
     assert isinstance(net[2], type(dropout))  # the network keeps its own layer
@@ -202,7 +199,7 @@ class Stumbling(nn.Sequential):
         return super().forward(x)
 
 
-def test_a_failure_in_a_piece_ends_the_fit(n_threads):
+def test_a_failure_in_a_ghost_ends_the_fit(n_threads):
     with pytest.raises(RuntimeError, match="out of luck"):
         CNNClassifier(Stumbling, batch_size=32, max_iter=1).fit(*large())
     assert torch.get_num_threads() == n_threads

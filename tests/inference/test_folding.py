@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from sklearn_cnn.architectures.inference import fold_batch_norms, has_hooks
 from torch import nn
 
 from sklearn_cnn.architectures.simple import SimpleCNN
+from sklearn_cnn.inference.folding import fold_batch_norms, has_hooks
 
 
 def trained(shape=(13, 14), **parameters):
