@@ -165,7 +165,7 @@ class BaseCNN(
                 "while a minimum of 2 is required."
             )
         kind = self._kind_of_targets(y)
-        if not reset and not isinstance(self._targets, kind):
+        if not reset and type(self._targets) is not kind:
             raise ValueError(
                 f"y is {'' if kind.multilabel else 'not '}multi-label, unlike the y "
                 f"that {type(self).__name__} was fitted on."
