@@ -22,14 +22,9 @@ _OLD_NAMES = {
 
 @dataclass(frozen=True)
 class InputFormat:
-    """What weights expect of images.
+    """What weights expect of images: height and width, and how they are standardised.
 
-    Parameters
-    ----------
-    mean, std : tuple of float
-        Statistics by which every channel is standardised, for values in [0, 1].
-    size : tuple of int
-        Height and width.
+    Mean and standard deviation of every channel are those of values in [0, 1].
     """
 
     mean: tuple[float, ...]
@@ -37,17 +32,7 @@ class InputFormat:
     size: tuple[int, ...]
 
     def for_channels(self, n_channels: int) -> "InputFormat":
-        """Use the average over the channels for another number of them.
-
-        Parameters
-        ----------
-        n_channels : int
-            Number of channels of the images.
-
-        Returns
-        -------
-        images : InputFormat
-        """
+        """Use the average over the channels for another number of them."""
         if n_channels == len(self.mean):
             return self
         mean, std = (sum(v) / len(v) for v in (self.mean, self.std))
@@ -55,12 +40,9 @@ class InputFormat:
 
 
 class Resize(nn.Module):
-    """Bring images to a size, bilinear and without aliasing.
+    """Bring images to a height and width, bilinear and without aliasing.
 
-    Parameters
-    ----------
-    size : tuple of int or None
-        New height and width, the last two axes; None leaves images as they are.
+    The frames of videos are resized one by one; None leaves images as they are.
     """
 
     def __init__(self, size: tuple[int, ...] | None = None) -> None:
@@ -68,38 +50,15 @@ class Resize(nn.Module):
         self.size = size
 
     def get_extra_state(self) -> Tensor:
-        """Give what a state dict keeps of the layer.
-
-        Returns
-        -------
-        size : Tensor of shape (2,)
-            Zeros for None.
-        """
+        """Give what a state dict keeps of the layer: its size, zeros for None."""
         return torch.tensor(self.size or (0, 0))
 
     def set_extra_state(self, state: Tensor) -> None:
-        """Take what a state dict kept.
-
-        Parameters
-        ----------
-        state : Tensor of shape (2,)
-            Given by ``get_extra_state``.
-        """
+        """Take what a state dict kept."""
         self.size = tuple(state.tolist()) if state.any() else None
 
     def forward(self, x: Tensor) -> Tensor:
-        """Resize.
-
-        Parameters
-        ----------
-        x : Tensor of shape (n_samples, n_channels, ..., height, width)
-            Images, or videos, whose frames are resized one by one.
-
-        Returns
-        -------
-        y : Tensor of shape (n_samples, n_channels, ..., *size)
-            ``x`` itself if it has this size.
-        """
+        """Resize the last two axes."""
         if self.size is None or x.shape[-2:] == self.size:
             return x
         frames = x.flatten(1, -3)
@@ -112,31 +71,15 @@ class Resize(nn.Module):
 class Backbone(Network):
     """A model of another library, with a head of ours.
 
-    Parameters
-    ----------
-    body : torch.nn.Module
-        The library's model without its last layer: from images to vectors.
-    head : sklearn_cnn.architectures.network.Head
-        From vectors to outputs.
-    images : InputFormat
-        What the library's weights expect.
-    replaced : sequence of str
-        Beginnings of names, in the library's files, of layers that are not in ``body``.
-
-    Attributes
-    ----------
-    input_statistics : (tuple of float, tuple of float) or None
-        Mean and standard deviation of every channel, for values in [0, 1], by which
-        images have to be standardised; None if it is up to the user.
-    input_size : tuple of int or None
-        Height and width that images are resized to; None if they are not.
+    ``body`` is the library's model without its last layer: from images to vectors. In
+    the library's files, names that begin as ``replaced`` are not of the body.
     """
 
     def __init__(
         self,
         body: nn.Module,
         head: Head,
-        images: InputFormat,
+        input_format: InputFormat,
         replaced: Sequence[str],
     ) -> None:
         nn.Module.__init__(self)  # stages and pooling are inside the library's model
@@ -144,38 +87,33 @@ class Backbone(Network):
         self.body = body
         self.pool: nn.Module = nn.Identity()
         self.head = head
-        self._images = images
+        self._input_format = input_format
         self._replaced = tuple(replaced)
 
     @property
     def input_statistics(self) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
-        """Mean and standard deviation of every channel that images need."""
+        """Mean and standard deviation of every channel, for values in [0, 1].
+
+        Images have to be standardised by them; None leaves that to the user.
+        """
         if self.input_size is None:
             return None
-        return self._images.mean, self._images.std
+        return self._input_format.mean, self._input_format.std
 
     @property
     def input_size(self) -> tuple[int, ...] | None:
-        """Height and width that images are resized to."""
+        """Height and width that images are resized to; None if they are not."""
         return self.resize.size
 
     def expect_library_images(self) -> None:
         """Take images from now on as the library's weights expect them."""
-        self.resize.size = self._images.size
+        self.resize.size = self._input_format.size
 
     def feature_maps(self, x: Tensor) -> Tensor:
-        """Compute what the body gives.
+        """Compute what the body gives: vectors.
 
-        Parameters
-        ----------
-        x : Tensor of shape (n_samples, n_channels, *spatial_shape)
-            Images.
-
-        Returns
-        -------
-        features : Tensor of shape (n_samples, n_features)
-            Vectors: libraries pool in the forward method, where no one can tell apart
-            what comes before.
+        Libraries pool in the forward method, where no one can tell apart what comes
+        before.
         """
         features: Tensor = self.body(self.resize(x))
         return features
@@ -187,10 +125,6 @@ class Backbone(Network):
         such as "features" or "blocks" are looked into, and so are containers where
         there are no more than two children. A normalisation, or whatever else has no
         convolution or dense layer, belongs to the stage before it.
-
-        Returns
-        -------
-        stages : dict of str to list of torch.nn.Module
         """
         stages: dict[str, list[nn.Module]] = {}
         waiting: list[nn.Module] = []
@@ -206,12 +140,9 @@ class Backbone(Network):
     def stage_parameters(self) -> dict[str, list[nn.Parameter]]:
         """Give the weights of every stage, first to last, by its name.
 
-        Returns
-        -------
-        stages : dict of str to list of torch.nn.Parameter
-            Each of the body's in one stage: the first one that shares it. Class tokens,
-            position embeddings and whatever else is in no module of a stage are in the
-            first stage.
+        Each of the body's is in one stage: the first one that shares it. Class tokens,
+        position embeddings and whatever else is in no module of a stage are in the
+        first stage.
         """
         owners: dict[int, str] = {}
         stages: dict[str, list[nn.Parameter]] = {}
@@ -225,18 +156,9 @@ class Backbone(Network):
         return stages
 
     def from_library(self, state: Mapping[str, Tensor]) -> dict[str, Tensor] | None:
-        """Rename the library's weights to those of this network.
+        """Rename the library's weights, and leave its last layer out.
 
-        Parameters
-        ----------
-        state : dict of str to Tensor
-            Weights from a file.
-
-        Returns
-        -------
-        renamed : dict of str to Tensor or None
-            Without the library's last layer; None if the names are those of this
-            network.
+        None if the names are those of this network already.
         """
         renamed = {_present_name(name): tensor for name, tensor in state.items()}
         as_library = len(self.body.state_dict().keys() & renamed)

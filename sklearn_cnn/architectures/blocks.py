@@ -39,25 +39,11 @@ _BATCH_NORMS = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 class Convolution(nn.Sequential):
     """A convolution with "same" or "valid" padding, whatever its stride.
 
-    Parameters
-    ----------
-    n_dims : {1, 2, 3}
-        Number of spatial axes.
-    in_channels, out_channels : int
-        Number of input channels and of filters.
-    kernel_size, stride : tuple of int
-        One entry per spatial axis.
-    padding : {"same", "valid"}
-        "same" gives ``ceil(n / stride)`` outputs along an axis of length n.
-    bias : bool
-        Whether the filters have an additive term.
-    groups : int
-        Number of parts that the channels are split into, each with filters of its own.
+    "same" gives ``ceil(n / stride)`` outputs along an axis of length n.
     """
 
     def __init__(
         self,
-        n_dims: int,
         in_channels: int,
         out_channels: int,
         kernel_size: tuple[int, ...],
@@ -67,6 +53,7 @@ class Convolution(nn.Sequential):
         groups: int = 1,
     ) -> None:
         super().__init__()
+        n_dims = len(kernel_size)
         before = [(k - 1) // 2 if padding == "same" else 0 for k in kernel_size]
         after = [k // 2 if padding == "same" else 0 for k in kernel_size]
         if before != after:  # an even kernel needs one more zero at the end
@@ -95,19 +82,7 @@ class Dense(nn.Linear):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """Multiply and add.
-
-        Parameters
-        ----------
-        x : Tensor of shape (n_samples, in_features)
-            Features.
-
-        Returns
-        -------
-        y : Tensor of shape (n_samples, out_features)
-            float64 when predicting in float32 on a CPU with a layer of moderate size,
-            otherwise of the dtype of ``x``.
-        """
+        """Multiply and add: in float64 when a CPU predicts with a small layer."""
         exact = (
             not self.training
             and x.device.type == "cpu"
@@ -121,21 +96,10 @@ class Dense(nn.Linear):
 
 
 def normalization(kind: str | None, n_dims: int, n_channels: int) -> list[nn.Module]:
-    """Layers that normalise feature maps: one, or none.
+    """Make the layers that normalise feature maps: one, or none.
 
-    Parameters
-    ----------
-    kind : {"batch", "layer"} or None
-        "batch" is batch normalisation [1]_; "layer" normalises every sample by itself
-        over channels and space [2]_, so that it works on batches of any size.
-    n_dims : {1, 2, 3}
-        Number of spatial axes.
-    n_channels : int
-        Number of feature maps.
-
-    Returns
-    -------
-    layers : list of torch.nn.Module
+    "batch" is batch normalisation [1]_; "layer" normalises every sample by itself over
+    channels and space [2]_, so that it works on batches of any size.
 
     References
     ----------
@@ -150,50 +114,16 @@ def normalization(kind: str | None, n_dims: int, n_channels: int) -> list[nn.Mod
 
 
 def activation_layer(name: str) -> nn.Module:
-    """Make an activation by its name.
-
-    Parameters
-    ----------
-    name : str
-        A key of ``ACTIVATIONS``.
-
-    Returns
-    -------
-    layer : torch.nn.Module
-    """
+    """Make an activation by its name."""
     return ACTIVATIONS[name]()
 
 
 class ConvBlock(nn.Sequential):
     """Convolution, then pooling, normalisation and activation.
 
-    Parameters
-    ----------
-    spatial_shape : tuple of int
-        Of the input.
-    in_channels, out_channels : int
-        Number of input channels and of filters.
-    kernel_size, stride : tuple of int
-        One entry per spatial axis.
-    padding : {"same", "valid"}
-        Padding of the convolution.
-    activation : str
-        A key of ``ACTIVATIONS``.
-    norm : {"batch", "layer"} or None
-        Normalisation between convolution and activation.
-    pooling : {"max", "avg"} or None
-        Whether the block ends at half the resolution. An axis of length 1 is left
-        alone as long as another one can be halved.
-    conv_dropout : float
-        Probability of dropping a whole feature map in training.
-    groups : int
-        As in :class:`Convolution`.
-
-    Attributes
-    ----------
-    output_shape : tuple of int
-        Spatial shape of the output; with an entry of 0 or less if the input is too
-        small.
+    ``spatial_shape`` is that of the input. ``output_shape`` has an entry of 0 or less
+    if that is too small. ``pooling="max"`` or ``"avg"`` halves the resolution; an axis
+    of length 1 is left alone as long as another one can be halved.
     """
 
     def __init__(
@@ -213,17 +143,13 @@ class ConvBlock(nn.Sequential):
     ) -> None:
         super().__init__()
         n_dims = len(spatial_shape)
+        self.out_channels, self.kernel_size = out_channels, kernel_size
+        self.padding = padding
         self.output_shape = convolved_shape(spatial_shape, kernel_size, stride, padding)
         # normalisation subtracts the mean: a bias before it would have no effect
+        bias = norm is None
         self.conv = Convolution(
-            n_dims,
-            in_channels,
-            out_channels,
-            kernel_size,
-            stride,
-            padding,
-            norm is None,
-            groups,
+            in_channels, out_channels, kernel_size, stride, padding, bias, groups
         )
         pool: list[tuple[str, nn.Module]] = []
         if pooling:
@@ -257,23 +183,7 @@ def same_block(
     pooling: str | None = None,
     groups: int = 1,
 ) -> ConvBlock:
-    """Make a :class:`ConvBlock` of "same" padding and equal sizes along all axes.
-
-    Parameters
-    ----------
-    spatial_shape : tuple of int
-        Of the input.
-    in_channels, out_channels : int
-        Number of input channels and of filters.
-    kernel_size, stride : int
-        Along every axis.
-    activation, norm, pooling, groups
-        As in :class:`ConvBlock`.
-
-    Returns
-    -------
-    block : ConvBlock
-    """
+    """Make a :class:`ConvBlock` of "same" padding and equal sizes along all axes."""
     n_dims = len(spatial_shape)
     return ConvBlock(
         spatial_shape,
@@ -289,90 +199,11 @@ def same_block(
     )
 
 
-class ConvStage(nn.Sequential):
-    """Convolutions, the last of which ends at half the resolution.
-
-    Parameters
-    ----------
-    spatial_shape : tuple of int
-        Of the input.
-    in_channels, out_channels : int
-        Number of input channels, and of filters of every convolution.
-    n_blocks : int
-        Number of convolutions.
-    kernel_size : tuple of int
-        One entry per spatial axis.
-    padding : {"same", "valid"}
-        Padding of the convolutions.
-    activation : str
-        A key of ``ACTIVATIONS``.
-    norm : {"batch", "layer"} or None
-        Normalisation between convolution and activation.
-    pooling : {"max", "avg", "stride"} or None
-        How the resolution is halved; "stride" takes the place of pooling by a stride
-        of 2 in the last convolution [1]_. An axis of length 1 is left alone.
-    conv_dropout : float
-        Probability of dropping a feature map at the end.
-
-    Attributes
-    ----------
-    output_shape : tuple of int
-        As in :class:`ConvBlock`.
-
-    References
-    ----------
-    .. [1] J. Springenberg et al., "Striving for simplicity: the all convolutional net",
-       ICLR 2015 workshop.
-    """
-
-    def __init__(
-        self,
-        spatial_shape: tuple[int, ...],
-        in_channels: int,
-        out_channels: int,
-        n_blocks: int,
-        *,
-        kernel_size: tuple[int, ...],
-        padding: str,
-        activation: str,
-        norm: str | None,
-        pooling: str | None,
-        conv_dropout: float,
-    ) -> None:
-        super().__init__()
-        self.output_shape = spatial_shape
-        for i in range(n_blocks):
-            last = i == n_blocks - 1
-            strided = last and pooling == "stride"
-            stride = (2 if strided else 1,) * len(spatial_shape)
-            shape = convolved_shape(self.output_shape, kernel_size, stride, padding)
-            pools = last and not strided and max(shape) > 1
-            block = ConvBlock(
-                self.output_shape,
-                in_channels,
-                out_channels,
-                kernel_size=kernel_size,
-                stride=stride,
-                padding=padding,
-                activation=activation,
-                norm=norm,
-                pooling=pooling if pools else None,
-                conv_dropout=conv_dropout if last else 0.0,
-            )
-            self.append(block)
-            self.output_shape, in_channels = block.output_shape, out_channels
-
-
 def he_initialize(module: nn.Module) -> None:
     """Draw the filters of all convolutions anew, and set their biases to 0 [1]_.
 
     The variance is 2 over the number of values that an input reaches, so that
     gradients keep their size through layers with ReLU.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        Changed in place.
 
     References
     ----------

@@ -3,15 +3,17 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from math import sqrt
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from sklearn_cnn.architectures.backbones import Backbone, InputFormat
+from sklearn_cnn.architectures.joining import LIBRARY_HEAD, join
 from sklearn_cnn.architectures.network import Head
 from sklearn_cnn.architectures.weights import (
     first_convolution,
@@ -29,33 +31,11 @@ _CENTRED = {"googlenet", "inception_v3"}
 def find(
     architecture: str, weights: Any
 ) -> tuple[Callable[..., nn.Module], tuple[int, ...]]:
-    """Look a backbone up.
+    """Look a backbone up: give its builder, and for how many dimensions it is.
 
-    Parameters
-    ----------
-    architecture : str
-        "torchvision:NAME", for a classification model of torchvision on images or
-        videos, "timm:NAME" or "timm:NAME.TAG", where the tag says what a file of
-        weights expects of images.
-    weights : str, os.PathLike or None
-        "DEFAULT" or the name of weights of the library, which the builder downloads.
-        A file has no effect here: :func:`~.weights.load_weights` reads it into what
-        the builder gives.
-
-    Returns
-    -------
-    builder : callable
-        Of signature ``(n_channels, spatial_shape, n_outputs, *, hidden_layer_sizes=(),
-        activation="relu", dropout=None)``; gives a :class:`Backbone`.
-    spatial_dims : tuple of int
-        (3,) for videos, (2,) for everything else.
-
-    Raises
-    ------
-    ValueError
-        If the library, the model or the weights are unknown.
-    ImportError
-        If timm is needed and not installed.
+    ``architecture`` is "torchvision:NAME", "timm:NAME" or "timm:NAME.TAG", where the
+    tag says what a file of weights expects of images. The builder downloads weights of
+    the library; a file is left to :func:`~.weights.load_weights`.
     """
     prefix, _, name = architecture.partition(":")
     if prefix not in _LIBRARIES:
@@ -64,19 +44,41 @@ def find(
             f"{did_you_mean(prefix, _LIBRARIES)} Use 'torchvision:NAME' or 'timm:NAME'."
         )
     model = _LIBRARIES[prefix](name, weights)
-    return model.build, model.spatial_dims
+    return join(model.trunk, LIBRARY_HEAD), model.spatial_dims
 
 
-class _Pieces(NamedTuple):
-    """What a library gives for a backbone."""
+@dataclass
+class LibraryTrunk:
+    """A library's model without its last layer.
+
+    ``dropout`` was before that layer, and names that begin as ``replaced`` were its
+    weights' and those of other outputs. ``weights`` is the name of weights that have
+    been downloaded, and ``state`` those of them that are still to be loaded.
+    """
 
     body: nn.Module
     n_features: int
-    dropout: float
-    images: InputFormat
+    input_format: InputFormat
     replaced: tuple[str, ...]
-    #: Weights that are still to be loaded, by the library's names.
+    dropout: float = 0.0
+    weights: str | None = None
     state: dict[str, Tensor] | None = None
+
+    def network(self, n_outputs: int, **head: Any) -> Backbone:
+        """Add a head, and load weights into what is before it."""
+        backbone = Backbone(
+            self.body,
+            Head(self.n_features, n_outputs, **head),
+            self.input_format,
+            self.replaced,
+        )
+        if self.state is not None:
+            renamed = backbone.from_library(self.state)
+            origin = f"weights={self.weights!r}"
+            load_state_dict(backbone, renamed or self.state, origin)
+        if self.weights is not None:
+            backbone.expect_library_images()
+        return backbone
 
 
 class _LibraryModel(ABC):
@@ -92,35 +94,8 @@ class _LibraryModel(ABC):
         self.weights = None if is_file(weights) else weights
 
     @abstractmethod
-    def pieces(self, n_channels: int) -> _Pieces:
+    def trunk(self, n_channels: int, spatial_shape: tuple[int, ...]) -> LibraryTrunk:
         """Build the model and take its last layer off."""
-
-    def build(
-        self,
-        n_channels: int,
-        spatial_shape: tuple[int, ...],
-        n_outputs: int,
-        *,
-        hidden_layer_sizes: Sequence[int] = (),
-        activation: str = "relu",
-        dropout: float | None = None,
-    ) -> Backbone:
-        """Build the network; None as dropout means that of the library's model."""
-        body, n_features, own_dropout, images, replaced, state = self.pieces(n_channels)
-        head = Head(
-            n_features,
-            n_outputs,
-            hidden_layer_sizes=hidden_layer_sizes,
-            activation=activation,
-            dropout=own_dropout if dropout is None else dropout,
-        )
-        backbone = Backbone(body, head, images.for_channels(n_channels), replaced)
-        if state is not None:
-            renamed = backbone.from_library(state)
-            load_state_dict(backbone, renamed or state, f"weights={self.weights!r}")
-        if self.weights is not None:
-            backbone.expect_library_images()
-        return backbone
 
     def _check_weights(self, names: Sequence[str]) -> None:
         known = ["DEFAULT", *names] if names else []
@@ -172,7 +147,7 @@ class _Torchvision(_LibraryModel):
             same = [e for e in complete if e.url.endswith(f"/{file}")]
             self.entry = same[0] if same else self.entry
 
-    def pieces(self, n_channels: int) -> _Pieces:
+    def trunk(self, n_channels: int, spatial_shape: tuple[int, ...]) -> LibraryTrunk:
         from torchvision import models
 
         state = None
@@ -183,21 +158,28 @@ class _Torchvision(_LibraryModel):
         body = models.get_model(self.name, weights=None, **self._options())
         _set_channels(body, n_channels)
         last, n_features, dropout = _take_last_layer(body)
-        replaced = (f"{last}.", *_AUXILIARY)
-        return _Pieces(body, n_features, dropout, self._images(), replaced, state)
+        return LibraryTrunk(
+            body,
+            n_features,
+            self._input_format().for_channels(n_channels),
+            (f"{last}.", *_AUXILIARY),
+            dropout,
+            self.weights,
+            state,
+        )
 
     def _options(self) -> dict[str, Any]:
         if self.name in _CENTRED:
             return {
                 "aux_logits": False,
-                "transform_input": False,  # the statistics of _images do the same
+                "transform_input": False,  # _input_format does the same
                 "init_weights": self.weights is None,
             }
         if self.name.startswith("vit_"):
             return {"image_size": self.entry.meta["min_size"][0]}
         return {}
 
-    def _images(self) -> InputFormat:
+    def _input_format(self) -> InputFormat:
         transforms = self.entry.transforms()
         size = tuple(transforms.crop_size)
         size = size * 2 if len(size) == 1 else size
@@ -224,7 +206,7 @@ class _Timm(_LibraryModel):
             tag = self.weights
         self.name = f"{name}.{tag}" if tag else name
 
-    def pieces(self, n_channels: int) -> _Pieces:
+    def trunk(self, n_channels: int, spatial_shape: tuple[int, ...]) -> LibraryTrunk:
         timm = _import_timm()
         create = partial(
             timm.create_model, self.name, num_classes=0, in_chans=n_channels
@@ -239,11 +221,18 @@ class _Timm(_LibraryModel):
             with self._downloading(remedy):
                 body = create(pretrained=True)
         config = timm.data.resolve_model_data_config(body)
-        images = InputFormat(config["mean"], config["std"], config["input_size"][1:])
+        size = config["input_size"][1:]
+        input_format = InputFormat(config["mean"], config["std"], size)
         last = body.pretrained_cfg.get("classifier") or ()
         replaced = (last,) if isinstance(last, str) else tuple(last)
         n_features = getattr(body, "head_hidden_size", None) or body.num_features
-        return _Pieces(body, n_features, 0.0, images, tuple(f"{r}." for r in replaced))
+        return LibraryTrunk(
+            body,
+            n_features,
+            input_format.for_channels(n_channels),
+            tuple(f"{name}." for name in replaced),
+            weights=self.weights,
+        )
 
 
 _LIBRARIES: dict[str, type[_Torchvision] | type[_Timm]] = {

@@ -27,13 +27,13 @@ class Network(nn.Module):
     n_outputs : int
         Number of outputs.
     global_pooling : {"avg", "max", "flatten"}
-        As in :class:`~sklearn_cnn.architectures.pooling.GlobalPooling`.
+        How space is summarised; "flatten" keeps every position apart.
     hidden_layer_sizes : sequence of int
-        As in :class:`Head`.
+        Width of every hidden dense layer of the head.
     activation : str
-        As in :class:`Head`.
+        Activation of the hidden layers, by the name that the estimators know.
     dropout : float
-        As in :class:`Head`.
+        Probability of dropping an input of a dense layer in training.
 
     Attributes
     ----------
@@ -153,20 +153,7 @@ class Network(nn.Module):
 
 
 class Head(nn.Sequential):
-    """From vectors to outputs: dense layers.
-
-    Parameters
-    ----------
-    n_features : int
-        Length of the vectors.
-    n_outputs : int
-        Number of outputs.
-    hidden_layer_sizes : sequence of int
-        Width of every hidden dense layer.
-    activation : str
-        Activation of the hidden layers.
-    dropout : float
-        Probability of dropping an input of a dense layer in training [1]_.
+    """From vectors to outputs: dense layers, whose inputs are dropped out [1]_.
 
     References
     ----------

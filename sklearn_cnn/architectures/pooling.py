@@ -59,18 +59,7 @@ POOLS: dict[str, dict[int, Any]] = {
 
 
 def pool_size(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Choose windows that halve feature maps.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        Spatial shape of the maps.
-
-    Returns
-    -------
-    size : tuple of int
-        2, or 1 along an axis of length 1 as long as another one can be halved.
-    """
+    """Choose windows that halve maps, and leave axes of length 1 alone if they can."""
     can_shrink = max(shape) > 1
     return tuple(1 if n == 1 and can_shrink else 2 for n in shape)
 
@@ -78,18 +67,8 @@ def pool_size(shape: tuple[int, ...]) -> tuple[int, ...]:
 class OverlappingMaxPool(nn.Sequential):
     """Maximum of windows that are 3 wide and 2 apart.
 
-    Parameters
-    ----------
-    spatial_shape : tuple of int
-        Of the input.
-    padding : {"same", "valid"}
-        "same" gives ``ceil(n / 2)`` outputs along an axis of length n; "valid" keeps
-        windows inside, narrower ones along an axis shorter than 3.
-
-    Attributes
-    ----------
-    output_shape : tuple of int
-        Spatial shape of the output, never with an entry below 1.
+    "same" gives ``ceil(n / 2)`` outputs along an axis of length n; "valid" keeps
+    windows inside, narrower ones along an axis shorter than 3.
     """
 
     def __init__(self, spatial_shape: tuple[int, ...], padding: str) -> None:
@@ -110,38 +89,16 @@ class GlobalAveragePooling(nn.Module):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """Average over space.
-
-        Parameters
-        ----------
-        x : Tensor of shape (n_samples, n_channels, *spatial_shape)
-            Feature maps, with channels last in memory if they have 2 or 3 dimensions.
-
-        Returns
-        -------
-        means : Tensor of shape (n_samples, n_channels)
-        """
+        """Average over space; best with channels last in memory."""
         if x.ndim == 3:
             return x.mean(dim=2)
         return x.movedim(1, -1).flatten(1, -2).mean(dim=1)
 
 
 class GlobalPooling(nn.Sequential):
-    """From feature maps to one vector for each sample [1]_.
+    """From feature maps to a vector of ``n_features`` for each sample [1]_.
 
-    Parameters
-    ----------
-    kind : {"avg", "max", "flatten"}
-        How space is summarised; "flatten" keeps every position apart.
-    n_channels : int
-        Number of feature maps.
-    spatial_shape : tuple of int
-        Their shape.
-
-    Attributes
-    ----------
-    n_features : int
-        Length of the vectors.
+    The mean or the maximum of every map, or ("flatten") all of its positions.
 
     References
     ----------

@@ -14,28 +14,9 @@ _MULTIPLYING = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 def probe(
     module: nn.Module, n_channels: int, spatial_shape: tuple[int, ...], n_outputs: int
 ) -> int:
-    """Check what a network returns, and count what a forward pass costs.
+    """Check what a network on the CPU returns, and what it costs for one sample.
 
-    Parameters
-    ----------
-    module : torch.nn.Module
-        The network, on the CPU.
-    n_channels : int
-        Channels of the input.
-    spatial_shape : tuple of int
-        Length of every spatial axis of the input.
-    n_outputs : int
-        Expected number of outputs per sample.
-
-    Returns
-    -------
-    cost : int
-        Multiply-adds of the convolutions and dense layers, for one sample.
-
-    Raises
-    ------
-    ValueError
-        If the network fails, or returns another shape than ``(1, n_outputs)``.
+    The cost is that of its convolutions and dense layers, in multiply-adds.
     """
     cost = 0
 
@@ -73,24 +54,7 @@ def probe(
 def probe_training_on_one(
     module: nn.Module, n_channels: int, spatial_shape: tuple[int, ...], batch_size: int
 ) -> None:
-    """Check that a network can train on a batch of a single sample.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        The network, on the CPU.
-    n_channels : int
-        Channels of the input.
-    spatial_shape : tuple of int
-        Length of every spatial axis of the input.
-    batch_size : int
-        Named in the error message.
-
-    Raises
-    ------
-    ValueError
-        If a normalisation over the batch needs more values.
-    """
+    """Check that a network on the CPU can train on a batch of a single sample."""
     try:
         with torch.no_grad(), generator_restored():
             tried = copy.deepcopy(module).train()
@@ -106,21 +70,7 @@ def probe_training_on_one(
 def blank_image(
     module: nn.Module, n_channels: int, spatial_shape: tuple[int, ...]
 ) -> Tensor:
-    """Make a sample of zeros of the dtype of a network, and where it is.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        The network.
-    n_channels : int
-        Channels of the input.
-    spatial_shape : tuple of int
-        Length of every spatial axis of the input.
-
-    Returns
-    -------
-    image : Tensor of shape (1, n_channels, *spatial_shape)
-    """
+    """Make a sample of zeros of the dtype of a network, and where it is."""
     like = next(module.parameters(), torch.empty(0))
     return torch.zeros(
         1, n_channels, *spatial_shape, dtype=like.dtype, device=like.device

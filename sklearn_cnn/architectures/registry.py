@@ -1,6 +1,5 @@
 """Names of architectures, and the one way to build a network from them."""
 
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -9,13 +8,12 @@ from typing import Any
 from torch import nn
 
 from sklearn_cnn.architectures import libraries
+from sklearn_cnn.architectures.joining import keyword_defaults
 from sklearn_cnn.architectures.weights import is_file, load_weights
 from sklearn_cnn.utils._spelling import did_you_mean
 
 Builder = Callable[..., nn.Module]
 
-#: Parameters that describe the data, which every builder takes by position.
-_DATA_PARAMETERS = ("n_channels", "spatial_shape", "n_outputs")
 _KINDS = {1: "1-D signals", 2: "2-D images", 3: "3-D volumes"}
 
 
@@ -29,12 +27,7 @@ class _Architecture:
     @property
     def defaults(self) -> dict[str, Any]:
         """The keywords that the builder takes, and their defaults."""
-        parameters = inspect.signature(self.build).parameters
-        return {
-            name: parameter.default
-            for name, parameter in parameters.items()
-            if name not in _DATA_PARAMETERS
-        }
+        return keyword_defaults(self.build)
 
 
 _REGISTERED: dict[str, _Architecture] = {}
@@ -127,37 +120,9 @@ def build(
     defaults: dict[str, Any],
     weights: Any = None,
 ) -> nn.Module:
-    """Build a network.
+    """Build a network of an estimator's parameters, whose defaults are ``defaults``.
 
-    Parameters
-    ----------
-    architecture : str or callable
-        A registered name, a backbone, or the builder itself.
-    n_channels : int
-        Channels of the input.
-    spatial_shape : tuple of int
-        Length of every spatial axis of the input.
-    n_outputs : int
-        How many values the network gives per sample.
-    parameters : dict
-        The estimator's parameters that shape a network, by name.
-    defaults : dict
-        Their default values; a parameter that the architecture does not obey must
-        have kept its default.
-    weights : str, os.PathLike or None
-        Weights to start from: a name that a backbone knows, or a file.
-
-    Returns
-    -------
-    module : torch.nn.Module
-
-    Raises
-    ------
-    ValueError
-        If the name is unknown, a parameter was changed that it does not obey, the
-        network cannot be built for such data, or the weights do not fit.
-    TypeError
-        If a callable returns something else than a module.
+    A parameter that the architecture does not obey must have kept its default.
     """
     found = _find(architecture, weights)
     n_dims = len(spatial_shape)

@@ -6,23 +6,17 @@ from functools import partial
 from torch import Tensor, nn
 
 from sklearn_cnn.architectures.blocks import activation_layer, he_initialize, same_block
-from sklearn_cnn.architectures.network import Network
+from sklearn_cnn.architectures.joining import with_head
 from sklearn_cnn.architectures.pooling import OverlappingMaxPool
 from sklearn_cnn.architectures.registry import register
 from sklearn_cnn.architectures.sizes import Size, is_small, stage_sizes
+from sklearn_cnn.architectures.stages import Stages
 
 
 class Residual(nn.Module):
     """Add what a path makes of the input to the input, and activate the sum.
 
-    Parameters
-    ----------
-    path : torch.nn.Sequential
-        What is learnt.
-    shortcut : torch.nn.Module
-        Gives the input the shape of the path's output.
-    activation : str
-        A key of ``ACTIVATIONS``.
+    ``shortcut`` gives the input the shape of the path's output.
     """
 
     def __init__(
@@ -34,18 +28,7 @@ class Residual(nn.Module):
         self.activation = activation_layer(activation)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Add and activate.
-
-        Parameters
-        ----------
-        x : Tensor of shape (n_samples, n_channels, *spatial_shape)
-            Feature maps.
-
-        Returns
-        -------
-        y : Tensor of shape (n_samples, n_maps, *output_shape)
-            Feature maps.
-        """
+        """Add and activate."""
         y: Tensor = self.activation(self.path(x) + self.shortcut(x))
         return y
 
@@ -53,12 +36,7 @@ class Residual(nn.Module):
 def initialize_residuals(module: nn.Module) -> None:
     """Draw the filters anew, and let every block begin as its shortcut [1]_.
 
-    Parameters
-    ----------
-    module : torch.nn.Module
-        Changed in place: filters as by
-        :func:`~sklearn_cnn.architectures.blocks.he_initialize`; the last
-        normalisation within every :class:`Residual` multiplies by 0.
+    The last normalisation within every :class:`Residual` multiplies by 0.
 
     References
     ----------
@@ -77,28 +55,7 @@ def initialize_residuals(module: nn.Module) -> None:
 
 
 class BasicBlock(Residual):
-    """Two convolutions 3 wide, and a shortcut around them.
-
-    Parameters
-    ----------
-    spatial_shape : tuple of int
-        Of the input.
-    in_channels : int
-        Number of input channels.
-    width : int
-        Number of filters.
-    stride : int
-        Of the first convolution and of the shortcut.
-    activation, norm
-        As in :class:`~sklearn_cnn.architectures.blocks.ConvBlock`.
-
-    Attributes
-    ----------
-    output_shape : tuple of int
-        Spatial shape of the output.
-    out_channels : int
-        Number of output channels.
-    """
+    """Two convolutions 3 wide, the first of which strides, and a shortcut."""
 
     def __init__(
         self,
@@ -122,28 +79,9 @@ class BasicBlock(Residual):
 class Bottleneck(Residual):
     """A convolution 3 wide between two of width 1, and a shortcut around them.
 
-    The stride is that of the middle convolution, not of the first as in the paper, so
-    that no values of the input are left out [1]_.
-
-    Parameters
-    ----------
-    spatial_shape : tuple of int
-        Of the input.
-    in_channels : int
-        Number of input channels.
-    width : int
-        Number of filters; the last convolution has four times as many.
-    stride : int
-        Of the middle convolution and of the shortcut.
-    activation, norm
-        As in :class:`~sklearn_cnn.architectures.blocks.ConvBlock`.
-
-    Attributes
-    ----------
-    output_shape : tuple of int
-        Spatial shape of the output.
-    out_channels : int
-        Number of output channels.
+    The last convolution has four times as many filters as the others. The stride is
+    that of the middle one, not of the first as in the paper, so that no values of the
+    input are left out [1]_.
 
     References
     ----------
@@ -192,113 +130,57 @@ def _shortcut(
     )
 
 
-@register("resnet18", blocks_per_stage=2)
-@register("resnet34", blocks_per_stage=(3, 4, 6, 3))
-class ResNet(Network):
-    """A residual network [1]_: a stem, then stages of blocks with shortcuts.
+def resnet(
+    block: type[BasicBlock] | type[Bottleneck],
+    n_channels: int,
+    spatial_shape: tuple[int, ...],
+    *,
+    filters: Sequence[int] = (64, 128, 256, 512),
+    blocks_per_stage: Size = 2,
+    activation: str = "relu",
+    normalization: str | None = "batch",
+) -> Stages:
+    """Build a residual network [1]_: a stem, then stages of blocks with shortcuts.
 
-    Every stage but the first begins with a stride of 2. The stem is a convolution 7
-    wide with a stride of 2, and maximum pooling of windows 3 wide and 2 apart. Images
-    whose longest axis is below 64 get a convolution 3 wide, without stride or pooling,
-    as in section 4.2 of the paper. With images of 224x224x3 in 1000 classes, resnet18
-    has 11,689,512 parameters.
-
-    Parameters
-    ----------
-    n_channels : int
-        Channels of the input.
-    spatial_shape : tuple of int
-        Length of every spatial axis of the input.
-    n_outputs : int
-        Number of outputs.
-    filters : sequence of int
-        Number of filters of every stage after the stem, of any number of stages. The
-        stem has as many as the first of them.
-    blocks_per_stage : int or sequence of int
-        Number of blocks in every stage.
-    activation, normalization : str
-        As in :class:`~sklearn_cnn.architectures.blocks.ConvBlock`.
-    global_pooling : {"avg", "max", "flatten"}
-        As in :class:`~sklearn_cnn.architectures.pooling.GlobalPooling`.
-    hidden_layer_sizes, dropout
-        As in :class:`~sklearn_cnn.architectures.network.Head`.
+    Every stage but the first begins with a stride of 2. The stem has as many filters
+    as the first stage: it is a convolution 7 wide with a stride of 2, and maximum
+    pooling of windows 3 wide and 2 apart. Images whose longest axis is below 64 get a
+    convolution 3 wide, without stride or pooling, as in section 4.2 of the paper. With
+    images of 224x224x3 in 1000 classes, resnet18 has 11,689,512 parameters, and
+    resnet50 25,557,032.
 
     References
     ----------
     .. [1] K. He et al., "Deep residual learning for image recognition", CVPR 2016,
        https://arxiv.org/abs/1512.03385
     """
-
-    _block: type[BasicBlock] | type[Bottleneck] = BasicBlock
-
-    def __init__(
-        self,
-        n_channels: int,
-        spatial_shape: tuple[int, ...],
-        n_outputs: int,
-        *,
-        filters: Sequence[int] = (64, 128, 256, 512),
-        blocks_per_stage: Size = 2,
-        activation: str = "relu",
-        normalization: str | None = "batch",
-        global_pooling: str = "avg",
-        hidden_layer_sizes: Sequence[int] = (),
-        dropout: float = 0.0,
-    ) -> None:
-        sizes = stage_sizes(filters, blocks_per_stage)
-        block = partial(self._block, activation=activation, norm=normalization)
-        stem, shape = _stem(
-            n_channels, spatial_shape, filters[0], activation, normalization
-        )
-        stages = nn.Sequential()
-        stages.add_module("stem", stem)
-        n_maps = filters[0]
-        for i, (width, n_blocks) in enumerate(sizes):
-            stage = nn.Sequential()
-            for j in range(n_blocks):
-                stride = 2 if i > 0 and j == 0 else 1
-                residual = block(shape, n_maps, width, stride=stride)
-                stage.append(residual)
-                shape, n_maps = residual.output_shape, residual.out_channels
-            stages.add_module(f"stage{i + 1}", stage)
-        super().__init__(
-            stages,
-            n_maps,
-            shape,
-            n_outputs,
-            global_pooling=global_pooling,
-            hidden_layer_sizes=hidden_layer_sizes,
-            activation=activation,
-            dropout=dropout,
-        )
-        initialize_residuals(self.stages)
-
-
-@register("resnet50", blocks_per_stage=(3, 4, 6, 3))
-@register("resnet101", blocks_per_stage=(3, 4, 23, 3))
-class BottleneckResNet(ResNet):
-    """A residual network of bottlenecks, which end in ``4 * filters`` maps.
-
-    Parameters and references are those of :class:`ResNet`. With images of 224x224x3 in
-    1000 classes, resnet50 has 25,557,032 parameters.
-    """
-
-    _block = Bottleneck
-
-
-def _stem(
-    n_channels: int,
-    spatial_shape: tuple[int, ...],
-    width: int,
-    activation: str,
-    norm: str | None,
-) -> tuple[nn.Sequential, tuple[int, ...]]:
+    sizes = stage_sizes(filters, blocks_per_stage)
+    convolution = partial(same_block, activation=activation, norm=normalization)
+    residual = partial(block, activation=activation, norm=normalization)
     small = is_small(spatial_shape)
-    size, stride = (3, 1) if small else (7, 2)
-    convolution = same_block(
-        spatial_shape, n_channels, width, size, stride, activation=activation, norm=norm
-    )
-    if small:
-        return nn.Sequential(convolution), convolution.output_shape
-    pool = OverlappingMaxPool(convolution.output_shape, "same")
-    return nn.Sequential(convolution, pool), pool.output_shape
+    kernel, stride = (3, 1) if small else (7, 2)
+    stages = Stages(n_channels, spatial_shape, initialize=initialize_residuals)
+    stages.begin("stem")
+    stages.append(convolution(spatial_shape, n_channels, filters[0], kernel, stride))
+    if not small:
+        stages.append(OverlappingMaxPool(stages.spatial_shape, "same"))
+    for i, (width, n_blocks) in enumerate(sizes):
+        stages.begin(f"stage{i + 1}")
+        for j in range(n_blocks):
+            stride = 2 if i > 0 and j == 0 else 1
+            shape, n_maps = stages.spatial_shape, stages.n_channels
+            stages.append(residual(shape, n_maps, width, stride=stride))
+    return stages
+
+
+def _register(
+    name: str, block: type[BasicBlock] | type[Bottleneck], blocks_per_stage: Size
+) -> None:
+    build = with_head()(partial(resnet, block))
+    register(name, blocks_per_stage=blocks_per_stage)(build)
+
+
+_register("resnet18", BasicBlock, 2)
+_register("resnet34", BasicBlock, (3, 4, 6, 3))
+_register("resnet50", Bottleneck, (3, 4, 6, 3))
+_register("resnet101", Bottleneck, (3, 4, 23, 3))

@@ -11,25 +11,7 @@ _SMALL = 64
 def stage_sizes(
     filters: Sequence[int], blocks_per_stage: Size
 ) -> list[tuple[int, int]]:
-    """Pair the widths of the stages with their numbers of blocks.
-
-    Parameters
-    ----------
-    filters : sequence of int
-        Width of every stage.
-    blocks_per_stage : int or sequence of int
-        Number of blocks in every stage.
-
-    Returns
-    -------
-    sizes : list of (int, int)
-        Width and number of blocks of every stage.
-
-    Raises
-    ------
-    ValueError
-        If there are not as many of the ones as of the others.
-    """
+    """Pair the widths of the stages with their numbers of blocks."""
     n_stages = len(filters)
     if isinstance(blocks_per_stage, int):
         blocks_per_stage = (blocks_per_stage,) * n_stages
@@ -43,20 +25,7 @@ def stage_sizes(
 
 
 def require_stages(filters: Sequence[int], n_stages: int) -> None:
-    """Refuse another number of stages than a network has.
-
-    Parameters
-    ----------
-    filters : sequence of int
-        Width of every stage.
-    n_stages : int
-        Number of stages.
-
-    Raises
-    ------
-    ValueError
-        If ``filters`` has another number of entries.
-    """
+    """Refuse another number of stages than a network has."""
     if len(filters) != n_stages:
         raise ValueError(
             f"filters={filters!r} has {len(filters)} entries, but this architecture "
@@ -65,18 +34,7 @@ def require_stages(filters: Sequence[int], n_stages: int) -> None:
 
 
 def is_small(spatial_shape: tuple[int, ...]) -> bool:
-    """Tell whether images are too small for a network made for photographs.
-
-    Parameters
-    ----------
-    spatial_shape : tuple of int
-        Length of every spatial axis of the images.
-
-    Returns
-    -------
-    small : bool
-        Whether the longest axis is below 64.
-    """
+    """Tell whether images are too small for a network made for photographs."""
     return max(spatial_shape) < _SMALL
 
 
@@ -88,17 +46,8 @@ def convolved_shape(
 ) -> tuple[int, ...]:
     """Spatial shape of a convolution's output [1]_.
 
-    Parameters
-    ----------
-    shape, kernel_size, stride : tuple of int
-        One entry per spatial axis.
-    padding : {"same", "valid"}
-        "same" pads with zeros so that a stride of 1 keeps the shape.
-
-    Returns
-    -------
-    shape : tuple of int
-        An entry is 0 or less where the kernel is larger than the input.
+    "same" padding keeps the shape at a stride of 1. An entry is 0 or less where the
+    kernel is larger than the input.
 
     References
     ----------
@@ -119,26 +68,7 @@ def too_small(
     kernel: tuple[int, ...],
     padding: str,
 ) -> str:
-    """Say that images shrink to nothing.
-
-    Parameters
-    ----------
-    image : tuple of int
-        Spatial shape of the input.
-    shape : tuple of int
-        That of the feature maps before the stage.
-    stage : int
-        Number of the stage, from 0.
-    kernel : tuple of int
-        Size of its filters.
-    padding : {"same", "valid"}
-        Their padding.
-
-    Returns
-    -------
-    message : str
-        For an error.
-    """
+    """Say that images shrink to nothing behind feature maps of ``shape``."""
     padded = padding == "same" or all(
         n >= k for n, k in zip(shape, kernel, strict=True)
     )
@@ -146,7 +76,7 @@ def too_small(
     remedy = "" if padding == "same" else "padding='same', a smaller kernel_size, "
     return (
         f"Images of {_times(image)} are too small for the stages in filters: at stage "
-        f"{stage + 1} the feature map of {_times(shape)} {problem} "
+        f"{stage} the feature map of {_times(shape)} {problem} "
         f"(kernel_size={_times(kernel)}, padding={padding!r}). Use {remedy}"
         "fewer stages in filters, pooling=None or larger images."
     )

@@ -22,17 +22,7 @@ class _WithoutPadding(_ConvNd):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """Convolve.
-
-        Parameters
-        ----------
-        x : Tensor of shape (n_samples, in_channels, *spatial_shape)
-            Feature maps.
-
-        Returns
-        -------
-        y : Tensor of shape (n_samples, out_channels, ...)
-        """
+        """Convolve."""
         if not (self.training and x.device.type == "cpu" and self._sees_all(x)):
             y: Tensor = super().forward(x)
             return y

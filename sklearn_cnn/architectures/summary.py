@@ -25,39 +25,23 @@ _ADAPTIVE = (
 
 @dataclass(frozen=True)
 class LayerSummary:
-    """One layer of a network.
+    """One layer of a network; what belongs to layers inside it is left out."""
 
-    Parameters
-    ----------
-    layer : str
-        Its path, as in :meth:`torch.nn.Module.get_submodule`.
-    type : str
-        Its class.
-    output_shape : tuple of int or None
-        Channels, then space, without the axis of the samples; None if the forward pass
-        leaves the layer out, or if it gives something else than one tensor.
-    kernel_size, stride, padding : tuple of int, str or None
-        One entry per spatial axis; None where the layer has no such thing. The padding
-        of a layer that does nothing else has an entry for both ends of every axis, the
-        last axis first.
-    parameters : int
-        Number of its own weights, those of layers inside it left out. Weights that
-        several layers share count in the first of them.
-    multiply_adds : int
-        Of products with weights, for one sample.
-    receptive_field : tuple of int or None
-        How many pixels of the input one unit of the output depends on, along every
-        spatial axis.
-    """
-
+    #: Its path, as in ``torch.nn.Module.get_submodule``.
     layer: str
     type: str
+    #: Channels, then space; None if the forward pass leaves the layer out, or if it
+    #: gives something else than one tensor.
     output_shape: tuple[int, ...] | None
     kernel_size: tuple[int, ...] | None
     stride: tuple[int, ...] | None
+    #: Of a layer that does nothing else: both ends of every axis, the last axis first.
     padding: tuple[int, ...] | str | None
+    #: Weights that several layers share count in the first of them.
     parameters: int
+    #: Of products with weights, for one sample.
     multiply_adds: int
+    #: Pixels of the input that one unit of the output depends on, along every axis.
     receptive_field: tuple[int, ...] | None
 
 
@@ -66,26 +50,12 @@ def summarize(
 ) -> list[LayerSummary]:
     """List the layers of a network, in the order in which they are computed.
 
-    A blank image goes through the network once. Multiply-adds are half of what
-    :class:`torch.utils.flop_counter.FlopCounterMode` counts. Receptive fields follow
-    from the kernel sizes and strides of convolutions and pooling layers [1]_; where
-    paths join, the widest counts. A pooling that the network computes without a layer
-    is not seen.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        The network. It is left as it was.
-    n_channels : int
-        Channels of the input.
-    spatial_shape : tuple of int
-        Length of every spatial axis of the input.
-
-    Returns
-    -------
-    layers : list of LayerSummary
-        Those that contain no other, and all that have weights of their own or multiply
-        by themselves.
+    They are those that contain no other, and all that have weights of their own or
+    multiply by themselves. A blank image goes through the network once. Multiply-adds
+    are half of what :class:`torch.utils.flop_counter.FlopCounterMode` counts. Receptive
+    fields follow from the kernel sizes and strides of convolutions and pooling layers
+    [1]_; where paths join, the widest counts. A pooling that the network computes
+    without a layer is not seen.
 
     References
     ----------
@@ -111,17 +81,7 @@ def summarize(
 
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
-    """Put a network into evaluation mode, and every layer back on exit.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        The network.
-
-    Yields
-    ------
-    None
-    """
+    """Put a network into evaluation mode, and every layer back on exit."""
     training = [layer for layer in module.modules() if layer.training]
     for layer in training:
         layer.training = False

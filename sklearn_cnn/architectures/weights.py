@@ -38,17 +38,6 @@ class LibraryNetwork(Protocol):
 def is_file(weights: Any) -> bool:
     """Tell whether weights are a file, not the name of weights that a library knows.
 
-    Parameters
-    ----------
-    weights : str, os.PathLike or None
-        What the user gave.
-
-    Returns
-    -------
-    is_file : bool
-        True for a path object, and for a str that looks like a path or is the name
-        of a file.
-
     Examples
     --------
     >>> from sklearn_cnn.architectures.weights import is_file
@@ -65,26 +54,10 @@ def is_file(weights: Any) -> bool:
 
 
 def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:
-    """Read weights from a file, without running code that may be in it.
+    """Read weights from a file to the CPU, without running code that may be in it.
 
-    Parameters
-    ----------
-    path : str or os.PathLike
-        A file of safetensors, if that is its suffix, otherwise one of
-        :func:`torch.save`: the tensors by name, or a checkpoint that has them under
-        "state_dict", "model_state_dict" or "model".
-
-    Returns
-    -------
-    state : dict of str to Tensor
-        On the CPU.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If it cannot be read, would run code, or holds something else.
+    A file that is not one of safetensors is one of :func:`torch.save`: the tensors by
+    name, or a checkpoint that has them under one of ``_WRAPPERS``.
     """
     origin = _origin(path)
     if not Path(path).is_file():
@@ -153,22 +126,8 @@ def _described(content: Any) -> str:
 def load_weights(module: nn.Module, path: str | os.PathLike[str]) -> None:
     """Start a network from the weights in a file.
 
-    Those of the ``head`` stay as they are. If the first convolution was trained on
-    another number of channels, its weights are adapted by :func:`adapt_channels`.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        The network. A :class:`~sklearn_cnn.architectures.backbones.Backbone` also
-        takes a file with the names of its library, and then expects images as the
-        default weights of that library do.
-    path : str or os.PathLike
-        As in :func:`read_state_dict`.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        As in :func:`read_state_dict` and :func:`load_state_dict`.
+    A backbone also takes a file with the names of its library, and then expects images
+    as the default weights of that library do.
     """
     state: Mapping[str, Tensor] = read_state_dict(path)
     renamed = module.from_library(state) if isinstance(module, LibraryNetwork) else None
@@ -182,19 +141,9 @@ def load_state_dict(
 ) -> None:
     """Start a network from weights, those of its ``head`` excepted.
 
-    Parameters
-    ----------
-    module : torch.nn.Module
-        The network.
-    state : dict of str to Tensor
-        Weights by the names that they have in it. Counts of batches may be missing.
-    origin : str
-        What the weights are called in the error message.
-
-    Raises
-    ------
-    ValueError
-        If the weights do not fit; then the network is left as it was.
+    If they do not fit, the network stays as it was. Those of a first convolution for
+    another number of channels are adapted by :func:`adapt_channels`. ``origin`` names
+    the weights in the error.
     """
     target = module.state_dict()
     skipped = "head." if hasattr(module, "head") else None
@@ -231,18 +180,9 @@ def _list(names: list[str]) -> str:
 
 
 def first_convolution(module: nn.Module) -> tuple[str, _ConvNd] | None:
-    """Find the convolution that sees the images.
+    """Find the convolution that sees the images: the first one registered.
 
-    Parameters
-    ----------
-    module : torch.nn.Module
-        The network.
-
-    Returns
-    -------
-    name, layer : str, torch.nn.Module
-        The first one in the order of registration. None instead if there is none, or
-        if it keeps groups of channels apart.
+    None if there is none, or if it keeps groups of channels apart.
     """
     for name, layer in module.named_modules():
         if isinstance(layer, _ConvNd):
@@ -269,19 +209,8 @@ def adapt_channels(weight: Tensor, n_channels: int) -> Tensor:
     The channels are repeated in turn and scaled by old / new number, so that the
     filters sum to about the same and the layers behind see values of the same size.
     For a single channel they are added up: a grey image gives exactly what it would
-    give as an RGB image of three equal channels.
-
-    Parameters
-    ----------
-    weight : Tensor of shape (n_filters, n_old_channels, *kernel_size)
-        Weights of a convolution of 1, 2 or 3 dimensions.
-    n_channels : int
-        New number of channels.
-
-    Returns
-    -------
-    weight : Tensor of shape (n_filters, n_channels, *kernel_size)
-        The same tensor if the number does not change.
+    give as an RGB image of three equal channels. ``weight`` is of shape (n_filters,
+    n_old_channels, *kernel_size).
 
     Examples
     --------

@@ -33,7 +33,7 @@ def sliding_window_sum(image, kernel, stride):
 @pytest.mark.parametrize("padding", ["same", "valid"])
 def test_convolution_is_a_sliding_window_sum(kernel_size, stride, padding):
     torch.manual_seed(0)
-    layer = Convolution(2, 2, 3, kernel_size, (stride, stride), padding, bias=True)
+    layer = Convolution(2, 3, kernel_size, (stride, stride), padding, bias=True)
     image = np.random.default_rng(0).normal(size=(2, 9, 8)).astype(np.float32)
     found = layer(torch.from_numpy(image)[None])[0].detach().numpy()
 
@@ -55,7 +55,7 @@ def test_convolution_is_a_sliding_window_sum(kernel_size, stride, padding):
 @pytest.mark.parametrize("stride", [1, 2])
 def test_same_padding_gives_ceil_of_n_over_stride(n_dims, kernel, stride):
     layer = Convolution(
-        n_dims, 1, 1, (kernel,) * n_dims, (stride,) * n_dims, "same", bias=False
+        1, 1, (kernel,) * n_dims, (stride,) * n_dims, "same", bias=False
     )
     for n in (4, 5, 7):
         found = layer(torch.zeros(1, 1, *(n,) * n_dims)).shape[2:]

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from sklearn_cnn.architectures.inception_time import InceptionModule, InceptionTime
+from sklearn_cnn.architectures.inception_time import InceptionModule, inception_time
 
 
 def expected_parameters(n_channels, n_outputs, width=32, depth=6):
@@ -23,14 +23,14 @@ def expected_parameters(n_channels, n_outputs, width=32, depth=6):
 
 @pytest.mark.parametrize("n_channels", [1, 3])
 def test_parameters_are_those_of_the_arithmetic(n_channels):
-    net = InceptionTime(n_channels, (100,), 5)
+    net = inception_time(n_channels, (100,), 5)
     found = sum(p.numel() for p in net.parameters())
     assert found == expected_parameters(n_channels, 5)
 
 
 @pytest.mark.parametrize("kernel_size, lengths", [(40, (40, 20, 10)), (3, (3, 1, 1))])
 def test_lengths_of_the_filters(kernel_size, lengths):
-    net = InceptionTime(1, (8,), 2, filters=(2,) * 3, kernel_size=kernel_size)
+    net = inception_time(1, (8,), 2, filters=(2,) * 3, kernel_size=kernel_size)
     module = net.stages.stage1.path[0]
     found = tuple(c.conv.kernel_size[0] for c in module.convolutions)
     assert found == lengths
@@ -48,6 +48,6 @@ def test_a_module_is_four_branches_side_by_side():
 
 
 def test_a_shortcut_leads_around_three_modules():
-    net = InceptionTime(1, (8,), 2, filters=(2, 2, 2, 3))
+    net = inception_time(1, (8,), 2, filters=(2, 2, 2, 3))
     assert hasattr(net.stages.stage1, "shortcut")
     assert [len(net.stages.stage1.path), len(net.stages.stage2)] == [3, 1]

@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from sklearn_cnn.architectures.lenet import LeNet
+from sklearn_cnn.architectures.lenet import lenet
 
 
 def test_the_network_of_the_paper():
-    net = LeNet(
+    net = lenet(
         1,
         (32, 32),
         10,
@@ -28,7 +28,7 @@ def test_the_network_of_the_paper():
 @pytest.mark.parametrize("pooling", ["max", "avg", "stride", None])
 @pytest.mark.parametrize("shape", [(9,), (1, 10), (5, 6, 7)])
 def test_every_stage_halves_what_can_be_halved(pooling, shape):
-    net = LeNet(2, shape, 3, filters=(3, 4, 5), pooling=pooling, conv_dropout=0.2)
+    net = lenet(2, shape, 3, filters=(3, 4, 5), pooling=pooling, conv_dropout=0.2)
     maps = net.feature_maps(torch.zeros(2, 2, *shape))
     expected = shape
     for _ in range(3 if pooling else 0):
@@ -39,12 +39,12 @@ def test_every_stage_halves_what_can_be_halved(pooling, shape):
 
 def test_valid_convolutions_need_room():
     with pytest.raises(ValueError, match=r"8x8 are too small .*stage 2 .*2x2 is small"):
-        LeNet(1, (8, 8), 10, padding="valid")
-    net = LeNet(1, (5, 5), 10, padding="valid", filters=(4,))
+        lenet(1, (8, 8), 10, padding="valid")
+    net = lenet(1, (5, 5), 10, padding="valid", filters=(4,))
     assert net(torch.zeros(2, 1, 5, 5)).shape == (2, 10)
 
 
 def test_kernels_may_differ_between_axes():
-    net = LeNet(1, (8, 9), 2, kernel_size=(3, 4))
+    net = lenet(1, (8, 9), 2, kernel_size=(3, 4))
     assert net.stages[0][0].conv.conv.kernel_size == (3, 4)
     assert net(torch.zeros(2, 1, 8, 9)).shape == (2, 2)

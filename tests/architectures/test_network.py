@@ -5,11 +5,11 @@ import torch
 
 from sklearn_cnn.architectures.network import Head
 from sklearn_cnn.architectures.pooling import GlobalAveragePooling, GlobalPooling
-from sklearn_cnn.architectures.simple import SimpleCNN
+from sklearn_cnn.architectures.simple import simple_cnn
 
 
 def test_a_network_is_its_stages_its_pooling_and_its_head():
-    net = SimpleCNN(1, (8, 8), 3, filters=(4, 6)).eval()
+    net = simple_cnn(1, (8, 8), 3, filters=(4, 6)).eval()
     x = torch.randn(2, 1, 8, 8)
     maps = net.feature_maps(x)
     assert maps.shape == (2, 6, 4, 4)

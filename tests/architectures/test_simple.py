@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from sklearn_cnn import CNNClassifier
-from sklearn_cnn.architectures.simple import SimpleCNN, default_filters
+from sklearn_cnn.architectures.simple import default_filters, simple_cnn
 
 
 def conv_parameters(n_in, n_out, kernel=9, bias=True):
@@ -67,7 +67,7 @@ def test_default_filters_halve_the_longest_axis(shape, stages):
 @pytest.mark.parametrize("pooling", ["max", "avg", "stride", None])
 @pytest.mark.parametrize("normalization", ["batch", "layer", None])
 def test_every_combination_runs_in_every_dimension(shape, pooling, normalization):
-    net = SimpleCNN(
+    net = simple_cnn(
         3,
         shape,
         4,
@@ -89,17 +89,17 @@ def test_every_combination_runs_in_every_dimension(shape, pooling, normalization
 
 
 def test_flatten_keeps_positions_apart():
-    net = SimpleCNN(1, (8, 8), 2, filters=(4,), global_pooling="flatten")
+    net = simple_cnn(1, (8, 8), 2, filters=(4,), global_pooling="flatten")
     assert net.head.output.in_features == 4 * 8 * 8
 
 
 def test_blocks_per_stage_may_differ():
-    net = SimpleCNN(1, (8, 8), 2, filters=(4, 4), blocks_per_stage=(1, 3))
+    net = simple_cnn(1, (8, 8), 2, filters=(4, 4), blocks_per_stage=(1, 3))
     assert [len(stage) for stage in net.stages] == [1, 3]
     with pytest.raises(
         ValueError, match=r"has 2 entries, but blocks_per_stage=\(1,\) has 1"
     ):
-        SimpleCNN(1, (8, 8), 2, filters=(4, 4), blocks_per_stage=(1,))
+        simple_cnn(1, (8, 8), 2, filters=(4, 4), blocks_per_stage=(1,))
 
 
 @pytest.mark.parametrize(
@@ -122,4 +122,4 @@ def test_an_image_that_shrinks_to_nothing_is_an_error(
     with pytest.raises(
         ValueError, match=rf"at stage {stage} .*{problem}.*fewer stages"
     ):
-        SimpleCNN(1, shape, 2, **parameters)
+        simple_cnn(1, shape, 2, **parameters)

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from sklearn_cnn.architectures.simple import SimpleCNN
+from sklearn_cnn.architectures.simple import simple_cnn
 from sklearn_cnn.architectures.weights import (
     adapt_channels,
     is_file,
@@ -20,7 +20,7 @@ CONVOLUTIONS = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 
 
 def small_network(n_channels=1, n_outputs=3, filters=(4, 6)):
-    return SimpleCNN(n_channels, (8, 8), n_outputs, filters=filters)
+    return simple_cnn(n_channels, (8, 8), n_outputs, filters=filters)
 
 
 def copied(module):

@@ -4,13 +4,13 @@ import pytest
 import torch
 from torch import nn
 
-from sklearn_cnn.architectures.simple import SimpleCNN
+from sklearn_cnn.architectures.simple import simple_cnn
 from sklearn_cnn.inference.folding import fold_batch_norms, has_hooks
 
 
 def trained(shape=(13, 14), **parameters):
     torch.manual_seed(0)
-    net = SimpleCNN(2, shape, 5, filters=(4, 6, 8), **parameters)
+    net = simple_cnn(2, shape, 5, filters=(4, 6, 8), **parameters)
     images = torch.randn(16, 2, *shape) * 3 + 1
     for layer in net.modules():
         if isinstance(layer, nn.modules.batchnorm._BatchNorm):

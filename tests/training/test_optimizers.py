@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from sklearn_cnn.architectures.simple import SimpleCNN
+from sklearn_cnn.architectures.simple import simple_cnn
 from sklearn_cnn.training.optimizers import (
     OPTIMIZERS,
     make_optimizer,
@@ -90,7 +90,7 @@ def decay_by_name(module, weight_decay):
 
 
 def test_biases_and_normalisation_are_not_decayed():
-    decays = decay_by_name(SimpleCNN(1, (8, 8), 2, filters=(4, 4)), 0.1)
+    decays = decay_by_name(simple_cnn(1, (8, 8), 2, filters=(4, 4)), 0.1)
     for name, decay in decays.items():
         assert decay == (
             0.1 if name.endswith("conv.weight") or "output.w" in name else 0
@@ -98,7 +98,7 @@ def test_biases_and_normalisation_are_not_decayed():
 
 
 def test_a_sequence_decays_stage_by_stage_and_then_the_head():
-    module = SimpleCNN(1, (8, 8), 2, filters=(4, 4), normalization=None)
+    module = simple_cnn(1, (8, 8), 2, filters=(4, 4), normalization=None)
     decays = decay_by_name(module, (0.3, 0.2, 0.1))
     weights = {n: d for n, d in decays.items() if n.endswith("weight")}
     assert list(weights.values()) == [0.3, 0.2, 0.1]
