@@ -120,12 +120,12 @@ class Predictor:
         if rows is not None:
             chunks = [rows[chunk] for chunk in chunks]
 
-        network = self.network
+        network, cost = self.network, 0
         # what is watched, or changes with what it sees, takes one after the other
-        alone = self.module.training or has_hooks(self.module)
-        if fold and len(chunks) > 1 and not (self.compile or alone):
-            network = fold_batch_norms(self.module)
-        cost = 0 if alone else self.sample_cost * n_rows
+        if len(chunks) > 1 and not (self.module.training or has_hooks(self.module)):
+            cost = self.sample_cost * n_rows
+            if fold and not self.compile:
+                network = fold_batch_norms(self.module)
         cost = cost if on_cpu and not self.compile else None
 
         def run(taken):

@@ -1,1 +1,1 @@
-"""Tools for those who write estimators of images."""
+"""The ground floor: what every folder needs, and checks for image estimators."""
