@@ -23,7 +23,7 @@ def test_outputs_are_those_before_a_layer_that_works_in_place(network):
 
 @pytest.mark.parametrize("name", ["", "3", None])
 def test_unknown_layers_are_named(network, name):
-    with pytest.raises(ValueError, match="is not in the network.* Available: 0, 1, 2"):
+    with pytest.raises(ValueError, match=r"is not in the network.* Available: 0, 1, 2"):
         find_layer(network, name)
 
 
