@@ -22,7 +22,7 @@ MAX_BYTES = 1 << 29
 _WORTH, _WORTH_PER_WEIGHT = 1 << 30, 1 << 10
 #: Bytes of images that are hashed at a time.
 _CHUNK = 1 << 24
-_PLAIN = (bool, int, float, str, tuple, list, type(None), torch.dtype)
+_SETTING_TYPES = (bool, int, float, str, tuple, list, type(None), torch.dtype)
 
 
 def before_head(network, images):
@@ -136,7 +136,7 @@ def _add_layers(key, module):
             settings = {
                 k: v
                 for k, v in vars(layer).items()
-                if isinstance(v, _PLAIN) and k != "training"
+                if isinstance(v, _SETTING_TYPES) and k != "training"
             }
             key.update(f"{type(layer).__qualname__}{settings}".encode())
         for path, tensor in child.state_dict().items():

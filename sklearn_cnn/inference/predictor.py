@@ -56,7 +56,7 @@ class Predictor:
     def outputs(self, images):
         """Compute the outputs for all images, of shape (n_samples, n_outputs)."""
         self._evaluate()
-        if only_head_learns(self.module) and not has_hooks(self.module):
+        if has_frozen_backbone(self.module) and not has_hooks(self.module):
             return self._outputs_of(self.features(images))
         parts = (part.double() for part in self.batches(images))
         return gathered(parts, len(images))
@@ -155,8 +155,8 @@ class Predictor:
             return self.module.head(x).cpu().double().numpy()
 
 
-def only_head_learns(module):
-    """Tell whether all of a network before its head is frozen."""
+def has_frozen_backbone(module):
+    """Tell whether nothing but the head of a network learns."""
     # most networks answer at their first weight: every prediction asks
     return isinstance(module, Network) and not any(
         parameter.requires_grad

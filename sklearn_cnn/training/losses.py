@@ -7,10 +7,10 @@ from torch.nn import functional as F
 class Loss(nn.Module):
     """Mean over the samples of a loss that every subclass defines for one of them."""
 
-    def forward(self, outputs, targets, weights=None):
-        """Average over a batch; weights are factors on the losses of its samples."""
+    def forward(self, outputs, targets, sample_weight=None):
+        """Average over a batch, whose losses the weights are factors on."""
         losses = self.per_sample(outputs, targets)
-        return (losses if weights is None else losses * weights).mean()
+        return (losses if sample_weight is None else losses * sample_weight).mean()
 
     def per_sample(self, outputs, targets):
         """Compute the loss of every sample, of shape (n_samples,)."""
