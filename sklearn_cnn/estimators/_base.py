@@ -24,7 +24,7 @@ from sklearn_cnn.estimators._html import html_with_layers
 from sklearn_cnn.estimators._parameters import CNNParameters
 from sklearn_cnn.estimators._samples import Samples, Seeds
 from sklearn_cnn.images import ImageInput, take_rows
-from sklearn_cnn.inference import resolve_device, resolve_precision
+from sklearn_cnn.inference import resolve_device, resolve_precision, single_thread
 from sklearn_cnn.utils._fitting import unchanged_on_error
 from sklearn_cnn.utils._generators import seeded
 from sklearn_cnn.utils._sklearn import check_sample_weight, fit_context
@@ -96,11 +96,11 @@ class BaseCNN(
             If flat rows that look like images are read as signals.
         """
         validation = (X_val, y_val, sample_weight_val)
-        with unchanged_on_error(self):
+        with unchanged_on_error(self), single_thread():
             return self._fit(X, y, sample_weight, validation)
 
     def _partial_fit(self, X, y, sample_weight, classes=None):
-        with unchanged_on_error(self):
+        with unchanged_on_error(self), single_thread():
             return self._fit(X, y, sample_weight, partial=True, classes=classes)
 
     def _fit(

@@ -13,13 +13,14 @@ from sklearn_cnn.inference.precision import (
 )
 from sklearn_cnn.inference.predictor import Predictor, gathered
 from sklearn_cnn.inference.preparation import Preparation
-from sklearn_cnn.inference.threads import single_thread, workers
+from sklearn_cnn.inference.threads import all_threads, single_thread, workers
 
 __all__ = [
     "SMALL_STEP",
     "FeatureMaps",
     "Predictor",
     "Preparation",
+    "all_threads",
     "as_float32_or_wider",
     "autocast",
     "dtype_of",

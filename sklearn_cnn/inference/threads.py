@@ -1,7 +1,8 @@
 """Threads that compute with one thread each, so that bits do not depend on them."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager
 from functools import partial
 
 import torch
@@ -11,6 +12,9 @@ from sklearn_cnn.images import read_ahead, take_rows
 #: Multiply-adds of a prediction that are worth starting threads.
 _POOL_COST = 1 << 30
 
+#: How many threads this one may use, while it limits itself to one.
+_outside = threading.local()
+
 
 @contextmanager
 def single_thread():
@@ -18,29 +22,48 @@ def single_thread():
 
     Sums that are split over threads round differently. Where every thread computes on
     its own, a search with ``n_jobs=2``, whose workers have one thread each, reproduces
-    the one with ``n_jobs=1``. Yields how many threads torch may use outside.
+    the one with ``n_jobs=1``.
     """
     n_threads = torch.get_num_threads()
     if n_threads == 1:
-        yield n_threads
+        yield
         return
+    before, _outside.n_threads = getattr(_outside, "n_threads", None), n_threads
     try:
         torch.set_num_threads(1)
-        yield n_threads
+        yield
     finally:
         torch.set_num_threads(n_threads)
+        _outside.n_threads = before
+
+
+@contextmanager
+def all_threads():
+    """Compute on all threads again, inside of ``single_thread``."""
+    n_threads = available_threads()
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(n_threads)
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def available_threads():
+    """Count the threads that may be used here, inside of ``single_thread`` or not."""
+    return getattr(_outside, "n_threads", None) or torch.get_num_threads()
 
 
 @contextmanager
 def workers(n):
     """Start threads that compute with one thread each, and limit this one to one.
 
-    There are n of them, but no more than torch may use here. Yields their pool.
+    There are n of them, but no more than may be used here. Yields their pool.
     """
-    with single_thread() as n_threads:
-        limit = partial(torch.set_num_threads, 1)  # each thread has its own setting
-        with ThreadPoolExecutor(min(n, n_threads), initializer=limit) as pool:
-            yield pool
+    n_threads = min(n, available_threads())
+    limit = partial(torch.set_num_threads, 1)  # each thread has its own setting
+    with single_thread(), ThreadPoolExecutor(n_threads, initializer=limit) as pool:
+        yield pool
 
 
 def map_chunks(compute, images, chunks, cost):
@@ -69,9 +92,9 @@ def map_chunks(compute, images, chunks, cost):
         Of every chunk, in order.
     """
     pays = cost is not None and len(chunks) > 1 and cost >= _POOL_COST
-    if not pays or torch.get_num_threads() == 1:
-        alone = nullcontext() if cost is None else single_thread()
-        with alone, closing(read_ahead(images, chunks)) as parts:
+    if not pays or available_threads() == 1:
+        limit = all_threads() if cost is None else single_thread()
+        with limit, closing(read_ahead(images, chunks)) as parts:
             yield from map(compute, parts)
         return
 

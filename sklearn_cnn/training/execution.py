@@ -10,6 +10,7 @@ from torch import nn
 from sklearn_cnn.architectures import FeatureDropout, ValueDropout
 from sklearn_cnn.inference import (
     SMALL_STEP,
+    all_threads,
     as_float32_or_wider,
     autocast,
     has_hooks,
@@ -114,16 +115,14 @@ class WholeBatches(Execution):
 
     def __init__(self, network, objective, *, one_thread=False):
         super().__init__(network, objective)
-        self._threads = single_thread() if one_thread else None
+        self._threads = single_thread() if one_thread else all_threads()
 
     def __enter__(self):
-        if self._threads is not None:
-            self._threads.__enter__()
+        self._threads.__enter__()
         return self
 
     def __exit__(self, *error):
-        if self._threads is not None:
-            self._threads.__exit__(*error)
+        self._threads.__exit__(*error)
 
     def backward(self, batch):  # noqa: D102
         loss, outputs = self.objective(self.network, batch)

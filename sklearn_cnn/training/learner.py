@@ -39,6 +39,7 @@ class Learner:
         self.network_parameters = network_parameters
         self.plan = None
         self.history = []
+        self._best = {}
         self.callbacks = []
         self.constant = frozenset(
             name
@@ -85,11 +86,12 @@ class Learner:
         return row
 
     def record(self, row, name, value):
-        """Put a loss into the last row, and whether it is the smallest so far."""
-        earlier = [r[name] for r in self.history if r is not row and name in r]
+        """Put a loss into a row, and whether it is the smallest so far."""
         row[name] = value
         # skorch's Checkpoint and PrintLog look for this column
-        row[f"{name}_best"] = not earlier or value < min(earlier)
+        row[f"{name}_best"] = best = name not in self._best or value < self._best[name]
+        if best:
+            self._best[name] = value
 
     def copied(self):
         """Copy it, so that a training that is interrupted changes nothing."""
@@ -97,6 +99,7 @@ class Learner:
         parts = (self.predictor, self._optimizer, self.callbacks)
         other.predictor, other._optimizer, other.callbacks = copy.deepcopy(parts)
         other.history, other.net = list(self.history), None
+        other._best = dict(self._best)
         return other
 
     def frozen(self):

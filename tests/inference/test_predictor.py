@@ -98,6 +98,21 @@ def test_little_work_runs_on_one_thread(digits, monkeypatch):
         torch.set_num_threads(before)
 
 
+def test_limits_to_one_thread_can_be_nested(n_threads):
+    torch.set_num_threads(3)
+    with threads.single_thread():
+        assert (torch.get_num_threads(), threads.available_threads()) == (1, 3)
+        with threads.all_threads():
+            assert torch.get_num_threads() == 3
+            with threads.single_thread(), threads.single_thread():
+                assert (torch.get_num_threads(), threads.available_threads()) == (1, 3)
+            assert torch.get_num_threads() == 3
+        assert (torch.get_num_threads(), threads.available_threads()) == (1, 3)
+        with threads.workers(2) as pool:
+            assert pool._max_workers == 2
+    assert torch.get_num_threads() == threads.available_threads() == 3
+
+
 def test_several_threads_share_one_estimator(digits):
     X, y = digits
     cnn = CNNClassifier(**SMALL).fit(X, y)
