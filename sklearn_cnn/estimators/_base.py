@@ -1,6 +1,5 @@
 """What classifier and regressor share: the story of a fit, and of a prediction."""
 
-import copy
 import warnings
 from abc import ABCMeta, abstractmethod
 from dataclasses import replace
@@ -313,8 +312,9 @@ class BaseCNN(
     def _observers(self, learner, held_out, context, data):
         observers = [training.EpochTasks(self, context, **data)]
         if self.callbacks or learner.callbacks:
-            callbacks = copy.deepcopy(self.callbacks)
-            learner.net = self._net_of(learner, callbacks)
+            learner.net = self._net_of(learner, self.callbacks)
+            if held_out is None:
+                training.require_validation(learner.callbacks)
             observers.insert(0, training.SkorchCallbacks(learner.net))
         if self.early_stopping and held_out is not None:
             observers.append(training.EarlyStopping(self.n_iter_no_change, self.tol))

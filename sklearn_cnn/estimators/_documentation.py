@@ -136,8 +136,8 @@ compile : bool, default=False
     Whether to run the network through :func:`torch.compile`, which takes up to a minute
     and pays in long trainings on a GPU only.
 callbacks : list of skorch callbacks or None, default=None
-    Told of epochs and batches; copied before they are used (see
-    ``net_.callbacks_``).
+    Told of epochs and batches. Copies of them are used (see ``net_.callbacks_``), which
+    point to the same objects: a list, a trial or a writer is your own.
 random_state : int, RandomState instance or None, default=None
     Seeds initial weights, order of samples, dropout, augmentation and hold-out. The
     same integer gives the same bits on one machine; global random state is never

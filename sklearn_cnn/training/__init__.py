@@ -10,6 +10,7 @@ __getattr__, __dir__ = lazy(
     __name__,
     {
         "augmenter": ["Augmenter"],
+        "callbacks": ["SkorchCallbacks", "require_validation"],
         "batches": ["Batches", "HeldOut", "batch_sizes"],
         "freezing": ["freezes_backbone", "frozen_stages"],
         "learner": ["Learner"],
@@ -20,7 +21,7 @@ __getattr__, __dir__ = lazy(
             "CrossEntropy",
             "RegressionLoss",
         ],
-        "net": ["CNNNet", "SkorchCallbacks"],
+        "net": ["CNNNet"],
         "observers": ["EarlyStopping", "EpochTasks", "Observer", "ProgressBar"],
         "optimizers": ["OPTIMIZERS"],
         "plan": ["TrainingPlan", "default_batch_size", "default_max_iter"],

@@ -96,8 +96,9 @@ class Learner:
     def copied(self):
         """Copy it, so that a training that is interrupted changes nothing."""
         other = copy.copy(self)
-        parts = (self.predictor, self._optimizer, self.callbacks)
-        other.predictor, other._optimizer, other.callbacks = copy.deepcopy(parts)
+        parts = (self.predictor, self._optimizer)  # together: one points to the other
+        other.predictor, other._optimizer = copy.deepcopy(parts)
+        other.callbacks = [(name, copy.copy(c)) for name, c in self.callbacks]
         other.history, other.net = list(self.history), None
         other._best = dict(self._best)
         return other

@@ -1,15 +1,12 @@
-"""A trained network as a net of skorch, and skorch's callbacks as an observer."""
-
-import dis
+"""A trained network as a net of skorch."""
 
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import Callback
 from skorch.history import History
 
 from sklearn_cnn.inference import Predictor, autocast
 from sklearn_cnn.training.batches import Batches
-from sklearn_cnn.training.observers import Observer, StopTraining
+from sklearn_cnn.training.callbacks import copied_callbacks
 
 
 class CNNNet(NeuralNet):
@@ -35,7 +32,7 @@ class CNNNet(NeuralNet):
             lr=learner.plan.learning_rate,
             batch_size=learner.plan.batch_size,
             train_split=None,
-            callbacks=callbacks,
+            callbacks=copied_callbacks(callbacks),
             predict_nonlinearity=self._probabilities,
             verbose=verbose,
             device=learner.predictor.prepare.device,
@@ -119,90 +116,3 @@ class CNNNet(NeuralNet):
 
     def _probabilities(self, outputs):
         return torch.from_numpy(self.targets.probabilities(outputs.numpy()))
-
-
-class SkorchCallbacks(Observer):
-    """Tell the callbacks of a net of everything, in skorch's words."""
-
-    def __init__(self, net):
-        self.net = net
-        self._record_batches = self._listen("on_batch_begin", "on_batch_end")
-        self.hears_batches = self._record_batches or self._listen("on_grad_computed")
-
-    def train_begin(self, batches):  # noqa: D102
-        self.net.notify("on_train_begin", X=batches, y=batches.targets)
-
-    def epoch_begin(self, run):  # noqa: D102
-        if self._record_batches:
-            run.row["batches"].clear()
-        self._notify("on_epoch_begin", **_datasets(run))
-
-    def batch_begin(self, run, batch):  # noqa: D102
-        if self._record_batches:
-            self._notify("on_batch_begin", **_about(run, batch))
-
-    def gradients_computed(self, run, batch):  # noqa: D102
-        named = list(self.net.get_all_learnable_params())
-        about = _about(run, batch)
-        self._notify("on_grad_computed", named_parameters=named, **about)
-
-    def batch_end(self, run, batch, loss, outputs):  # noqa: D102
-        if not self._record_batches:
-            return
-        prefix = "valid" if run.validates else "train"
-        self.net.history.record_batch(f"{prefix}_loss", loss.item())
-        self.net.history.record_batch(f"{prefix}_batch_size", len(batch.targets))
-        about = _about(run, batch)
-        self._notify("on_batch_end", loss=loss, y_pred=outputs, **about)
-
-    def epoch_end(self, run):  # noqa: D102
-        try:
-            self._notify("on_epoch_end", **_datasets(run))
-        except StopTraining:
-            return True
-        return False
-
-    def train_end(self, batches):  # noqa: D102
-        self.net.notify("on_train_end", X=batches, y=batches.targets)
-
-    def _notify(self, hook, **about):
-        try:
-            self.net.notify(hook, **about)
-        except KeyboardInterrupt as interrupt:
-            # skorch's way for a callback to end training; a person's Ctrl-C goes on
-            if not raised_by_callback(interrupt):
-                raise
-            raise StopTraining from interrupt
-
-    def _listen(self, *hooks):
-        return any(
-            getattr(type(callback), hook) is not getattr(Callback, hook)
-            for _, callback in self.net.callbacks_
-            for hook in hooks
-        )
-
-
-def _datasets(run):
-    held_out = run.held_out
-    return {
-        "dataset_train": run.batches,
-        "dataset_valid": None if held_out is None else held_out.batches,
-    }
-
-
-def _about(run, batch):
-    return {"batch": batch[:2], "training": not run.validates}
-
-
-def raised_by_callback(interrupt):
-    """Tell a ``raise KeyboardInterrupt`` in a callback from a person's Ctrl-C.
-
-    skorch's callbacks end training by raising KeyboardInterrupt. A signal interrupts
-    wherever the program is, so only a ``raise`` statement can be the last instruction
-    of a callback's own interrupt.
-    """
-    trace = interrupt.__traceback__
-    while trace.tb_next is not None:
-        trace = trace.tb_next
-    opcode = trace.tb_frame.f_code.co_code[trace.tb_lasti]
-    return dis.opname[opcode] == "RAISE_VARARGS"

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 
 import numpy as np
 import pytest
@@ -44,10 +45,70 @@ def test_skorch_callbacks_hear_everything(digits):
     cnn = CNNClassifier(**SMALL, max_iter=1, batch_size=100, callbacks=[given])
     cnn.fit(X[:200], y[:200], X_val=X[200:], y_val=y[200:])
     ((_, used),) = cnn.net_.callbacks_
-    assert given.heard == []  # parameters are left as they were
+    # what a callback points to is the user's own, the callback itself a copy
+    assert used is not given and used.heard is given.heard
     assert used.heard[:4] == ["train_begin", "epoch_begin 200", "batch", "batch"]
     assert used.heard[4:-2] == ["valid_batch"]
     assert used.heard[-2:] == ["epoch_end", "train_end"]
+
+
+class Held(Callback):
+    """Holds what cannot be copied, and counts in an attribute of its own."""
+
+    def __init__(self, lock=None, losses=None):
+        self.lock, self.losses = lock, losses
+        self.n_epochs = 0
+
+    def on_epoch_end(self, net, **kwargs):
+        with self.lock:
+            self.losses.append(net.history[-1, "train_loss"])
+        self.n_epochs += 1
+
+
+def test_callbacks_may_hold_what_cannot_be_copied(digits):
+    given = Held(threading.Lock(), [])
+    cnn = CNNClassifier(
+        **SMALL, max_iter=2, callbacks=[("held", given)], warm_start=True
+    )
+    cnn.fit(*digits)
+    assert given.losses == cnn.loss_curve_ and given.n_epochs == 0
+    cnn.fit(*digits)
+    assert given.losses == cnn.loss_curve_ and len(given.losses) == 4
+    ((name, used),) = cnn.net_.callbacks_
+    assert name == "held" and used.n_epochs == 4
+
+
+def test_a_fit_that_fails_leaves_callbacks_as_they_were(digits, Stumbling):
+    given = Held(threading.Lock(), [])
+    cnn = CNNClassifier(Stumbling, max_iter=1, callbacks=[given])
+    with pytest.raises(RuntimeError, match="out of luck"):
+        cnn.fit(*digits)
+    assert vars(given).keys() == {"lock", "losses", "n_epochs"}
+
+
+@pytest.mark.parametrize(
+    "callbacks, message",
+    [
+        ([1], "callbacks has 1, which is no callback of skorch"),
+        ([ProgressBar()], "which is no callback of skorch.* set_callbacks"),
+        ([(2, EarlyStopping())], "which is no callback of skorch"),
+        (
+            [EarlyStopping()],
+            "EarlyStopping monitors 'valid_loss'.*X_val.*early_stopping",
+        ),
+        ([("best", skorch.callbacks.Checkpoint())], "best monitors 'valid_loss_best'"),
+    ],
+)
+def test_bad_callbacks_are_named_before_training(digits, callbacks, message):
+    cnn = CNNClassifier(**SMALL, max_iter=2, callbacks=callbacks)
+    with pytest.raises(ValueError, match=message):
+        cnn.fit(*digits)
+    assert not hasattr(cnn, "net_")
+
+
+def test_callbacks_that_monitor_validation_work_with_it(digits):
+    cnn = CNNClassifier(**SMALL, max_iter=2, callbacks=[EarlyStopping()])
+    assert cnn.set_params(early_stopping=True).fit(*digits).n_iter_ == 2
 
 
 def test_batches_leave_rows_in_the_history_only_for_those_who_listen(digits):
@@ -112,6 +173,30 @@ def test_early_stopping_of_skorch_ends_training_quietly(digits):
     cnn = CNNClassifier(**SMALL, max_iter=20, callbacks=[stop]).fit(*digits)
     assert cnn.n_iter_ == 3
     assert cnn.score(*digits) > 0
+
+
+@pytest.fixture(autouse=True)
+def interrupts():
+    """Ctrl-C interrupts, also where the tests run with SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_a_handler_that_interrupts_is_no_callback(digits):
+    def handler(*_):
+        raise KeyboardInterrupt
+
+    class Terminated(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            signal.raise_signal(signal.SIGTERM)
+
+    before = signal.signal(signal.SIGTERM, handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            CNNClassifier(**SMALL, max_iter=2, callbacks=[Terminated()]).fit(*digits)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class PressCtrlC(Callback):

@@ -1,5 +1,8 @@
 """Pieces of the training: snapshots, interruptions, losses, devices."""
 
+import functools
+import signal
+
 import numpy as np
 import pytest
 import torch
@@ -7,8 +10,8 @@ from torch import nn
 
 from sklearn_cnn import CNNClassifier
 from sklearn_cnn.inference import resolve_device, resolve_precision
+from sklearn_cnn.training.callbacks import raised_by_callback
 from sklearn_cnn.training.losses import CrossEntropy, RegressionLoss
-from sklearn_cnn.training.net import raised_by_callback
 from sklearn_cnn.training.snapshots import Snapshot
 
 
@@ -31,12 +34,22 @@ def test_a_raise_statement_is_told_from_a_signal():
     def interrupted():
         signal.raise_signal(signal.SIGINT)
 
-    import signal
+    def handler(*_):
+        raise KeyboardInterrupt
 
-    for function, deliberate in ((callback, True), (interrupted, False)):
+    def raises(function):
         with pytest.raises(KeyboardInterrupt) as caught:
             function()
-        assert raised_by_callback(caught.value) is deliberate
+        return caught.value
+
+    assert raised_by_callback(raises(callback))
+    assert not raised_by_callback(raises(interrupted))
+    before = signal.signal(signal.SIGTERM, functools.partial(handler))
+    try:
+        interrupt = raises(lambda: signal.raise_signal(signal.SIGTERM))
+        assert not raised_by_callback(interrupt)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_losses_are_weighted_means():
