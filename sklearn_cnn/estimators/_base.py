@@ -2,6 +2,7 @@
 
 import warnings
 from abc import ABCMeta, abstractmethod
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import ClassVar
 
@@ -25,8 +26,15 @@ from sklearn_cnn.estimators._samples import Samples, Seeds
 from sklearn_cnn.images import ImageInput, take_rows
 from sklearn_cnn.inference import resolve_device, resolve_precision, single_thread
 from sklearn_cnn.utils._fitting import unchanged_on_error
-from sklearn_cnn.utils._generators import seeded
+from sklearn_cnn.utils._generators import seeded, usual_modes
 from sklearn_cnn.utils._sklearn import check_sample_weight, fit_context
+
+
+@contextmanager
+def fitting(estimator):
+    """Fit inside, in the usual modes of torch, and leave no trace of a failure."""
+    with unchanged_on_error(estimator), usual_modes(), single_thread():
+        yield
 
 
 class BaseCNN(
@@ -95,11 +103,11 @@ class BaseCNN(
             If flat rows that look like images are read as signals.
         """
         validation = (X_val, y_val, sample_weight_val)
-        with unchanged_on_error(self), single_thread():
+        with fitting(self):
             return self._fit(X, y, sample_weight, validation)
 
     def _partial_fit(self, X, y, sample_weight, classes=None):
-        with unchanged_on_error(self), single_thread():
+        with fitting(self):
             return self._fit(X, y, sample_weight, partial=True, classes=classes)
 
     def _fit(

@@ -16,12 +16,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_cnn.architectures import Network
 from sklearn_cnn.estimators._assembly import STAGE_PARAMETERS, as_builtin, assemble
-from sklearn_cnn.estimators._base import BaseCNN
+from sklearn_cnn.estimators._base import BaseCNN, fitting
 from sklearn_cnn.estimators._documentation import documented
 from sklearn_cnn.estimators._samples import Samples, Seeds
 from sklearn_cnn.images import ImageInput
 from sklearn_cnn.inference import FeatureMaps, find_layer, named_layers, resolve_device
-from sklearn_cnn.utils._fitting import unchanged_on_error
 from sklearn_cnn.utils._sklearn import HasMethods, StrOptions, fit_context
 
 _NETWORK = ("architecture", *STAGE_PARAMETERS, "weights")
@@ -189,7 +188,7 @@ class CNNFeatures(
         UserWarning
             If filters are random, as neither weights nor an estimator are given.
         """
-        with unchanged_on_error(self):
+        with fitting(self):
             vars(self).pop("estimator_", None)
             if self.estimator is None:
                 predictor = self._build(X)

@@ -7,7 +7,7 @@ from sklearn_cnn import images
 from sklearn_cnn.inference import Preparation
 from sklearn_cnn.inspection._fitted import check_count, unwrap
 from sklearn_cnn.training import Augmenter
-from sklearn_cnn.utils._generators import seeded
+from sklearn_cnn.utils._generators import seeded, usual_modes
 from sklearn_cnn.utils._plotting import import_pyplot
 
 
@@ -112,7 +112,7 @@ class AugmentationDisplay:
         seed = int(np.random.default_rng(random_state).integers(2**31))
         augment = Augmenter(augmentation, seed, "cpu")
         loaded = prepare.load(images.take_rows(X, slice(None)))
-        with seeded(seed, "cpu"):
+        with usual_modes(), seeded(seed, "cpu"):
             augment.try_out(loaded.clone())
             drawn = [augment(loaded.clone())[0] for _ in range(n_variants)]
         variants = np.stack([np.asarray(batch) for batch in (loaded, *drawn)], axis=1)

@@ -2,14 +2,19 @@
 
 from contextlib import contextmanager
 
+import numpy as np
+
 
 @contextmanager
 def unchanged_on_error(estimator):
     """Give an estimator back what it had learned before, if a fit fails inside.
 
     That is all attributes that end in an underscore, and those that its class lists in
-    ``_learned``.
+    ``_learned``. A ``RandomState`` of the user's goes back as well.
     """
+    random_state = getattr(estimator, "random_state", None)
+    drawn_from = isinstance(random_state, np.random.RandomState)
+    numbers = random_state.get_state() if drawn_from else None
     private = getattr(estimator, "_learned", ())
 
     def learned():
@@ -23,4 +28,6 @@ def unchanged_on_error(estimator):
         for name in learned():
             delattr(estimator, name)
         vars(estimator).update(before)
+        if drawn_from:
+            random_state.set_state(numbers)
         raise

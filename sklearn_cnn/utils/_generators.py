@@ -1,5 +1,6 @@
 """torch's global random generators, which all threads of a process share."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from threading import RLock
@@ -8,13 +9,23 @@ import torch
 
 #: Held by whoever seeds, draws from and restores the global generators, so that fits in
 #: several threads neither take numbers from each other nor restore each other's states.
-GENERATORS = RLock()
+_generators = RLock()
+
+
+def _forget_the_lock() -> None:
+    global _generators
+    _generators = RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    # a thread that held it in the parent is not there in the child
+    os.register_at_fork(after_in_child=_forget_the_lock)
 
 
 @contextmanager
 def generator_restored() -> Iterator[None]:
     """Restore the generator of the CPU on exit, whatever was drawn from it."""
-    with GENERATORS, torch.random.fork_rng(devices=[]):
+    with _generators, torch.random.fork_rng(devices=[]):
         yield
 
 
@@ -29,18 +40,40 @@ def seeded(seed: int, device: str) -> Iterator[None]:
     accelerator = torch.get_device_module(kind) if kind != "cpu" else None
     # of several GPUs the current one is meant by the calls below
     current = torch.cuda.device(device) if kind == "cuda" else nullcontext()
-    with GENERATORS, current:
+    with _generators, current:
         cpu_state = torch.get_rng_state()
         accelerator_state = accelerator and accelerator.get_rng_state()
         try:
             torch.default_generator.manual_seed(seed)
             if accelerator:
                 accelerator.manual_seed(seed)
-            with torch.backends.cudnn.flags(
-                enabled=True, deterministic=True, benchmark=False
-            ):
-                yield
+            yield
         finally:
             torch.set_rng_state(cpu_state)
             if accelerator:
                 accelerator.set_rng_state(accelerator_state)
+
+
+@contextmanager
+def usual_modes() -> Iterator[None]:
+    """Compute with gradients, in float32, on the CPU by default, and reproducibly.
+
+    The user's own modes come back on exit, also where Ctrl-C interrupts torch's own
+    context managers. One thread at a time: most are those of the whole process.
+    """
+    cudnn = torch.backends.cudnn
+    # as a context it slows down every call of torch
+    elsewhere = torch.get_default_device().type != "cpu"
+    on_cpu = torch.device("cpu") if elsewhere else nullcontext()
+    with _generators, on_cpu:
+        flags = cudnn.deterministic, cudnn.benchmark
+        dtype, gradients = torch.get_default_dtype(), torch.is_grad_enabled()
+        try:
+            torch.set_default_dtype(torch.float32)
+            cudnn.deterministic, cudnn.benchmark = True, False
+            with torch.inference_mode(False), torch.enable_grad():
+                yield
+        finally:
+            torch.set_default_dtype(dtype)
+            torch.set_grad_enabled(gradients)
+            cudnn.deterministic, cudnn.benchmark = flags
