@@ -1,6 +1,6 @@
 """The networks that can be trained: plain :mod:`torch.nn` modules."""
 
-from sklearn_cnn.architectures import (  # noqa: F401  (they register themselves)
+from sklearn_cnn.architectures import (  # they register themselves
     alexnet,
     inception_time,
     lenet,

@@ -57,9 +57,8 @@ class Convolution(nn.Sequential):
         before = [(k - 1) // 2 if padding == "same" else 0 for k in kernel_size]
         after = [k // 2 if padding == "same" else 0 for k in kernel_size]
         if before != after:  # an even kernel needs one more zero at the end
-            widths = [w for pair in zip(before, after, strict=True) for w in pair]
             # torch counts the last axis first
-            pairs = [widths[i : i + 2] for i in range(0, len(widths), 2)][::-1]
+            pairs = list(zip(before, after, strict=True))[::-1]
             self.pad = _ZERO_PADS[n_dims](tuple(w for pair in pairs for w in pair))
             before = [0] * n_dims
         self.conv = _CONVOLUTIONS[n_dims](
@@ -177,11 +176,7 @@ def same_block(
     out_channels: int,
     kernel_size: int,
     stride: int = 1,
-    *,
-    activation: str,
-    norm: str | None,
-    pooling: str | None = None,
-    groups: int = 1,
+    **options: Any,
 ) -> ConvBlock:
     """Make a :class:`ConvBlock` of "same" padding and equal sizes along all axes."""
     n_dims = len(spatial_shape)
@@ -192,10 +187,7 @@ def same_block(
         kernel_size=(kernel_size,) * n_dims,
         stride=(stride,) * n_dims,
         padding="same",
-        activation=activation,
-        norm=norm,
-        pooling=pooling,
-        groups=groups,
+        **options,
     )
 
 

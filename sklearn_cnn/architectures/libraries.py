@@ -66,12 +66,8 @@ class LibraryTrunk:
 
     def network(self, n_outputs: int, **head: Any) -> Backbone:
         """Add a head, and load weights into what is before it."""
-        backbone = Backbone(
-            self.body,
-            Head(self.n_features, n_outputs, **head),
-            self.input_format,
-            self.replaced,
-        )
+        last = Head(self.n_features, n_outputs, **head)
+        backbone = Backbone(self.body, last, self.input_format, self.replaced)
         if self.state is not None:
             renamed = backbone.from_library(self.state)
             origin = f"weights={self.weights!r}"

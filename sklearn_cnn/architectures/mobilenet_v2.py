@@ -90,15 +90,11 @@ class InvertedResidual(nn.Sequential):
         super().__init__()
         block = partial(same_block, activation=activation, norm=norm)
         width = expansion * in_channels
-        path = nn.Sequential()
-        if expansion > 1:
-            path.append(block(spatial_shape, in_channels, width, 1))
+        expand = [block(spatial_shape, in_channels, width, 1)] if expansion > 1 else []
         depthwise = block(spatial_shape, width, width, 3, stride, groups=width)
-        self.output_shape = depthwise.output_shape
-        self.out_channels = out_channels
-        path.append(depthwise)
-        path.append(
-            block(self.output_shape, width, out_channels, 1, activation="identity")
-        )
+        shape = depthwise.output_shape
+        project = block(shape, width, out_channels, 1, activation="identity")
+        path = nn.Sequential(*expand, depthwise, project)
+        self.output_shape, self.out_channels = shape, out_channels
         keeps = stride == 1 and in_channels == out_channels
         self.append(Residual(path, nn.Identity(), "identity") if keeps else path)

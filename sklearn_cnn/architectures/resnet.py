@@ -2,10 +2,16 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 from torch import Tensor, nn
 
-from sklearn_cnn.architectures.blocks import activation_layer, he_initialize, same_block
+from sklearn_cnn.architectures.blocks import (
+    ConvBlock,
+    activation_layer,
+    he_initialize,
+    same_block,
+)
 from sklearn_cnn.architectures.joining import with_head
 from sklearn_cnn.architectures.pooling import OverlappingMaxPool
 from sklearn_cnn.architectures.registry import register
@@ -54,8 +60,8 @@ def initialize_residuals(module: nn.Module) -> None:
             nn.init.zeros_(norm.get_parameter("weight"))
 
 
-class BasicBlock(Residual):
-    """Two convolutions 3 wide, the first of which strides, and a shortcut."""
+class _Block(Residual):
+    """A path of convolutions, and a shortcut around them."""
 
     def __init__(
         self,
@@ -68,15 +74,36 @@ class BasicBlock(Residual):
         norm: str | None,
     ) -> None:
         block = partial(same_block, activation=activation, norm=norm)
-        first = block(spatial_shape, in_channels, width, 3, stride)
-        second = block(first.output_shape, width, width, 3, activation="identity")
-        shortcut = _shortcut(spatial_shape, in_channels, width, stride, norm)
-        super().__init__(nn.Sequential(first, second), shortcut, activation)
-        self.output_shape = second.output_shape
-        self.out_channels = width
+        path = self._path(block, spatial_shape, in_channels, width, stride)
+        n_maps = path[-1].out_channels
+        shortcut: nn.Module = nn.Identity()
+        if stride != 1 or in_channels != n_maps:
+            shortcut = block(
+                spatial_shape, in_channels, n_maps, 1, stride, activation="identity"
+            )
+        super().__init__(nn.Sequential(*path), shortcut, activation)
+        self.output_shape, self.out_channels = path[-1].output_shape, n_maps
+
+    @staticmethod
+    def _path(
+        block: Any, shape: tuple[int, ...], n_maps: int, width: int, stride: int
+    ) -> list[ConvBlock]:
+        raise NotImplementedError
 
 
-class Bottleneck(Residual):
+class BasicBlock(_Block):
+    """Two convolutions 3 wide, the first of which strides, and a shortcut."""
+
+    @staticmethod
+    def _path(
+        block: Any, shape: tuple[int, ...], n_maps: int, width: int, stride: int
+    ) -> list[ConvBlock]:
+        first = block(shape, n_maps, width, 3, stride)
+        last = block(first.output_shape, width, width, 3, activation="identity")
+        return [first, last]
+
+
+class Bottleneck(_Block):
     """A convolution 3 wide between two of width 1, and a shortcut around them.
 
     The last convolution has four times as many filters as the others. The stride is
@@ -89,45 +116,14 @@ class Bottleneck(Residual):
        hour", 2017, https://arxiv.org/abs/1706.02677
     """
 
-    def __init__(
-        self,
-        spatial_shape: tuple[int, ...],
-        in_channels: int,
-        width: int,
-        *,
-        stride: int,
-        activation: str,
-        norm: str | None,
-    ) -> None:
-        out_channels = 4 * width
-        block = partial(same_block, activation=activation, norm=norm)
-        first = block(spatial_shape, in_channels, width, 1)
-        middle = block(spatial_shape, width, width, 3, stride)
-        last = block(middle.output_shape, width, out_channels, 1, activation="identity")
-        shortcut = _shortcut(spatial_shape, in_channels, out_channels, stride, norm)
-        super().__init__(nn.Sequential(first, middle, last), shortcut, activation)
-        self.output_shape = last.output_shape
-        self.out_channels = out_channels
-
-
-def _shortcut(
-    spatial_shape: tuple[int, ...],
-    in_channels: int,
-    out_channels: int,
-    stride: int,
-    norm: str | None,
-) -> nn.Module:
-    if stride == 1 and in_channels == out_channels:
-        return nn.Identity()
-    return same_block(
-        spatial_shape,
-        in_channels,
-        out_channels,
-        1,
-        stride,
-        activation="identity",
-        norm=norm,
-    )
+    @staticmethod
+    def _path(
+        block: Any, shape: tuple[int, ...], n_maps: int, width: int, stride: int
+    ) -> list[ConvBlock]:
+        first = block(shape, n_maps, width, 1)
+        middle = block(shape, width, width, 3, stride)
+        last = block(middle.output_shape, width, 4 * width, 1, activation="identity")
+        return [first, middle, last]
 
 
 def resnet(

@@ -59,28 +59,3 @@ def convolved_shape(
     return tuple(
         (n - k) // s + 1 for n, k, s in zip(shape, kernel_size, stride, strict=True)
     )
-
-
-def too_small(
-    image: tuple[int, ...],
-    shape: tuple[int, ...],
-    stage: int,
-    kernel: tuple[int, ...],
-    padding: str,
-) -> str:
-    """Say that images shrink to nothing behind feature maps of ``shape``."""
-    padded = padding == "same" or all(
-        n >= k for n, k in zip(shape, kernel, strict=True)
-    )
-    problem = "leaves nothing to pool" if padded else "is smaller than the kernel"
-    remedy = "" if padding == "same" else "padding='same', a smaller kernel_size, "
-    return (
-        f"Images of {_times(image)} are too small for the stages in filters: at stage "
-        f"{stage} the feature map of {_times(shape)} {problem} "
-        f"(kernel_size={_times(kernel)}, padding={padding!r}). Use {remedy}"
-        "fewer stages in filters, pooling=None or larger images."
-    )
-
-
-def _times(shape: tuple[int, ...]) -> str:
-    return "x".join(str(n) for n in shape)

@@ -8,7 +8,7 @@ from torch import nn
 
 from sklearn_cnn.architectures.blocks import ConvBlock
 from sklearn_cnn.architectures.network import Network
-from sklearn_cnn.architectures.sizes import Size, convolved_shape, too_small
+from sklearn_cnn.architectures.sizes import Size, convolved_shape
 from sklearn_cnn.utils._axes import per_axis
 
 
@@ -46,17 +46,22 @@ class Stages:
 
     def _follow(self, block: Any) -> None:
         if min(block.output_shape) < 1:
-            message = too_small(
-                self._image_shape,
-                self.spatial_shape,
-                len(self.modules),
-                block.kernel_size,
-                block.padding,
-            )
-            raise ValueError(message)
+            raise ValueError(self._too_small(block.kernel_size, block.padding))
         self.spatial_shape = block.output_shape
         # a pooling leaves the number of maps as it is
         self.n_channels = getattr(block, "out_channels", self.n_channels)
+
+    def _too_small(self, kernel: tuple[int, ...], padding: str) -> str:
+        shape, padded = self.spatial_shape, padding == "same"
+        fits = padded or all(n >= k for n, k in zip(shape, kernel, strict=True))
+        problem = "leaves nothing to pool" if fits else "is smaller than the kernel"
+        remedy = "" if padded else "padding='same', a smaller kernel_size, "
+        return (
+            f"Images of {_times(self._image_shape)} are too small for the stages in "
+            f"filters: at stage {len(self.modules)} the feature map of {_times(shape)} "
+            f"{problem} (kernel_size={_times(kernel)}, padding={padding!r}). Use "
+            f"{remedy}fewer stages in filters, pooling=None or larger images."
+        )
 
     def network(self, n_outputs: int, **head: Any) -> Network:
         """Add global pooling and a head."""
@@ -66,6 +71,10 @@ class Stages:
         if self.initialize is not None:
             self.initialize(network.stages)
         return network
+
+
+def _times(shape: tuple[int, ...]) -> str:
+    return "x".join(str(n) for n in shape)
 
 
 def conv_stages(

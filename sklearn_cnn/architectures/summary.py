@@ -1,26 +1,22 @@
 """What every layer of a network does, seen in one forward pass."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
-from torch.nn.modules.pooling import _AvgPoolNd, _MaxPoolNd
+from torch.nn.modules.pooling import (
+    _AdaptiveAvgPoolNd,
+    _AdaptiveMaxPoolNd,
+    _AvgPoolNd,
+    _MaxPoolNd,
+)
 
 from sklearn_cnn.architectures.probe import blank_image
 from sklearn_cnn.utils._generators import generator_restored
-
-_ADAPTIVE = (
-    nn.AdaptiveAvgPool1d,
-    nn.AdaptiveAvgPool2d,
-    nn.AdaptiveAvgPool3d,
-    nn.AdaptiveMaxPool1d,
-    nn.AdaptiveMaxPool2d,
-    nn.AdaptiveMaxPool3d,
-)
 
 
 @dataclass(frozen=True)
@@ -143,15 +139,11 @@ class _Walk:
 
     def run(self, image: Tensor) -> None:
         self.fields[id(image)] = image, self.calls[0].given
-        hooks = []
-        for layer in self.names:
-            hooks.append(layer.register_forward_pre_hook(self._enter))
-            hooks.append(layer.register_forward_hook(self._leave))
-        try:
+        with ExitStack() as hooks:
+            for layer in self.names:
+                hooks.enter_context(layer.register_forward_pre_hook(self._enter))
+                hooks.enter_context(layer.register_forward_hook(self._leave))
             self.module(image)
-        finally:
-            for hook in hooks:
-                hook.remove()
 
     def layers(self) -> list[LayerSummary]:
         counted: set[int] = set()
@@ -207,7 +199,9 @@ class _Walk:
             return call.widest
         if id(output) in self.fields:
             return self.fields[id(output)][1]
-        if output.ndim != 2 + self.n_dims or isinstance(layer, _ADAPTIVE):
+        if output.ndim != 2 + self.n_dims:
+            return self.whole
+        if isinstance(layer, _AdaptiveAvgPoolNd | _AdaptiveMaxPoolNd):
             return self.whole
         if isinstance(layer, _ConvNd | _MaxPoolNd | _AvgPoolNd):
             dilation = self._per_axis(getattr(layer, "dilation", 1))

@@ -146,10 +146,10 @@ def load_state_dict(
     the weights in the error.
     """
     target = module.state_dict()
-    skipped = "head." if hasattr(module, "head") else None
-    given = {k: v for k, v in state.items() if not (skipped and k.startswith(skipped))}
+    skipped = ("head.",) if hasattr(module, "head") else ()
+    given = {k: v for k, v in state.items() if not k.startswith(skipped)}
     _adapt_first_convolution(module, given)
-    expected = [k for k in target if not (skipped and k.startswith(skipped))]
+    expected = [k for k in target if not k.startswith(skipped)]
     problems = {
         "are missing": [
             k for k in expected if k not in given and not k.endswith(_OPTIONAL)

@@ -43,23 +43,21 @@ def as_range(
     or without a center for the range from it to itself. Both ends must be within
     [``low``, ``high``].
     """
-    expected = f"a number or a pair (low, high), within [{low:g}, {high:g}]"
-    if is_number(value):
-        if center is None:
-            ends = (value, value)
-        elif value < 0:
+    ends = value
+    if is_number(value) and center is None:
+        ends = (value, value)
+    elif is_number(value):
+        if value < 0:
             raise ValueError(
                 f"{name}={value!r} must not be negative: a number stands for a range "
                 f"around {center:g}. Pass a pair (low, high) for any other range."
             )
-        else:
-            ends = (max(low, center - value), center + value)
-    elif _is_pair(value):
-        ends = (value[0], value[1])
-    else:
-        raise ValueError(f"{name}={value!r} must be {expected}.")
-    if not low <= ends[0] <= ends[1] <= high:
-        raise ValueError(f"{name}={value!r} must be {expected}.")
+        ends = (max(low, center - value), center + value)
+    if not _is_pair(ends) or not low <= ends[0] <= ends[1] <= high:
+        raise ValueError(
+            f"{name}={value!r} must be a number or a pair (low, high), within "
+            f"[{low:g}, {high:g}]."
+        )
     return float(ends[0]), float(ends[1])
 
 

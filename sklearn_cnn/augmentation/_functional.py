@@ -122,18 +122,11 @@ def warp(
     are taken off the output positions before that, as shares of each axis. What is
     outside is as for :func:`pad`.
     """
-    if images.ndim == 3:
-        # a signal is an image of one row
+    signals = images.ndim == 3
+    if signals:  # are images of one row
+        images, moves = images.unsqueeze(2), F.pad(moves, (1, 0))
         matrices = F.pad(matrices, (1, 0, 1, 0))
         matrices[:, 0, 0] = 1
-        return warp(
-            images.unsqueeze(2),
-            matrices,
-            F.pad(moves, (1, 0)),
-            interpolation=interpolation,
-            padding_mode=padding_mode,
-            fill=fill,
-        ).squeeze(2)
     floats = as_floats(images)
     outside = fill if padding_mode == "constant" else 0
     warped = F.grid_sample(
@@ -143,7 +136,8 @@ def warp(
         padding_mode=_GRID_PADDING[padding_mode],
         align_corners=False,
     )
-    return as_dtype(warped.add_(outside), images.dtype)
+    warped = as_dtype(warped.add_(outside), images.dtype)
+    return warped.squeeze(2) if signals else warped
 
 
 def _grid(matrices: Tensor, moves: Tensor, shape: Sequence[int]) -> Tensor:

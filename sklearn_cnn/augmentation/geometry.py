@@ -1,6 +1,7 @@
 """Where pixels are: flips, crops, rotations and other affine maps."""
 
 from dataclasses import KW_ONLY, dataclass
+from functools import partial
 from math import ceil, pi
 from numbers import Integral
 from typing import Any
@@ -111,15 +112,9 @@ class RandomCrop(Augmentation):
 
     def _apply(self, images: Tensor, generator: Generator) -> Tensor:
         widths = self._widths(images)
-        starts = [
-            torch.randint(
-                2 * width + 1,
-                (len(images),),
-                generator=generator,
-                device=generator.device,
-            ).to(images.device)
-            for width in widths
-        ]
+        n, device = (len(images),), generator.device
+        draw = partial(torch.randint, size=n, generator=generator, device=device)
+        starts = [draw(2 * width + 1).to(images.device) for width in widths]
         padded = pad(images, widths, self.padding_mode, self.fill)
         return windows(padded, starts, images.shape[2:])
 

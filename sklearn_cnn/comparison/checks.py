@@ -104,13 +104,8 @@ def _check_folds(cv, X, y, kind, random_state):
     if y is None:
         raise ValueError("y is None, but a comparison needs targets to score with.")
     check_consistent_length(X, y)
-    splitter = check_cv(
-        cv,
-        y,
-        classifier=kind == "classifier",
-        shuffle=True,
-        random_state=random_state.randint(2**31 - 1),
-    )
+    classifier, seed = kind == "classifier", random_state.randint(2**31 - 1)
+    splitter = check_cv(cv, y, classifier=classifier, shuffle=True, random_state=seed)
     rows = np.arange(len(y))
     # masks and negative numbers become row numbers
     folds = [(rows[train], rows[test]) for train, test in splitter.split(X, y)]

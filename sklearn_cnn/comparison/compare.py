@@ -197,28 +197,20 @@ def _table(folds, metrics, confidence_level):
     return table.assign(error=by_name["error"].last())
 
 
-def _mean_and_std(values, name):
-    # the standard deviation that cross_val_score(...).std() gives
-    return values.agg(mean="mean", std=lambda column: column.std(ddof=0)).rename(
-        columns=lambda statistic: f"{statistic}_{name}"
-    )
-
-
 def _scores(folds, metric, confidence_level):
     import pandas as pd
 
     column = f"test_{metric}"
-    table = _mean_and_std(folds.groupby("estimator", sort=False)[column], column)
+    by_name = folds.groupby("estimator", sort=False)[column]
+    # the standard deviation that cross_val_score(...).std() gives
+    table = by_name.agg(mean="mean", std=lambda values: values.std(ddof=0))
+    table = table.add_suffix(f"_{column}")
     scores = folds.pivot(index="fold", columns="estimator", values=column)
     best = table[f"mean_{column}"].idxmax() if len(table) else None
+    sizes = folds["n_train"].mean(), folds["n_test"].mean()
     estimates = pd.DataFrame(
         [
-            corrected_t(
-                scores[name] - scores[best],
-                folds["n_train"].mean(),
-                folds["n_test"].mean(),
-                confidence_level,
-            )
+            corrected_t(scores[name] - scores[best], *sizes, confidence_level)
             for name in table.index
         ],
         index=table.index,

@@ -134,24 +134,14 @@ class ComparisonDisplay:
                 f"metric={metric!r} is not in results, whose metrics are {metrics}."
             )
         folds = as_frame(results.attrs["folds"], metrics)
-        folds = folds[folds["estimator"].isin(results.index)]
-        display = cls(
-            folds=_some(succeeded(folds)),
-            metric=metric,
-            kind=kind,
-            confidence_level=confidence_level,
-        )
-        return display.plot(ax)
+        folds = _some(succeeded(folds[folds["estimator"].isin(results.index)]))
+        return cls(
+            folds=folds, metric=metric, kind=kind, confidence_level=confidence_level
+        ).plot(ax)
 
     @classmethod
     @validate_params(
-        {
-            **{
-                name: PARAMETER_CONSTRAINTS[name]
-                for name in ("n_jobs", "random_state", "n_threads", "verbose")
-            },
-            "train_sizes": ["array-like"],
-        },
+        {**PARAMETER_CONSTRAINTS, "train_sizes": ["array-like"]},
         prefer_skip_nested_validation=False,
     )
     def from_estimators(
@@ -271,22 +261,15 @@ class ComparisonDisplay:
         return self.folds.groupby("estimator", sort=False)
 
     def _styled_groups(self):
-        colors, markers = cycle(COLORS), cycle(_MARKERS)
-        for (name, group), color, marker in zip(
-            self._groups, colors, markers, strict=False
-        ):
-            yield (
-                group,
-                {"label": name, "color": color, "marker": marker, "capsize": 3},
-            )
+        looks = zip(cycle(COLORS), cycle(_MARKERS), strict=False)
+        for (name, group), (color, marker) in zip(self._groups, looks, strict=False):
+            style = {"label": name, "color": color, "marker": marker, "capsize": 3}
+            yield group, style
 
     def _estimate(self, group):
-        estimate = corrected_t(
-            group[f"test_{self.metric}"],
-            group["n_train"].mean(),
-            group["n_test"].mean(),
-            self.confidence_level,
-        )
+        scores = group[f"test_{self.metric}"]
+        sizes = group["n_train"].mean(), group["n_test"].mean()
+        estimate = corrected_t(scores, *sizes, self.confidence_level)
         reach = (estimate.high - estimate.low) / 2
         # a single fold has no interval
         return estimate.mean, np.nan_to_num(reach)
@@ -298,15 +281,14 @@ class ComparisonDisplay:
         )
 
     def _draw_scores(self, ax):
+        blue = COLORS[0]
         by_mean = self._groups[f"test_{self.metric}"].mean().sort_values()
         for row, name in enumerate(by_mean.index):
             group = self._groups.get_group(name)
             mean, reach = self._estimate(group)
             scores = group[f"test_{self.metric}"]
-            ax.plot(scores, [row] * len(scores), ".", color=COLORS[0], alpha=0.4)
-            ax.errorbar(
-                mean, row, xerr=reach, fmt="o", ms=8, capsize=4, color=COLORS[0]
-            )
+            ax.plot(scores, [row] * len(scores), ".", color=blue, alpha=0.4)
+            ax.errorbar(mean, row, xerr=reach, fmt="o", ms=8, capsize=4, color=blue)
         ax.set_yticks(range(len(by_mean)), by_mean.index)
         ax.set_ylim(-0.6, len(by_mean) - 0.4)
         ax.grid(axis="x", alpha=0.3)

@@ -15,23 +15,5 @@ from sklearn_cnn.images.parallel import in_threads
 from sklearn_cnn.images.prefetch import read_ahead
 from sklearn_cnn.images.statistics import ChannelStatistics, channel_statistics
 
-__all__ = [
-    "ChannelStatistics",
-    "ImageFiles",
-    "ImageInput",
-    "ImageLayout",
-    "as_array",
-    "as_size",
-    "channel_statistics",
-    "check_image_array",
-    "check_mode",
-    "decode",
-    "image_folder",
-    "in_threads",
-    "name_of",
-    "read_ahead",
-    "read_layout",
-    "take_rows",
-    "value_range",
-    "warn_if_flat_images",
-]
+#: The other names are for the folders above.
+__all__ = ["ImageFiles", "image_folder"]

@@ -5,7 +5,8 @@ import copy
 import numpy as np
 
 from sklearn_cnn.images.cache import ImageCache
-from sklearn_cnn.images.sources import ArraySource, FileSource, require_integer
+from sklearn_cnn.images.sources import ArraySource, FileSource
+from sklearn_cnn.utils._parameters import require_integer
 
 
 class ImageFiles:

@@ -41,12 +41,7 @@ class ImageInput:
         return array, layout
 
     def _read_layout(self, shape):
-        return read_layout(
-            shape,
-            input_shape=self.input_shape,
-            spatial_dims=self.spatial_dims,
-            data_format=self.data_format,
-        )
+        return read_layout(shape, self.input_shape, self.spatial_dims, self.data_format)
 
     @property
     def _fitted_layout(self):
@@ -91,22 +86,22 @@ def _refuse_paths(X):
     """Tell what to do with one string a row, which is seldom anything but a path."""
     if hasattr(X, "toarray"):
         return
-    if X.ndim == 0:
-        if isinstance(X.item(), str | os.PathLike):
-            raise ValueError(
-                f"X is {str(X.item())!r}, but must hold pixels of several images. A "
-                "folder with one folder for each class is read by X, y = "
-                "sklearn_cnn.images.image_folder(path), some files by "
-                "sklearn_cnn.images.ImageFiles(paths)."
-            )
+    first = np.asarray(X[:1] if X.ndim else X)
+    if first.size != 1 or not isinstance(first.item(), str | os.PathLike):
         return
-    first = np.asarray(X[:1])
-    if first.size == 1 and isinstance(first.item(), str | os.PathLike):
+    path = str(first.item())
+    if X.ndim == 0:
         raise ValueError(
-            f"X holds {str(first.item())!r} and the like, but must hold pixels. Of "
-            "image files make sklearn_cnn.images.ImageFiles(X), or read them by "
-            "sklearn_cnn.transforms.ImageReader() as an earlier step of a Pipeline."
+            f"X is {path!r}, but must hold pixels of several images. A folder with one "
+            "folder for each class is read by X, y = "
+            "sklearn_cnn.images.image_folder(path), some files by "
+            "sklearn_cnn.images.ImageFiles(paths)."
         )
+    raise ValueError(
+        f"X holds {path!r} and the like, but must hold pixels. Of image files make "
+        "sklearn_cnn.images.ImageFiles(X), or read them by "
+        "sklearn_cnn.transforms.ImageReader() as an earlier step of a Pipeline."
+    )
 
 
 def _nested_lists(X):

@@ -60,14 +60,14 @@ class ImageLayout:
         return np.moveaxis(samples, 1, -1) if self.channels_first else samples
 
 
-def read_layout(shape, *, input_shape, spatial_dims, data_format):
+def read_layout(shape, input_shape, spatial_dims, data_format):
     """Work out what the rows of an array of this shape, rows first, are.
 
     ``input_shape`` says what a flat row holds; one entry may be -1, as in
     :func:`numpy.reshape`.
     """
     sample_shape = _sample_shape(shape, input_shape)
-    n_dims = _n_spatial_dims(shape, sample_shape, input_shape, spatial_dims)
+    n_dims = _n_spatial_dims(sample_shape, input_shape, spatial_dims)
     if len(sample_shape) == n_dims:
         return ImageLayout(sample_shape, 1, data_format == "channels_first")
     return ImageLayout.of(sample_shape, data_format)
@@ -98,7 +98,7 @@ def _sample_shape(shape, input_shape):
     return resolved
 
 
-def _n_spatial_dims(shape, sample_shape, input_shape, spatial_dims):
+def _n_spatial_dims(sample_shape, input_shape, spatial_dims):
     n_axes = len(sample_shape)
     if spatial_dims == "auto":
         if n_axes not in _SPATIAL_DIMS_OF_NDIM:
@@ -111,7 +111,7 @@ def _n_spatial_dims(shape, sample_shape, input_shape, spatial_dims):
         remedy = (
             "Pass input_shape to say what a flat row holds, or reshape it first with "
             "sklearn_cnn.transforms.Unflatten"
-            if input_shape is None and len(shape) == 2
+            if input_shape is None and n_axes == 1
             else "Change spatial_dims or the shape"
         )
         raise ValueError(
@@ -135,7 +135,6 @@ def warn_if_flat_images(width, remedy):
                 f"The rows of X have {width} values and are read as 1-D signals. If "
                 f"they are flattened images, {remedy.format(shape=shape)}; if they are "
                 "signals, pass spatial_dims=1 to silence this warning.",
-                UserWarning,
                 stacklevel=2,
             )
             return

@@ -13,7 +13,7 @@ from scipy.sparse import issparse
 from sklearn_cnn.images.decoding import as_size, check_mode, decode, name_of
 from sklearn_cnn.images.parallel import in_threads
 from sklearn_cnn.images.stored import file_of, mapped_file, without_map
-from sklearn_cnn.utils._parameters import is_integer
+from sklearn_cnn.utils._parameters import require_integer
 
 #: Pixels of a file from which on a second thread decodes faster than one: below, most
 #: of the time is Python's, of which threads take turns.
@@ -132,12 +132,6 @@ def _remedy(shape, other):
     if shape[:2] != other[:2]:
         return "Pass size=(height, width) to resize all to one size."
     return "Pass mode, such as mode='RGB' or 'L', to convert all to one kind."
-
-
-def require_integer(name, value, least):
-    """Check a parameter that counts something."""
-    if not is_integer(value) or value < least:
-        raise ValueError(f"{name}={value!r} must be an integer of at least {least}.")
 
 
 def _require_rows(array):

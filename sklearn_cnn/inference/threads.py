@@ -1,5 +1,6 @@
 """Threads that compute with one thread each, so that bits do not depend on them."""
 
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -14,6 +15,17 @@ _POOL_COST = 1 << 30
 
 #: How many threads this one may use, while it limits itself to one.
 _outside = threading.local()
+_forked = False
+
+
+def _remember_the_fork():
+    global _forked
+    _forked = True
+
+
+if hasattr(os, "register_at_fork"):
+    # torch would wait for threads of the parent, for good
+    os.register_at_fork(after_in_child=_remember_the_fork)
 
 
 @contextmanager
@@ -51,6 +63,8 @@ def all_threads():
 
 def available_threads():
     """Count the threads that may be used here, inside of ``single_thread`` or not."""
+    if _forked:
+        return 1
     return getattr(_outside, "n_threads", None) or torch.get_num_threads()
 
 

@@ -91,13 +91,9 @@ def _occlusion(occlusion, window, images, target):
 
 def _grad_cam_layer(module, layer, batch):
     n_dims = batch.ndim - 2
-    if layer is not None:
-        output = computed_layers(module, [layer], batch)[layer]
-        require_space(layer, output, n_dims, "Grad-CAM")
-        return layer
-    outputs = computed_layers(module, stage_layers(module), batch)
+    layers = stage_layers(module) if layer is None else [layer]
+    outputs = computed_layers(module, layers, batch)
     spatial = [name for name, output in outputs.items() if has_space(output, n_dims)]
-    if not spatial:
-        name, output = list(outputs.items())[-1]
-        require_space(name, output, n_dims, "Grad-CAM")
-    return spatial[-1]
+    last = (spatial or list(outputs))[-1]
+    require_space(last, outputs[last], n_dims, "Grad-CAM")
+    return last

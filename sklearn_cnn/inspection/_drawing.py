@@ -73,8 +73,7 @@ def as_image(picture, depth=None):
 def show_image(ax, image, *, cmap="gray", vmin=0, vmax=1):
     """Show an image without ticks; ``cmap`` has the colours of one without channels."""
     drawn = ax.imshow(image, cmap=cmap, vmin=vmin, vmax=vmax)
-    ax.set_xticks([])
-    ax.set_yticks([])
+    ax.set(xticks=[], yticks=[])
     return drawn
 
 

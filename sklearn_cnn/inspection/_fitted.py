@@ -37,12 +37,6 @@ def fitted_cnn(estimator):
     return cnn
 
 
-def check_count(count, name):
-    """Check how many things are to be drawn."""
-    if not isinstance(count, Integral) or count < 1:
-        raise ValueError(f"{name}={count!r} must be an integer of at least 1.")
-
-
 @dataclass(frozen=True)
 class Seen:
     """Images as a fitted network sees them, after the steps of a pipeline.

@@ -5,9 +5,10 @@ import torch
 
 from sklearn_cnn import images
 from sklearn_cnn.inference import Preparation
-from sklearn_cnn.inspection._fitted import check_count, unwrap
+from sklearn_cnn.inspection._fitted import unwrap
 from sklearn_cnn.training import Augmenter
 from sklearn_cnn.utils._generators import seeded, usual_modes
+from sklearn_cnn.utils._parameters import require_integer
 from sklearn_cnn.utils._plotting import import_pyplot
 
 
@@ -100,14 +101,9 @@ class AugmentationDisplay:
                 "augmentation=None: there is nothing to show. Pass one, such as "
                 "sklearn_cnn.augmentation.RandomCrop(), or an estimator with one."
             )
-        check_count(n_variants, "n_variants")
+        require_integer("n_variants", n_variants, 1)
         X = images.check_image_array(images.as_array(X), estimator=cls.__name__)
-        layout = images.read_layout(
-            X.shape,
-            input_shape=input_shape,
-            spatial_dims=spatial_dims,
-            data_format=data_format,
-        )
+        layout = images.read_layout(X.shape, input_shape, spatial_dims, data_format)
         prepare = Preparation(layout, None, None, torch.float32, "cpu")
         seed = int(np.random.default_rng(random_state).integers(2**31))
         augment = Augmenter(augmentation, seed, "cpu")
@@ -192,13 +188,11 @@ class AugmentationDisplay:
         ax.set_axis_off()
         grid = ax.get_subplotspec().subgridspec(n_rows, n_columns)
         self.ax_, self.figure_ = ax, ax.figure
-        self.axes_ = np.empty((n_rows, n_columns), dtype=object)
-        for row, variants in enumerate(self.variants):
-            for column, image in enumerate(variants):
-                cell = self.figure_.add_subplot(grid[row, column])
+        self.axes_ = grid.subplots(squeeze=False)
+        for row, variants in zip(self.axes_, self.variants, strict=True):
+            for cell, image in zip(row, variants, strict=True):
                 cell.set(xticks=[], yticks=[])
                 _draw(cell, image, variants[0])
-                self.axes_[row, column] = cell
         self.axes_[0, 0].set_title("original", fontsize="medium")
         for column, cell in enumerate(self.axes_[0, 1:], start=1):
             cell.set_title(f"variant {column}", fontsize="medium")

@@ -7,13 +7,14 @@ from sklearn_cnn.inspection._drawing import (
     show_image,
     show_sample,
 )
-from sklearn_cnn.inspection._fitted import Seen, check_count
+from sklearn_cnn.inspection._fitted import Seen
 from sklearn_cnn.inspection._layers import (
     computed_layers,
     has_space,
     require_space,
     stage_layers,
 )
+from sklearn_cnn.utils._parameters import require_integer
 
 _COLUMNS = 8
 
@@ -127,24 +128,20 @@ class FeatureMapDisplay:
         self : FeatureMapDisplay
             With ``axes_`` and ``figure_``.
         """
-        check_count(max_maps, "max_maps")
+        require_integer("max_maps", max_maps, 1)
         signals = self.picture.ndim == 2
         chunks = []
         for name, maps in self.feature_maps.items():
             shown = maps[:max_maps]
-            title = f"{name}: {len(shown)} of {_size(maps)}"
+            space = "x".join(str(n) for n in maps.shape[1:])
+            title = f"{name}: {len(shown)} of {len(maps)} maps of {space}"
             for start in range(0, len(shown), _COLUMNS):
                 chunks.append((title, shown[start : start + _COLUMNS]))
                 title = ""
-        n_columns = max(len(maps) for _, maps in chunks)
+        n_rows, n_columns = 1 + len(chunks), max(len(maps) for _, maps in chunks)
         size = (1.5, 1.1) if signals else (1.05, 1.2)
         self.figure_, self.axes_ = grid_of_axes(
-            ax,
-            1 + len(chunks),
-            n_columns,
-            size,
-            type(self).__name__,
-            images=not signals,
+            ax, n_rows, n_columns, size, type(self).__name__, images=not signals
         )
         show_sample(self.axes_[0, 0], self.picture)
         self.axes_[0, 0].set_title("sample", fontsize="small", loc="left")
@@ -158,8 +155,3 @@ class FeatureMapDisplay:
                     show_image(panel, as_image(feature_map[..., None]), cmap="viridis")
         hide_unused(self.axes_)
         return self
-
-
-def _size(maps):
-    space = "x".join(str(n) for n in maps.shape[1:])
-    return f"{len(maps)} maps of {space}"

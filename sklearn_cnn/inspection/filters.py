@@ -13,7 +13,8 @@ from sklearn_cnn.inspection._drawing import (
     hide_unused,
     show_image,
 )
-from sklearn_cnn.inspection._fitted import check_count, fitted_cnn
+from sklearn_cnn.inspection._fitted import fitted_cnn
+from sklearn_cnn.utils._parameters import require_integer
 from sklearn_cnn.utils._plotting import COLORS
 
 _COLUMNS = 8
@@ -134,15 +135,15 @@ class FilterDisplay:
         self : FilterDisplay
             With ``axes_`` and ``figure_``.
         """
-        check_count(max_filters, "max_filters")
+        require_integer("max_filters", max_filters, 1)
         filters = self.filters[:max_filters]
         n_dims = filters.ndim - 2
         bound = abs(filters).max() or 1.0
         in_rows = n_dims == 3 or (n_dims == 2 and filters.shape[1] not in (1, 3))
-        panels = _panels_in_rows(filters) if in_rows else list(filters)
-        n_columns = len(panels) // len(filters)
-        if not in_rows:
-            n_columns = min(_COLUMNS, len(panels))
+        panels, n_columns = filters, min(_COLUMNS, len(filters))
+        if in_rows:
+            panels = filters.reshape(-1, 1, *filters.shape[-2:])
+            n_columns = len(panels) // len(filters)
         n_rows = -(-len(panels) // n_columns)
         size = (1.4, 1.1) if n_dims == 1 else (0.9, 0.9)
         self.figure_, self.axes_ = grid_of_axes(
@@ -183,12 +184,6 @@ class FilterDisplay:
             self.axes_[0, i].set_title("\n".join(names), fontsize="x-small")
         for i, row in enumerate(self.axes_):
             row[0].set_ylabel(str(i), rotation=0, ha="right", va="center")
-
-
-def _panels_in_rows(filters):
-    if filters.ndim == 4:
-        return [channel[None] for weights in filters for channel in weights]
-    return [z[None] for weights in filters for channel in weights for z in channel]
 
 
 def _draw_curves(ax, weights, bound):

@@ -1,6 +1,6 @@
 """LearningRateDisplay."""
 
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
@@ -8,6 +8,7 @@ from sklearn.base import clone
 
 from sklearn_cnn.inspection._drawing import grid_of_axes, tidy
 from sklearn_cnn.inspection._fitted import unwrap
+from sklearn_cnn.utils._parameters import require_integer
 from sklearn_cnn.utils._plotting import COLORS
 
 #: Width of the smoothing.
@@ -158,32 +159,22 @@ class LearningRateDisplay:
             With ``ax_`` and ``figure_``.
         """
         self.figure_, axes = grid_of_axes(ax, 1, 1, (6.0, 3.6), type(self).__name__)
-        self.ax_ = axes[0, 0]
+        self.ax_ = ax = axes[0, 0]
         blue, red = COLORS[:2]
         smoothed = self.smoothed_
         finite = self.losses[: len(smoothed)]
         rates = self.learning_rates[: len(smoothed)]
-        self.ax_.plot(
-            rates, finite, ".", color="#888888", markersize=4, label="loss of a batch"
-        )
-        self.ax_.plot(rates, smoothed, color=blue, label="smoothed")
-        self.ax_.axvline(
-            self.suggestion_,
-            color=red,
-            linestyle="--",
-            label=f"suggestion: {self.suggestion_:.2g}",
-        )
+        ax.plot(rates, finite, ".", color="#888888", ms=4, label="loss of a batch")
+        ax.plot(rates, smoothed, color=blue, label="smoothed")
+        label = f"suggestion: {self.suggestion_:.2g}"
+        ax.axvline(self.suggestion_, color=red, linestyle="--", label=label)
         low, high = finite.min(), finite[: len(finite) // 4 + 1].max()
         # what diverged would press everything else to the ground
-        self.ax_.set_ylim(low - 0.1 * (high - low), high + 0.3 * (high - low))
-        self.ax_.set(
-            xscale="log",
-            xlabel="learning rate",
-            ylabel="training loss",
-            title="Learning rate range test",
-        )
-        self.ax_.legend(fontsize="small", frameon=False)
-        tidy(self.ax_)
+        ax.set_ylim(low - 0.1 * (high - low), high + 0.3 * (high - low))
+        ax.set(xscale="log", xlabel="learning rate", ylabel="training loss")
+        ax.set_title("Learning rate range test")
+        ax.legend(fontsize="small", frameon=False)
+        tidy(ax)
         return self
 
 
@@ -194,5 +185,4 @@ def _check_range(start, stop, n_steps):
             f"start={start!r} and stop={stop!r} must be learning rates, "
             "0 < start < stop."
         )
-    if not isinstance(n_steps, Integral) or n_steps < 10:
-        raise ValueError(f"n_steps={n_steps!r} must be an integer of at least 10.")
+    require_integer("n_steps", n_steps, 10)

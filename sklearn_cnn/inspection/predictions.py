@@ -6,7 +6,8 @@ from sklearn.utils import check_consistent_length, column_or_1d
 
 from sklearn_cnn import images
 from sklearn_cnn.inspection._drawing import grid_of_axes, hide_unused, show_sample
-from sklearn_cnn.inspection._fitted import Seen, check_count
+from sklearn_cnn.inspection._fitted import Seen
+from sklearn_cnn.utils._parameters import require_integer
 
 _COLUMNS = 6
 
@@ -175,12 +176,7 @@ class PredictionDisplay:
                 f"classes: {classes.tolist()}. Pass one column for each, and the "
                 "labels of the columns as classes."
             )
-        layout = images.read_layout(
-            array.shape,
-            input_shape=input_shape,
-            spatial_dims=spatial_dims,
-            data_format=data_format,
-        )
+        layout = images.read_layout(array.shape, input_shape, spatial_dims, data_format)
 
         def pictures(rows):
             return layout.channels_last(array[rows])
@@ -189,7 +185,7 @@ class PredictionDisplay:
 
     @classmethod
     def _select(cls, pictures, y_true, y_proba, classes, n_shown):
-        check_count(n_shown, "n_shown")
+        require_integer("n_shown", n_shown, 1)
         check_consistent_length(y_true, y_proba)
         unknown = np.setdiff1d(y_true, classes)
         if len(unknown):
@@ -255,7 +251,6 @@ class PredictionDisplay:
         title = f"{self.n_errors or 'no'} {errors} among {self.n_samples} samples"
         if n < self.n_errors:
             title = f"the {n} surest of {title}"
-        title = title[0].upper() + title[1:]
         if ax is None:
-            self.figure_.suptitle(title)
+            self.figure_.suptitle(title[0].upper() + title[1:])
         return self

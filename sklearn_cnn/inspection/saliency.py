@@ -235,16 +235,13 @@ class SaliencyDisplay:
 def _check_method(method, layer, window):
     if method not in METHODS:
         raise ValueError(f"method={method!r} must be one of {list(METHODS)}.")
-    if layer is not None and method != "grad_cam":
-        raise ValueError(
-            f"layer={layer!r} has no effect on method={method!r}. Leave it at None, or "
-            "use method='grad_cam'."
-        )
-    if window is not None and method != "occlusion":
-        raise ValueError(
-            f"window={window!r} has no effect on method={method!r}. Leave it at None, "
-            "or use method='occlusion'."
-        )
+    own = {"layer": (layer, "grad_cam"), "window": (window, "occlusion")}
+    for name, (value, its_method) in own.items():
+        if value is not None and method != its_method:
+            raise ValueError(
+                f"{name}={value!r} has no effect on method={method!r}. Leave it at "
+                f"None, or use method={its_method!r}."
+            )
 
 
 def _window(window, spatial_shape):

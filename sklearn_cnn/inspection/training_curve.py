@@ -184,37 +184,23 @@ class TrainingCurveDisplay:
 
     def _draw(self, history, prefix, color, train_color, best):
         loss, *score = self.axes_[:-1]
-        epochs = history.index
-        style = {"marker": "." if len(epochs) < 3 else None, "linewidth": 1.5}
-        loss.plot(
-            epochs,
-            history["train_loss"],
-            "--",
-            color=train_color,
-            label=f"{prefix}training",
-            **style,
-        )
         monitored = _monitored(history)
         validated = monitored == "valid_loss"
-        if validated:
-            loss.plot(
-                epochs,
-                history["valid_loss"],
-                color=color,
-                label=f"{prefix}validation",
-                **style,
-            )
-        shade = color if validated else train_color
+        style = {"marker": "." if len(history) < 3 else None, "linewidth": 1.5}
         mark = {"marker": "o", "linestyle": "", "markerfacecolor": "white"}
-        loss.plot(
-            best,
-            history[monitored].loc[best],
-            color=shade,
-            label=f"{prefix}best epoch: {best}",
-            **mark,
-        )
+
+        def draw(panel, column, label, line="-", color=color):
+            values = history[column]
+            panel.plot(values.index, values, line, color=color, label=label, **style)
+
+        draw(loss, "train_loss", f"{prefix}training", "--", train_color)
+        if validated:
+            draw(loss, "valid_loss", f"{prefix}validation")
+        label = f"{prefix}best epoch: {best}"
+        shade = color if validated else train_color
+        loss.plot(best, history[monitored].loc[best], color=shade, label=label, **mark)
         if score and history["valid_score"].notna().any():
-            score[0].plot(epochs, history["valid_score"], color=color, **style)
+            draw(score[0], "valid_score", None)
             score[0].plot(best, history["valid_score"].loc[best], color=color, **mark)
 
 

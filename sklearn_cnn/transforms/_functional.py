@@ -109,10 +109,7 @@ def _nearest(images: Array, size: tuple[int, ...]) -> Array:
 
 
 def _resize_plane(
-    tensor: torch.Tensor,
-    size: tuple[int, ...],
-    mode: str,
-    antialias: bool,
+    tensor: torch.Tensor, size: tuple[int, ...], mode: str, antialias: bool
 ) -> torch.Tensor:
     from torchvision.transforms import InterpolationMode  # takes a second to load
     from torchvision.transforms.v2 import functional
@@ -124,10 +121,7 @@ def _resize_plane(
 
 
 def _resize_volumes(
-    tensor: torch.Tensor,
-    size: tuple[int, ...],
-    mode: str,
-    antialias: bool,
+    tensor: torch.Tensor, size: tuple[int, ...], mode: str, antialias: bool
 ) -> torch.Tensor:
     """Resize height and width, then depth: the interpolations are separable."""
     n_samples, n_channels, depth = tensor.shape[:3]

@@ -13,6 +13,7 @@ from sklearn_cnn.transforms import _functional
 from sklearn_cnn.transforms._base import _ImageTransformer
 from sklearn_cnn.transforms._documentation import documented
 from sklearn_cnn.utils._axes import per_axis
+from sklearn_cnn.utils._parameters import require_integer
 from sklearn_cnn.utils._sklearn import Interval, StrOptions
 
 
@@ -139,10 +140,7 @@ class HOGDescriptor(ClassNamePrefixFeaturesOutMixin, _ImageTransformer):
                 f"cells_per_block={block} of pixels_per_cell={cell} needs {needed}. "
                 "Take smaller cells or fewer of them in a block."
             )
-        if isinstance(self.orientations, bool):
-            raise ValueError(
-                f"orientations={self.orientations} must be an integer of at least 1."
-            )
+        require_integer("orientations", self.orientations, 1)  # no boolean
         if self.transform_sqrt and images.min() < 0:
             raise ValueError(
                 f"transform_sqrt=True takes square roots, but X has {images.min():g}. "

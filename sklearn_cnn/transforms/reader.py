@@ -172,11 +172,7 @@ class ImageReader(TransformerMixin, BaseEstimator):
                 f"{message}. Mend or remove them, or pass on_error='zeros' to go on "
                 f"with blank ones.\n{reasons}"
             )
-        warnings.warn(
-            f"{message} and are blank:\n{reasons}",
-            UserWarning,
-            stacklevel=_stacklevel(),
-        )
+        warnings.warn(f"{message} and are blank:\n{reasons}", stacklevel=_stacklevel())
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

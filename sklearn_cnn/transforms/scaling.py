@@ -88,19 +88,18 @@ class Rescale(_ImageTransformer):
         return self._inverse_transform(X)
 
     def _apply(self, images):
-        self._require_scale()
-        return _functional.affine(images, self.scale, self.offset)
+        return _functional.affine(images, *self._scale_and_offset())
 
     def _invert(self, images):
-        self._require_scale()
-        return _functional.inverse_affine(images, self.scale, self.offset)
+        return _functional.inverse_affine(images, *self._scale_and_offset())
 
-    def _require_scale(self):
+    def _scale_and_offset(self):
         if self.scale == 0:
             raise ValueError(
                 "scale=0 would make all pixels equal. Give the factor that they are "
                 "multiplied by, such as 1 / 255."
             )
+        return self.scale, self.offset
 
 
 @documented
@@ -297,9 +296,8 @@ class ChannelScaler(_ImageTransformer):
                 sample_weight, array, dtype=np.float64, ensure_non_negative=True
             )
             rows = np.flatnonzero(sample_weight)
-        before = ChannelStatistics.nothing(layout.n_channels)
-        if not reset:
-            before = self._statistics
+        nothing = ChannelStatistics.nothing(layout.n_channels)
+        before = nothing if reset else self._statistics
         self._statistics = before.update(array, layout, rows, sample_weight)
         return self
 
@@ -310,10 +308,8 @@ class ChannelScaler(_ImageTransformer):
         return _functional.affine(images, *self._scale_and_mean())
 
     def _scale_and_mean(self):
-        return (
-            self.scale_ if self.with_std else 1.0,
-            self.mean_ if self.with_mean else 0.0,
-        )
+        scale = self.scale_ if self.with_std else 1.0
+        return scale, self.mean_ if self.with_mean else 0.0
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

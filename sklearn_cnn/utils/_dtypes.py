@@ -3,15 +3,7 @@
 from typing import Any
 
 #: Without uint16, which torch can store but hardly compute with.
-_EXACT_IN_FLOAT32 = {
-    "bool",
-    "int8",
-    "uint8",
-    "int16",
-    "float16",
-    "bfloat16",
-    "float32",
-}
+_EXACT_IN_FLOAT32 = {"bool", "int8", "uint8", "int16", "float16", "bfloat16", "float32"}
 
 
 def exact_in_float32(dtype: Any) -> bool:

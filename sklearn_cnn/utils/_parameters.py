@@ -11,6 +11,12 @@ def is_integer(value: Any) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
+def require_integer(name: str, value: Any, least: int) -> None:
+    """Check a parameter that counts something."""
+    if not is_integer(value) or value < least:
+        raise ValueError(f"{name}={value!r} must be an integer of at least {least}.")
+
+
 def is_sequence(value: Any) -> bool:
     """Tell several entries from one number, also where that is an array of no axes."""
     return isinstance(value, Iterable) and getattr(value, "ndim", 1) > 0

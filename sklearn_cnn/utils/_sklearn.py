@@ -1,5 +1,7 @@
 """scikit-learn's names that carry an underscore, imported in this one place."""
 
+# ruff: noqa: F401  (others import them from here)
+
 from sklearn.base import _fit_context as fit_context
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._param_validation import (
@@ -10,14 +12,3 @@ from sklearn.utils._param_validation import (
     validate_params,
 )
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
-
-__all__ = [
-    "HasMethods",
-    "Interval",
-    "Options",
-    "StrOptions",
-    "check_sample_weight",
-    "fit_context",
-    "safe_indexing",
-    "validate_params",
-]
