@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 
 from sklearn_cnn.images import ImageLayout, channel_statistics
@@ -54,6 +53,8 @@ class Samples:
         ValueError
             If there are too few rows, or too few of some class.
         """
+        from sklearn.model_selection import train_test_split  # loads much
+
         stratify = strata(self.chosen[0])
         try:
             training, held_out = train_test_split(

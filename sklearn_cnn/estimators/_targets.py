@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import scipy.sparse
 from scipy.special import expit, log_expit, log_softmax, softmax
-from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils import (
     assert_all_finite,
     check_array,
@@ -116,6 +115,8 @@ class Labels:
 
     def score(self, codes, outputs, sample_weight):
         """Compute the accuracy."""
+        from sklearn.metrics import accuracy_score  # loads much
+
         decided = self.decide(outputs)
         return float(accuracy_score(codes, decided, sample_weight=sample_weight))
 
@@ -250,6 +251,8 @@ class Numbers:
 
     def score(self, codes, outputs, sample_weight):
         """Compute R^2, of standardised targets."""
+        from sklearn.metrics import r2_score  # loads much
+
         if len(codes) < 2:
             return np.nan
         return float(r2_score(self.scale(codes), outputs, sample_weight=sample_weight))
