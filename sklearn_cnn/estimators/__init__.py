@@ -1,5 +1,8 @@
 """What users fit."""
 
+# torch before scikit-learn: in the other order of so many modules Python happens to
+# collect garbage once more, which takes 0.2 s
+from sklearn_cnn import architectures
 from sklearn_cnn.estimators._assembly import unfitted_predictor
 from sklearn_cnn.estimators.classifier import CNNClassifier
 from sklearn_cnn.estimators.features import CNNFeatures
