@@ -8,7 +8,13 @@ from sklearn.base import is_classifier
 
 from sklearn_cnn import architectures
 from sklearn_cnn.images import value_range
-from sklearn_cnn.inference import Predictor, Preparation, dtype_of, resolve_precision
+from sklearn_cnn.inference import (
+    Predictor,
+    Preparation,
+    dtype_of,
+    resolve_device,
+    resolve_precision,
+)
 from sklearn_cnn.utils._generators import seeded
 
 #: Parameters that shape what comes before the head ...
@@ -100,6 +106,17 @@ def network_parameters(estimator):
     """Give the parameters that a network is built with, by name."""
     names = ("architecture", *estimator._network_parameters, "weights")
     return {name: as_builtin(getattr(estimator, name)) for name in names}
+
+
+def fixed_parameters(estimator):
+    """Give the parameters that cannot change once a network is built, by name."""
+    return {
+        **network_parameters(estimator),
+        "input_scaling": estimator.input_scaling,
+        "device": resolve_device(estimator.device),
+        # weights are of one of these
+        "precision": "float64" if estimator.precision == "float64" else "float32",
+    }
 
 
 def as_builtin(value):

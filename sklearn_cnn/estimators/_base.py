@@ -1,13 +1,15 @@
 """What classifier and regressor share: the story of a fit, and of a prediction."""
 
+import reprlib
 import warnings
 from abc import ABCMeta, abstractmethod
 from contextlib import contextmanager
-from dataclasses import replace
+from numbers import Real
 from typing import ClassVar
 
 import numpy as np
 from sklearn.callback import CallbackSupportMixin
+from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_cnn import training
@@ -17,14 +19,20 @@ from sklearn_cnn.estimators._assembly import (
     STAGE_PARAMETERS,
     as_builtin,
     assemble,
-    network_parameters,
+    fixed_parameters,
 )
 from sklearn_cnn.estimators._fitted import FittedAttributes
 from sklearn_cnn.estimators._html import html_with_layers
 from sklearn_cnn.estimators._parameters import CNNParameters
 from sklearn_cnn.estimators._samples import Samples, Seeds
+from sklearn_cnn.estimators._targets import require_moderate
 from sklearn_cnn.images import ImageInput, take_rows
-from sklearn_cnn.inference import resolve_device, resolve_precision, single_thread
+from sklearn_cnn.inference import (
+    require_finite,
+    resolve_device,
+    resolve_precision,
+    single_thread,
+)
 from sklearn_cnn.utils._fitting import unchanged_on_error
 from sklearn_cnn.utils._generators import seeded, usual_modes
 from sklearn_cnn.utils._sklearn import check_sample_weight, fit_context
@@ -122,7 +130,12 @@ class BaseCNN(
     ):
         goes_on = (partial or self.warm_start) and self._is_trained
         samples = self._check_samples(
-            X, y, sample_weight, reset=not goes_on, classes=classes
+            X,
+            y,
+            sample_weight,
+            reset=not goes_on,
+            min_samples=1 if partial else 2,
+            classes=classes,
         )
         seeds = Seeds.draw(self.random_state, self.n_iter_ if goes_on else 0)
         held_out = self._check_validation(validation)
@@ -139,6 +152,11 @@ class BaseCNN(
         order = np.random.default_rng(seeds.order)
         augment = self._augmenter(learner, samples, seeds.augmentation)
         batches = self._batches(learner, samples, shuffle=order, augment=augment)
+        if 1 in batches.sizes:
+            layout, batch_size = samples.layout, learner.plan.batch_size
+            probe_training_on_one(
+                learner.module, layout.n_channels, layout.spatial_shape, batch_size
+            )
         held_out = held_out and self._held_out(learner, held_out)
         context, data = self._begin_task(X, y, sample_weight, learner.plan.epochs)
         observers = self._observers(learner, held_out, context, data)
@@ -152,8 +170,10 @@ class BaseCNN(
 
     # --- checking data ----------------------------------------------------------
 
-    def _check_samples(self, X, y, sample_weight, *, reset, classes=None):
-        array, layout = self._check_images(X, reset=reset, min_samples=2)
+    def _check_samples(
+        self, X, y, sample_weight, *, reset, min_samples=1, classes=None
+    ):
+        array, layout = self._check_images(X, reset=reset, min_samples=min_samples)
         if y is None:
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is "
@@ -163,13 +183,16 @@ class BaseCNN(
             sample_weight = check_sample_weight(
                 sample_weight, array, dtype=np.float64, ensure_non_negative=True
             )
+            # scikit-learn lets a scalar pass
+            assert_all_finite(sample_weight, input_name="sample_weight")
+            require_moderate(sample_weight, "sample_weight")
         rows = np.arange(len(array))
         if sample_weight is not None:
             rows = np.flatnonzero(sample_weight)
-        if len(rows) < 2:
+        if len(rows) < min_samples:
             raise ValueError(
                 f"sample_weight leaves n_samples={len(rows)} with a positive weight, "
-                "while a minimum of 2 is required."
+                f"while a minimum of {min_samples} is required."
             )
         kind = self._kind_of_targets(y)
         if not reset and type(self._targets) is not kind:
@@ -220,17 +243,11 @@ class BaseCNN(
                 UserWarning,
                 stacklevel=2,
             )
-        batch_size = self._batch_size(samples)
-        if 1 in training.batch_sizes(len(samples.rows), batch_size):
-            layout = samples.layout
-            probe_training_on_one(
-                module, layout.n_channels, layout.spatial_shape, batch_size
-            )
         self._targets = self._targets.scaled_to(*samples.chosen)
-        return training.Learner(predictor, self._make_loss(), network_parameters(self))
+        return training.Learner(predictor, self._make_loss(), fixed_parameters(self))
 
     def _copied_learner(self):
-        before, now = self._learner.network_parameters, network_parameters(self)
+        before, now = self._learner.fixed_parameters, fixed_parameters(self)
         changed = [name for name in now if now[name] != before[name]]
         if changed:
             (name, *_) = changed
@@ -240,7 +257,13 @@ class BaseCNN(
                 "anew with warm_start=False."
             )
         # a copy: an interrupted training must not change the fitted estimator
-        return self._learner.copied()
+        learner = self._learner.copied()
+        learner.loss = self._make_loss()
+        learner.predictor.compile = self.compile
+        learner.predictor.precision = resolve_precision(
+            self.precision, learner.predictor.prepare.device, 0
+        )
+        return learner
 
     def _plan(self, learner, samples, partial):
         predictor, batch_size = learner.predictor, self._batch_size(samples)
@@ -249,14 +272,14 @@ class BaseCNN(
         epochs = self.max_iter
         if epochs == "auto":
             epochs = training.default_max_iter(len(samples.rows))
-        plan = training.TrainingPlan(
+        return training.TrainingPlan(
             epochs=1 if partial else epochs,
             batch_size=batch_size,
             optimizer=self.optimizer,
             momentum=self.momentum,
             learning_rate=self.learning_rate,
             backbone_learning_rate=self.backbone_learning_rate,
-            weight_decay=as_builtin(self.weight_decay),
+            weight_decay=self._checked_weight_decay(),
             lr_schedule="constant" if partial else self.lr_schedule,
             freeze=self.freeze,
             freeze_epochs=0 if partial else self.freeze_epochs,
@@ -267,10 +290,17 @@ class BaseCNN(
             ),
             keeps_optimizer=partial,
         )
-        before = learner.plan
-        if before is None:
-            return plan
-        return replace(plan, batch_size=before.batch_size, precision=before.precision)
+
+    def _checked_weight_decay(self):
+        given = as_builtin(self.weight_decay)
+        decays = given if isinstance(given, tuple) else (given,)
+        if not all(isinstance(d, Real) and 0 <= d <= 1e100 for d in decays):
+            raise ValueError(
+                f"weight_decay={reprlib.repr(self.weight_decay)} must be a finite "
+                "number of at least 0, or a sequence of such, one for each stage and "
+                "the head."
+            )
+        return given
 
     def _batch_size(self, samples):
         if self.batch_size == "auto":
@@ -290,8 +320,14 @@ class BaseCNN(
     def _batches(self, learner, samples, shuffle=None, augment=None):
         weight = self._loss_weight(samples)
         if weight is not None:
+            mean = weight[samples.rows].mean()
+            if mean == 0:
+                raise ValueError(
+                    "class_weight and sample_weight leave no sample with a positive "
+                    f"weight among {len(samples.rows)} to train or to validate on."
+                )
             # a mean of 1 over the training samples: the loss keeps its scale
-            weight = weight / weight[samples.rows].mean()
+            weight = weight / mean
         return training.Batches(
             samples.images,
             samples.rows,
@@ -319,6 +355,7 @@ class BaseCNN(
 
     def _observers(self, learner, held_out, context, data):
         observers = [training.EpochTasks(self, context, **data)]
+        learner.take_callbacks(self.callbacks)
         if self.callbacks or learner.callbacks:
             learner.net = self._net_of(learner, self.callbacks)
             if held_out is None:
@@ -344,14 +381,7 @@ class BaseCNN(
         check_is_fitted(self)
         array, _ = self._check_images(X, reset=False)
         outputs = self._predictor.outputs(array)
-        if not np.isfinite(outputs).all():
-            bad = np.flatnonzero(~np.isfinite(outputs).all(axis=1))
-            raise ValueError(
-                f"The network gives NaN or infinity for {len(bad)} of {len(outputs)} "
-                f"samples, the first of them sample {bad[0]}. Its weights have "
-                "diverged, or X is far outside the range it was fitted on: fit with a "
-                "smaller learning_rate, or check the scale of X."
-            )
+        require_finite(outputs)
         return outputs
 
     _html_repr = html_with_layers

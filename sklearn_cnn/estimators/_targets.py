@@ -5,6 +5,7 @@ gives, an array of shape (n_samples, n_outputs) in float64.
 """
 
 from dataclasses import dataclass, replace
+from numbers import Real
 
 import numpy as np
 import scipy.sparse
@@ -15,6 +16,7 @@ from sklearn.utils import (
     check_consistent_length,
     column_or_1d,
 )
+from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import (
     check_classification_targets,
     type_of_target,
@@ -28,6 +30,35 @@ def is_multilabel(y):
         # type_of_target would stumble over NaN and infinity
         assert_all_finite(np.asarray(y), input_name="y")
     return type_of_target(y, input_name="y") == "multilabel-indicator"
+
+
+def require_moderate(values, name):
+    """Refuse numbers whose squares float64 cannot hold."""
+    largest = float(np.abs(values).max(initial=0))
+    if largest > 1e100 or 0 < largest < 1e-100:
+        raise ValueError(
+            f"{name} has absolute values up to {largest:.3g}, whose squares are out of "
+            f"the range of float64. Multiply {name} by a factor that brings them to "
+            "about 1."
+        )
+
+
+def _weights_of(classes, class_weight):
+    """Check a dict of weights; give one for each class, 1 where it has none."""
+    unknown = [name for name in class_weight if name not in classes]
+    if unknown:
+        raise ValueError(
+            f"class_weight names {unknown}, which do not occur in y: the classes are "
+            f"{classes}. Leave them out, or check their type."
+        )
+    weights = [class_weight.get(name, 1) for name in classes]
+    valid = all(isinstance(w, Real) and np.isfinite(w) and w >= 0 for w in weights)
+    if not valid or not any(weights):
+        raise ValueError(
+            f"class_weight={class_weight!r} must have finite numbers of at least 0, "
+            "which are not all 0. 0 leaves a class out of the loss, 1 is the default."
+        )
+    return np.asarray(weights, dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +114,18 @@ class Labels:
         """Give what a split should keep the shares of: labels, for error messages."""
         return self.decode(codes)
 
+    def class_weights(self, class_weight, codes):
+        """Give the weight of the class of each sample."""
+        if class_weight == "balanced":
+            return compute_sample_weight("balanced", codes)
+        if not isinstance(class_weight, dict):
+            raise ValueError(
+                f"class_weight={class_weight!r} has a dict for each label of a "
+                "multi-label problem, but y has one label a sample. Pass one dict, or "
+                "'balanced'."
+            )
+        return _weights_of(self.classes.tolist(), class_weight)[codes]
+
     def scaled_to(self, codes, sample_weight):
         """Learn scales of numbers; labels have none."""
         return self
@@ -131,7 +174,15 @@ class LabelSets(Labels):
     def checked(y, array, estimator):
         y = check_array(y, accept_sparse="csr", input_name="y")
         check_consistent_length(array, y)
-        return y.toarray() if scipy.sparse.issparse(y) else y
+        y = y.toarray() if scipy.sparse.issparse(y) else y
+        found = np.unique(y)
+        if not np.isin(found, (0, 1)).all():
+            raise ValueError(
+                f"y has several columns with the values {found.tolist()}, but sets of "
+                "labels are marked by 0 and 1. Make them so, as by (y == "
+                f"{found.tolist()[-1]}).astype(int)."
+            )
+        return y
 
     @classmethod
     def of(cls, y, classes, estimator):
@@ -150,6 +201,20 @@ class LabelSets(Labels):
 
     def strata(self, codes):
         return None
+
+    def class_weights(self, class_weight, codes):
+        if class_weight == "balanced":
+            return compute_sample_weight("balanced", codes.astype(int))
+        given = class_weight if isinstance(class_weight, list) else []
+        if len(given) != self.n_outputs or not all(isinstance(w, dict) for w in given):
+            raise ValueError(
+                f"class_weight={class_weight!r} must be 'balanced' or a list of "
+                f"{self.n_outputs} dicts, one with the weights of 0 and 1 for each "
+                "label."
+            )
+        marks = codes.astype(int).T
+        factors = [_weights_of([0, 1], w)[m] for w, m in zip(given, marks, strict=True)]
+        return np.prod(factors, axis=0)
 
     def loss(self, label_smoothing):
         from sklearn_cnn.training import BinaryCrossEntropy
@@ -185,10 +250,16 @@ class Numbers:
     @staticmethod
     def checked(y, array, estimator):
         """Check y, which has one or more values for each sample of ``array``."""
+        if np.asarray(y).dtype.kind in "mM":
+            raise ValueError(
+                "y holds dates or durations, but must hold numbers. Convert them to a "
+                "number of some unit, as by y / numpy.timedelta64(1, 's')."
+            )
         y = check_array(
             y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=estimator
         )
         check_consistent_length(array, y)
+        require_moderate(y, "y")
         if y.ndim > 2:
             raise ValueError(
                 f"y has shape {y.shape}, but it must be (n_samples,) or (n_samples, "

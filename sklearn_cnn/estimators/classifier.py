@@ -5,7 +5,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import unique_labels
 
 from sklearn_cnn.estimators._base import BaseCNN
@@ -216,9 +215,9 @@ class CNNClassifier(ClassifierMixin, BaseCNN):
     def _loss_weight(self, samples):
         if self.class_weight is None:
             return samples.sample_weight
-        labels = self._targets.decode(samples.codes[samples.rows])
+        codes = samples.codes[samples.rows]
         weight = np.zeros(len(samples.images))
-        weight[samples.rows] = compute_sample_weight(self.class_weight, labels)
+        weight[samples.rows] = self._targets.class_weights(self.class_weight, codes)
         given = samples.sample_weight
         return weight if given is None else weight * given
 

@@ -20,7 +20,13 @@ from sklearn_cnn.estimators._base import BaseCNN, fitting
 from sklearn_cnn.estimators._documentation import documented
 from sklearn_cnn.estimators._samples import Samples, Seeds
 from sklearn_cnn.images import ImageInput
-from sklearn_cnn.inference import FeatureMaps, find_layer, named_layers, resolve_device
+from sklearn_cnn.inference import (
+    FeatureMaps,
+    find_layer,
+    named_layers,
+    require_finite,
+    resolve_device,
+)
 from sklearn_cnn.utils._sklearn import HasMethods, StrOptions, fit_context
 
 _NETWORK = ("architecture", *STAGE_PARAMETERS, "weights")
@@ -216,6 +222,7 @@ class CNNFeatures(
         features = self._predictor.features(
             array, compute=self._compute, fold=self.layer is None
         )
+        require_finite(features)
         # a copy: what is remembered must not change
         return features.astype(np.float32)
 

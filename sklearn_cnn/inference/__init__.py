@@ -11,7 +11,7 @@ from sklearn_cnn.inference.precision import (
     resolve_device,
     resolve_precision,
 )
-from sklearn_cnn.inference.predictor import Predictor, gathered
+from sklearn_cnn.inference.predictor import Predictor, gathered, require_finite
 from sklearn_cnn.inference.preparation import Preparation
 from sklearn_cnn.inference.threads import all_threads, single_thread, workers
 
@@ -29,6 +29,7 @@ __all__ = [
     "has_hooks",
     "layer_outputs",
     "named_layers",
+    "require_finite",
     "resolve_device",
     "resolve_precision",
     "single_thread",

@@ -165,6 +165,18 @@ def has_frozen_backbone(module):
     )
 
 
+def require_finite(outputs):
+    """Refuse what a network gave for samples of which it can tell nothing."""
+    if not np.isfinite(outputs).all():
+        bad = np.flatnonzero(~np.isfinite(outputs).all(axis=1))
+        raise ValueError(
+            f"The network gives NaN or infinity for {len(bad)} of {len(outputs)} "
+            f"samples, the first of them sample {bad[0]}. Its weights have "
+            "diverged, or X is far outside the range it was fitted on: fit with a "
+            "smaller learning_rate, or check the scale of X."
+        )
+
+
 def gathered(parts, n_rows):
     """Put the results of all batches into one array, as they come.
 

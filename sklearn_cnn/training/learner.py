@@ -16,8 +16,8 @@ class Learner:
         The network as predictions run it.
     loss : sklearn_cnn.training.losses.Loss
         What it minimises.
-    network_parameters : dict
-        What the network was built with.
+    fixed_parameters : dict
+        What cannot change while training goes on.
 
     Attributes
     ----------
@@ -33,14 +33,14 @@ class Learner:
         Names of parameters that never learn, as whoever wrote the network has it.
     """
 
-    def __init__(self, predictor, loss, network_parameters):
+    def __init__(self, predictor, loss, fixed_parameters):
         self.predictor = predictor
         self.loss = loss
-        self.network_parameters = network_parameters
+        self.fixed_parameters = fixed_parameters
         self.plan = None
         self.history = []
         self._best = {}
-        self.callbacks = []
+        self.callbacks, self._given_callbacks = [], []
         self.constant = frozenset(
             name
             for name, parameter in self.module.named_parameters()
@@ -78,6 +78,12 @@ class Learner:
         before, self.plan = self.plan, plan
         if before is None or not plan.keeps_optimizer_of(before):
             self._optimizer = self._optimizer_state = None
+
+    def take_callbacks(self, given):
+        """Go on with the callbacks of the last training, unless others are given."""
+        given, before = list(given or []), self._given_callbacks
+        if [*map(id, given)] != [*map(id, before)]:
+            self.callbacks, self._given_callbacks = [], given
 
     def new_row(self):
         """Begin a row of the history."""

@@ -52,7 +52,12 @@ def train(learner, batches, held_out=None, observers=()):
 def train_phase(run):
     """Train for the epochs of a phase; tell whether another phase may follow."""
     with run.execution:
-        return all(train_epoch(run) for _ in range(run.phase.epochs))
+        goes_on = all(train_epoch(run) for _ in range(run.phase.epochs))
+    # the loss is taken before a step: the last one has none after it
+    if isfinite(run.row["train_loss"]) and not is_finite(run.trained):
+        go_back(run, "The weights became NaN or infinite")
+        return False
+    return goes_on
 
 
 def train_epoch(run):
@@ -66,7 +71,7 @@ def train_epoch(run):
     run.learner.record(row, "train_loss", loss)
     row["learning_rate"] = run.optimizer.param_groups[-1]["lr"]
     if not isfinite(loss):
-        go_back(run, loss)
+        go_back(run, f"The training loss became {loss}")
         row["dur"] = perf_counter() - start
         return False
     if run.held_out is not None:
@@ -134,14 +139,30 @@ def validate(run):
     with torch.inference_mode():
         whole = gathered(outputs(), len(run.held_out.batches))
     run.validates = False
-    return total / run.held_out.total_weight, run.held_out.score(whole)
+    loss = total / run.held_out.total_weight
+    if not np.isfinite(whole).all():
+        warnings.warn(
+            f"In epoch {run.row['epoch']} the network gives NaN or infinity for "
+            "validation samples. X_val is far outside of the range of X, or the "
+            "weights diverge: check the scale of X_val, or decrease learning_rate.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+        return loss, np.nan
+    return loss, run.held_out.score(whole)
 
 
-def go_back(run, loss):
+def is_finite(module):
+    """Tell whether all weights and buffers of a network are finite."""
+    tensors = module.state_dict().values()
+    return all(bool(torch.isfinite(t).all()) for t in tensors if t.is_floating_point())
+
+
+def go_back(run, what):
     """Restore the last weights with a finite loss, and say so."""
     run.finite.restore()
     warnings.warn(
-        f"The training loss became {loss} in epoch {len(run.learner.history)}, so "
+        f"{what} in epoch {len(run.learner.history)}, so "
         "training stopped and the last weights with a finite loss were restored. "
         f"Decrease learning_rate (it is {run.learner.plan.learning_rate:g}) or check "
         "the scale of X and y.",
