@@ -7,7 +7,9 @@ output on a fold is the same for all of them.
 import hashlib
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
+from functools import partial
+from types import BuiltinFunctionType, FunctionType
 
 import numpy as np
 import torch
@@ -22,7 +24,21 @@ MAX_BYTES = 1 << 29
 _WORTH, _WORTH_PER_WEIGHT = 1 << 30, 1 << 10
 #: Bytes of images that are hashed at a time.
 _CHUNK = 1 << 24
-_SETTING_TYPES = (bool, int, float, str, tuple, list, type(None), torch.dtype)
+_SETTING_TYPES = (
+    bool,
+    int,
+    float,
+    str,
+    bytes,
+    type(None),
+    torch.dtype,
+    torch.device,
+    torch.memory_format,
+)
+#: Packages whose code does not change while a process runs.
+_KNOWN_PACKAGES = {"builtins", "math", "sklearn_cnn", "timm", "torch", "torchvision"}
+#: Attributes of every layer that say nothing of what it computes.
+_OF_TORCH = {*vars(torch.nn.Module()), "training"}
 
 
 def before_head(network, images):
@@ -69,7 +85,8 @@ def remembered(predictor, images, rows, compute, run):
 
     The key is a hash of the pixels, of how these are prepared, and of all weights and
     settings of the layers before the head; so nothing has to be told when any of them
-    changes. At most ``MAX_BYTES`` are kept in a process, those longest unused being
+    changes. Networks with code of the user's own, which may change unseen, are computed
+    anew. At most ``MAX_BYTES`` are kept in a process, those longest unused being
     dropped first. Small amounts of work are done anew. ``repr(compute)`` tells one kind
     of features from another.
     """
@@ -78,7 +95,11 @@ def remembered(predictor, images, rows, compute, run):
     worth = max(_WORTH, _WORTH_PER_WEIGHT * n_weights)
     if predictor.sample_cost * n_rows < worth or has_hooks(predictor.module):
         return run()
-    return _remembered.get(_key(predictor, images, rows, compute), run)
+    try:
+        key = _key(predictor, images, rows, compute)
+    except _CannotTell:
+        return run()
+    return _remembered.get(key, run)
 
 
 class _Memory:
@@ -128,22 +149,51 @@ def _key(predictor, images, rows, compute):
     return key.digest()
 
 
+class _CannotTell(Exception):
+    """A network holds something whose changes would not be seen."""
+
+
 def _add_layers(key, module):
-    for name, child in module.named_children():
-        if name == "head":
+    """Add what comes before the head: classes, settings and tensors of all layers."""
+    for name, layer in module.named_modules():
+        if name == "head" or name.startswith("head."):
             continue
-        for layer in child.modules():
-            settings = {
-                k: v
-                for k, v in vars(layer).items()
-                if isinstance(v, _SETTING_TYPES) and k != "training"
-            }
-            key.update(f"{type(layer).__qualname__}{settings}".encode())
-        for path, tensor in child.state_dict().items():
-            key.update(path.encode())
-            # in the order of memory: weights with channels last need no copy then
-            axes = sorted(range(tensor.ndim), key=tensor.stride, reverse=True)
-            key.update(tensor.detach().cpu().permute(axes).contiguous().numpy())
+        settings = {k: v for k, v in vars(layer).items() if k not in _OF_TORCH}
+        key.update(f"{name}{_described(type(layer))}{_described(settings)}".encode())
+        own = {**layer._parameters, **layer._buffers}
+        for path, tensor in own.items():
+            key.update(f"{path}{None if tensor is None else tensor.dtype}".encode())
+            if tensor is not None:
+                key.update(_bytes(tensor))
+
+
+def _described(value):
+    """Describe a setting, so that another one is described otherwise."""
+    if isinstance(value, _SETTING_TYPES):
+        return repr(value)
+    if isinstance(value, torch.Tensor):
+        return f"{value.dtype}{value.shape}{hashlib.sha256(_bytes(value)).hexdigest()}"
+    if isinstance(value, list | tuple):
+        return f"{type(value).__name__}[{','.join(map(_described, value))}]"
+    if isinstance(value, dict):
+        items = (f"{_described(k)}:{_described(v)}" for k, v in value.items())
+        return f"{{{','.join(items)}}}"
+    if is_dataclass(value) and not isinstance(value, type):
+        return _described(type(value)) + _described(vars(value))
+    if isinstance(value, partial):
+        return _described((value.func, value.args, value.keywords))
+    if isinstance(value, type | FunctionType | BuiltinFunctionType):
+        package, name = (value.__module__ or "").split(".")[0], value.__qualname__
+        if package in _KNOWN_PACKAGES and "<" not in name:  # as in <lambda>
+            return f"{value.__module__}.{name}"
+    raise _CannotTell
+
+
+def _bytes(tensor):
+    # in the order of memory: weights with channels last need no copy then
+    axes = sorted(range(tensor.ndim), key=tensor.stride, reverse=True)
+    values = tensor.detach().cpu().permute(axes).contiguous()
+    return values.view(torch.uint8).numpy() if values.ndim else values.numpy()
 
 
 def _add_images(key, images, rows):

@@ -17,6 +17,7 @@ from sklearn.svm import SVC
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_cnn import CNNClassifier, CNNFeatures, CNNRegressor
+from sklearn_cnn.architectures import Network
 from sklearn_cnn.inference import features as remembering
 from sklearn_cnn.utils import estimator_checks as nd
 
@@ -225,3 +226,49 @@ def test_what_is_remembered_is_bounded():
     assert list(memory.arrays) == [9, 0]
     assert memory.get("large", lambda: np.ones(500)).sum() == 500
     assert "large" not in memory.arrays
+
+
+class Pooling(Network):
+    """A network of the user's own, that keeps a setting to itself."""
+
+    def __init__(self, n_channels, spatial_shape, n_outputs, *, pooling="max"):
+        stages = torch.nn.Sequential(torch.nn.Conv2d(n_channels, 4, 3))
+        super().__init__(stages, 4, (6, 6), n_outputs, global_pooling="avg")
+        self.kind = pooling
+
+    def feature_maps(self, x):
+        maps = self.stages(x)
+        return maps.relu() if self.kind == "max" else maps.tanh()
+
+
+@pytest.mark.filterwarnings("ignore:.*random filters:UserWarning")
+def test_settings_and_code_of_the_users_own_are_obeyed(digits, remembered, monkeypatch):
+    X, y = digits
+
+    def outputs(**parameters):
+        cnn = CNNClassifier(
+            Pooling, freeze="backbone", max_iter=1, random_state=0, **parameters
+        )
+        return cnn.fit(X, y).decision_function(X)
+
+    first, second = outputs(pooling="max"), outputs(pooling="avg")
+    assert not np.allclose(first, second)
+    monkeypatch.setattr(Pooling, "feature_maps", lambda self, x: self.stages(x).sin())
+    assert not np.allclose(outputs(pooling="max"), first)
+    assert not remembered.arrays  # code of others may change unseen
+
+
+@random_filters
+def test_attributes_of_a_network_count(digits, remembered):
+    X, _ = digits
+    features = CNNFeatures(filters=(4, 8), random_state=0).fit(X)
+    before = features.transform(X)
+    assert len(remembered.arrays) == 1
+    features.module_.factor = 2.0
+    features.transform(X)
+    assert len(remembered.arrays) == 2
+    stage = features.module_.stages[0]
+    forward = stage.forward
+    stage.forward = lambda x: 2 * forward(x)
+    assert not np.allclose(features.transform(X), before)
+    assert len(remembered.arrays) == 2
