@@ -1,17 +1,18 @@
 """One clear error for each kind of bad input, before anything is fitted."""
 
 from collections.abc import Iterable, Mapping
+from numbers import Integral
 
 import numpy as np
 from sklearn.base import is_classifier, is_regressor
 from sklearn.metrics import get_scorer_names
-from sklearn.model_selection import check_cv
+from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, check_cv
 from sklearn.utils import check_consistent_length, check_random_state
 
 from sklearn_cnn.utils._spelling import did_you_mean
 
 
-def check_contest(estimators, X, y, *, cv, scoring, random_state):
+def check_contest(estimators, X, y, *, groups, cv, scoring, random_state):
     """Give estimators and metrics by name, the folds, and the generator that drew them.
 
     Without a ``random_state`` its seed is the operating system's, and numpy's global
@@ -21,7 +22,7 @@ def check_contest(estimators, X, y, *, cv, scoring, random_state):
     metrics = _check_metrics(scoring, kind)
     own = np.random.RandomState() if random_state is None else random_state
     rng = check_random_state(own)
-    return named, metrics, _check_folds(cv, X, y, kind, rng), rng
+    return named, metrics, _check_folds(cv, X, y, groups, kind, rng), rng
 
 
 def _check_estimators(estimators):
@@ -96,19 +97,22 @@ def _check_metrics(scoring, kind):
     return dict(metrics)
 
 
-def _check_folds(cv, X, y, kind, random_state):
+def _check_folds(cv, X, y, groups, kind, random_state):
     """Split the rows once, for all estimators: (train, test) row numbers of each fold.
 
-    Splits of a number shuffle, and spread classes evenly.
+    Splits of a number shuffle, spread classes evenly, and keep groups together.
     """
     if y is None:
         raise ValueError("y is None, but a comparison needs targets to score with.")
-    check_consistent_length(X, y)
+    check_consistent_length(X, y, groups)
     classifier, seed = kind == "classifier", random_state.randint(2**31 - 1)
+    if groups is not None and isinstance(cv, Integral | None):
+        kind_of_folds = StratifiedGroupKFold if classifier else GroupKFold
+        cv = kind_of_folds(cv or 5, shuffle=True, random_state=seed)
     splitter = check_cv(cv, y, classifier=classifier, shuffle=True, random_state=seed)
     rows = np.arange(len(y))
     # masks and negative numbers become row numbers
-    folds = [(rows[train], rows[test]) for train, test in splitter.split(X, y)]
+    folds = [(rows[train], rows[test]) for train, test in splitter.split(X, y, groups)]
     if not folds:
         raise ValueError(f"cv={cv!r} gives no folds. Pass one pair of rows or more.")
     return folds

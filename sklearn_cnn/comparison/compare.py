@@ -26,6 +26,7 @@ def compare_estimators(
     X,
     y,
     *,
+    groups=None,
     cv=None,
     scoring=None,
     n_jobs=None,
@@ -47,10 +48,13 @@ def compare_estimators(
         one fold are taken at a time.
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         Targets.
+    groups : array-like of shape (n_samples,), default=None
+        What each row belongs to, such as a patient or a camera, for splits that keep
+        the rows of a group together.
     cv : int, splitter or iterable of (train, test), default=None
         How rows are split, once for all estimators. None is 5 folds. Numbers shuffle
         the rows, as data are often sorted, and spread classes evenly; a splitter does
-        what it was made for. For groups, pass the list that its ``split`` gives.
+        what it was made for. With ``groups``, numbers keep the rows of each together.
     scoring : str, callable, list or dict, default=None
         One metric or several, as :func:`~sklearn.model_selection.cross_validate` takes
         them: greater is better. None is accuracy, and R² for regressors.
@@ -139,7 +143,13 @@ def compare_estimators(
     {'neighbours': 0.0, 'majority': -0.88}
     """
     named, metrics, folds, rng = check_contest(
-        estimators, X, y, cv=cv, scoring=scoring, random_state=random_state
+        estimators,
+        X,
+        y,
+        groups=groups,
+        cv=cv,
+        scoring=scoring,
+        random_state=random_state,
     )
     tasks = make_tasks(named, folds, None if random_state is None else rng)
     records = evaluate(

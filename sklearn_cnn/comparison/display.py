@@ -151,6 +151,7 @@ class ComparisonDisplay:
         y,
         *,
         train_sizes=(0.1, 0.25, 0.5, 1.0),
+        groups=None,
         cv=None,
         scoring=None,
         n_jobs=None,
@@ -173,6 +174,8 @@ class ComparisonDisplay:
             How many of the rows of each training fold to use: shares of them, or, as
             integers, their number. They are drawn at random, the same for all
             estimators, and smaller sets are parts of larger ones.
+        groups : array-like of shape (n_samples,), default=None
+            As in :func:`compare_estimators`.
         cv : int, splitter or iterable of (train, test), default=None
             As in :func:`compare_estimators`.
         scoring : str, callable or dict, default=None
@@ -208,7 +211,13 @@ class ComparisonDisplay:
             If estimators failed or Ctrl-C stopped the rest; they are left out.
         """
         named, metrics, folds, rng = check_contest(
-            estimators, X, y, cv=cv, scoring=scoring, random_state=random_state
+            estimators,
+            X,
+            y,
+            groups=groups,
+            cv=cv,
+            scoring=scoring,
+            random_state=random_state,
         )
         if len(metrics) > 1:
             raise ValueError(

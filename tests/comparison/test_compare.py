@@ -30,6 +30,7 @@ from threadpoolctl import threadpool_info
 
 from sklearn_cnn import CNNClassifier
 from sklearn_cnn.comparison import compare_estimators
+from sklearn_cnn.comparison.checks import check_contest
 from sklearn_cnn.transforms import Flatten
 
 
@@ -380,3 +381,28 @@ def test_optional_packages_are_loaded_when_they_are_needed():
         [sys.executable, "-c", script], capture_output=True, text=True, env=environment
     )
     assert done.stdout == "imported\n", done.stderr
+
+
+@pytest.mark.parametrize("cv", [None, 3, GroupKFold(3)])
+def test_groups_stay_together(digits, cv):
+    X, y = digits
+    groups = np.repeat(np.arange(len(y) // 10), 10)
+    flat = np.c_[X.reshape(len(X), -1), groups]
+    _, _, folds, _ = check_contest(
+        {"knn": KNeighborsClassifier()},
+        flat,
+        y,
+        groups=groups,
+        cv=cv,
+        scoring=None,
+        random_state=0,
+    )
+    assert len(folds) == (5 if cv is None else 3)
+    for train, test in folds:
+        assert not set(groups[train]) & set(groups[test])
+    results = compare_estimators(
+        {"knn": KNeighborsClassifier()}, flat, y, groups=groups, cv=cv, random_state=0
+    )
+    assert results["error"].isna().all()
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        compare_estimators({"knn": KNeighborsClassifier()}, flat, y, groups=groups[1:])
