@@ -282,6 +282,7 @@ def test_ctrl_c():
     script = textwrap.dedent(
         """
         import os
+        import signal
         import time
         import warnings
         import numpy as np
@@ -290,6 +291,7 @@ def test_ctrl_c():
         from sklearn.preprocessing import FunctionTransformer
         from sklearn_cnn.comparison import compare_estimators
 
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # it may be ignored
         warnings.simplefilter("ignore")
 
         def wait(X):

@@ -201,7 +201,7 @@ def test_other_shapes_at_predict(data):
 
 
 _INTERRUPTED = """
-    import os, sys, threading, time
+    import os, signal, sys, threading, time
     from pathlib import Path
     from sklearn_cnn import CNNClassifier
     from sklearn_cnn.images import ImageFiles
@@ -213,6 +213,7 @@ _INTERRUPTED = """
                 print("training", flush=True)
 
     if __name__ == "__main__":
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # it may be ignored
         paths = sorted(Path(sys.argv[1]).iterdir())
         X, y = ImageFiles(paths, n_workers=2), [i % 3 for i in range(len(paths))]
         cnn = CNNClassifier(max_iter=10**6, batch_size=8, callbacks=[Begun()])
