@@ -38,6 +38,12 @@ from sklearn_cnn.utils._generators import seeded, usual_modes
 from sklearn_cnn.utils._sklearn import check_sample_weight, fit_context
 
 
+def by_its_own_name(method):
+    """Let Python name a method in its errors, and not the class that it stands in."""
+    method.__qualname__ = method.__name__
+    return method
+
+
 @contextmanager
 def fitting(estimator):
     """Fit inside, in the usual modes of torch, and leave no trace of a failure."""
@@ -60,6 +66,7 @@ class BaseCNN(
     # --- fitting ----------------------------------------------------------------
 
     @fit_context(prefer_skip_nested_validation=True)
+    @by_its_own_name
     def fit(
         self,
         X,

@@ -52,6 +52,11 @@ def with_value(X, value):
         (lambda X: pd.DataFrame({"path": ["a.png"] * len(X)}), "X holds 'a.png'"),
     ],
 )
+def test_an_unknown_argument_of_fit_names_no_class_of_ours(digits):
+    with pytest.raises(TypeError, match=r"^fit\(\) got an unexpected keyword"):
+        CNNClassifier().fit(*digits, sample_wieght=None)
+
+
 def test_bad_X(data, spoil, message):
     X, y = data
     cnn = CNNClassifier(**SMALL)
