@@ -52,11 +52,6 @@ def with_value(X, value):
         (lambda X: pd.DataFrame({"path": ["a.png"] * len(X)}), "X holds 'a.png'"),
     ],
 )
-def test_an_unknown_argument_of_fit_names_no_class_of_ours(digits):
-    with pytest.raises(TypeError, match=r"^fit\(\) got an unexpected keyword"):
-        CNNClassifier().fit(*digits, sample_wieght=None)
-
-
 def test_bad_X(data, spoil, message):
     X, y = data
     cnn = CNNClassifier(**SMALL)
@@ -291,3 +286,8 @@ def test_partial_fit_needs_classes_and_keeps_them(data):
         cnn.partial_fit(X, y + 5)
     with pytest.raises(ValueError, match="class_weight='balanced'"):
         cnn.set_params(class_weight="balanced").partial_fit(X, y)
+
+
+def test_an_unknown_argument_of_fit_names_no_class_of_ours(digits):
+    with pytest.raises(TypeError, match=r"^fit\(\) got an unexpected keyword"):
+        CNNClassifier().fit(*digits, sample_wieght=None)
