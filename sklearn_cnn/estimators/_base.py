@@ -26,14 +26,14 @@ from sklearn_cnn.estimators._html import html_with_layers
 from sklearn_cnn.estimators._parameters import CNNParameters
 from sklearn_cnn.estimators._samples import Samples, Seeds
 from sklearn_cnn.estimators._targets import require_moderate
-from sklearn_cnn.images import ImageInput, take_rows
+from sklearn_cnn.images import ImageInput, as_array, take_rows
 from sklearn_cnn.inference import (
     require_finite,
     resolve_device,
     resolve_precision,
     single_thread,
 )
-from sklearn_cnn.utils._fitting import unchanged_on_error
+from sklearn_cnn.utils._fitting import naming, unchanged_on_error
 from sklearn_cnn.utils._generators import seeded, usual_modes
 from sklearn_cnn.utils._sklearn import check_sample_weight, fit_context
 
@@ -42,6 +42,10 @@ def by_its_own_name(method):
     """Let Python name a method in its errors, and not the class that it stands in."""
     method.__qualname__ = method.__name__
     return method
+
+
+def _without_torch(values):
+    return as_array(values) if hasattr(values, "detach") else values
 
 
 @contextmanager
@@ -186,21 +190,29 @@ class BaseCNN(
                 f"{type(self).__name__} requires y to be passed, but the target y is "
                 "None."
             )
-        if sample_weight is not None:
-            sample_weight = check_sample_weight(
-                sample_weight, array, dtype=np.float64, ensure_non_negative=True
-            )
-            # scikit-learn lets a scalar pass
-            assert_all_finite(sample_weight, input_name="sample_weight")
-            require_moderate(sample_weight, "sample_weight")
         rows = np.arange(len(array))
         if sample_weight is not None:
+            with naming("sample_weight"):
+                sample_weight = check_sample_weight(
+                    _without_torch(sample_weight),
+                    array,
+                    dtype=np.float64,
+                    ensure_non_negative=True,
+                )
+                # scikit-learn lets a scalar pass
+                assert_all_finite(sample_weight, input_name="sample_weight")
+                require_moderate(sample_weight, "sample_weight")
             rows = np.flatnonzero(sample_weight)
         if len(rows) < min_samples:
             raise ValueError(
                 f"sample_weight leaves n_samples={len(rows)} with a positive weight, "
                 f"while a minimum of {min_samples} is required."
             )
+        with naming("y"):
+            codes = self._encode(_without_torch(y), array, rows, reset, classes)
+        return Samples(array, layout, rows, codes, sample_weight)
+
+    def _encode(self, y, array, rows, reset, classes):
         kind = self._kind_of_targets(y)
         if not reset and type(self._targets) is not kind:
             raise ValueError(
@@ -210,8 +222,7 @@ class BaseCNN(
         y = kind.checked(y, array, self)
         if reset:
             self._targets = kind.of(y[rows], classes, self)
-        codes = self._targets.encode(y, rows, self)
-        return Samples(array, layout, rows, codes, sample_weight)
+        return self._targets.encode(y, rows, self)
 
     def _check_validation(self, validation):
         X, y, sample_weight = validation

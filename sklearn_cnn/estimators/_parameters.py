@@ -14,6 +14,7 @@ from sklearn_cnn.utils._sklearn import Interval, Options, StrOptions
 
 _POSITIVE = Interval(Integral, 1, None, closed="left")
 _PROBABILITY = Interval(Real, 0, 1, closed="left")
+_RATE = Interval(Real, 0, 1e30, closed="neither")
 
 
 @dataclass(eq=False, repr=False)
@@ -85,8 +86,8 @@ class CNNParameters(BaseEstimator):
         "augmentation": "no_validation",  # by a trial, which names the remedy
         "weight_decay": [Interval(Real, 0, None, closed="left"), "array-like"],
         "optimizer": [StrOptions({"adamw", "adam", "sgd", "rmsprop"})],
-        "learning_rate": [Interval(Real, 0, None, closed="neither")],
-        "backbone_learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "learning_rate": [_RATE],
+        "backbone_learning_rate": [_RATE],
         "momentum": [_PROBABILITY],
         "lr_schedule": [StrOptions({"one_cycle", "cosine", "step", "constant"})],
         "batch_size": [StrOptions({"auto"}), _POSITIVE],

@@ -15,8 +15,15 @@ def resolve_device(device):
             return "cuda"
         return "mps" if torch.backends.mps.is_available() else "cpu"
     try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        torch.empty(1, device=device).cpu()  # "meta" has no values
+        if torch.device(device).type != "cpu":
+            torch.get_device_module(device)
+    except (
+        RuntimeError,
+        AssertionError,
+        NotImplementedError,
+        ModuleNotFoundError,
+    ) as error:
         raise ValueError(
             f"device={device!r} cannot be used here. Pass device='auto' to use what "
             f"there is. PyTorch says: {str(error).splitlines()[0]}"

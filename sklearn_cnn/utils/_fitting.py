@@ -1,6 +1,8 @@
-"""What a fit leaves behind when it fails."""
+"""What a fit leaves behind when it fails, and whom it names."""
 
+import re
 from contextlib import contextmanager
+from textwrap import shorten
 
 import numpy as np
 
@@ -31,3 +33,18 @@ def unchanged_on_error(estimator):
         if drawn_from:
             random_state.set_state(numbers)
         raise
+
+
+@contextmanager
+def naming(argument):
+    """Let errors say which argument they are about, in a few lines at most."""
+    try:
+        yield
+    except (ValueError, TypeError, OverflowError, RuntimeError) as error:
+        message = str(error)
+        if re.search(rf"\b{argument}\b", message) and len(message) < 1000:
+            raise
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(
+            f"{argument} is not as it must be. {shorten(message, 300)}"
+        ) from error

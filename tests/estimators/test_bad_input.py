@@ -291,3 +291,57 @@ def test_partial_fit_needs_classes_and_keeps_them(data):
 def test_an_unknown_argument_of_fit_names_no_class_of_ours(digits):
     with pytest.raises(TypeError, match=r"^fit\(\) got an unexpected keyword"):
         CNNClassifier().fit(*digits, sample_wieght=None)
+
+
+@pytest.mark.parametrize("Estimator", [CNNClassifier, CNNRegressor])
+@pytest.mark.parametrize(
+    "y",
+    [
+        "abc",
+        {"a": 1},
+        {1, 2},
+        [[1], [1, 2]] * 12,
+        [pd.NaT] * 24,
+        [1, "a", None] * 8,
+        np.arange(24) * 1j,
+        [10**400] * 24,
+        np.zeros((24, 2, 2)),
+        3,
+    ],
+    ids=lambda y: str(y)[:12],
+)
+def test_what_y_cannot_be_is_said_of_y(Estimator, y):
+    X = np.random.default_rng(0).normal(size=(24, 6, 6))
+    with pytest.raises(
+        (ValueError, TypeError), match=r"\b(y|labels|Labels)\b"
+    ) as caught:
+        Estimator(**SMALL).fit(X, y)
+    assert len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize(
+    "weight", ["a", ["a"] * 24, {"a": 1}, -1, np.ones(24) * 1j, [1.0], np.ones((24, 2))]
+)
+def test_what_weights_cannot_be_is_said_of_sample_weight(weight):
+    X = np.random.default_rng(0).normal(size=(24, 6, 6))
+    with pytest.raises((ValueError, TypeError), match="sample_weight") as caught:
+        CNNClassifier(**SMALL).fit(X, np.arange(24) % 3, sample_weight=weight)
+    assert len(str(caught.value)) < 1000
+
+
+def test_targets_and_weights_may_be_tensors():
+    X = np.random.default_rng(0).normal(size=(24, 6, 6))
+    y, weight = np.arange(24) % 3, np.arange(1.0, 25)
+    given = torch.from_numpy(y), torch.from_numpy(weight)
+    expected = CNNClassifier(**SMALL).fit(X, y, weight).predict_proba(X)
+    cnn = CNNClassifier(**SMALL).fit(X, given[0], given[1].requires_grad_())
+    np.testing.assert_array_equal(cnn.predict_proba(X), expected)
+    regressor = CNNRegressor(**SMALL).fit(X, given[0].to(torch.bfloat16), given[1])
+    assert np.isfinite(regressor.predict(X)).all()
+
+
+@pytest.mark.parametrize("device", ["junk", "meta", "privateuseone", ""])
+def test_devices_that_do_not_compute_are_named(device):
+    X = np.random.default_rng(0).normal(size=(24, 6, 6))
+    with pytest.raises(ValueError, match=f"device='{device}' cannot be used here"):
+        CNNClassifier(**SMALL, device=device).fit(X, np.arange(24) % 3)

@@ -64,7 +64,6 @@ def test_a_new_precision_is_obeyed(digits):
     [
         ({"input_scaling": None}, "input_scaling=None cannot change while training"),
         ({"precision": "float64"}, "precision='float64' cannot change while training"),
-        ({"device": "meta"}, "device='meta' cannot change while training goes on"),
         ({"device": "junk"}, "device='junk' cannot be used here"),
         ({"filters": (4,)}, r"filters=\(4,\) cannot change while training goes on"),
     ],
