@@ -9,7 +9,6 @@ from typing import ClassVar
 
 import numpy as np
 from sklearn.callback import CallbackSupportMixin
-from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_cnn import training
@@ -21,31 +20,27 @@ from sklearn_cnn.estimators._assembly import (
     assemble,
     fixed_parameters,
 )
+from sklearn_cnn.estimators._checks import SampleInput
 from sklearn_cnn.estimators._fitted import FittedAttributes
 from sklearn_cnn.estimators._html import html_with_layers
 from sklearn_cnn.estimators._parameters import CNNParameters
-from sklearn_cnn.estimators._samples import Samples, Seeds
-from sklearn_cnn.estimators._targets import require_moderate
-from sklearn_cnn.images import ImageInput, as_array, take_rows
+from sklearn_cnn.estimators._samples import Seeds
+from sklearn_cnn.images import take_rows
 from sklearn_cnn.inference import (
     require_finite,
     resolve_device,
     resolve_precision,
     single_thread,
 )
-from sklearn_cnn.utils._fitting import naming, unchanged_on_error
+from sklearn_cnn.utils._fitting import unchanged_on_error
 from sklearn_cnn.utils._generators import seeded, usual_modes
-from sklearn_cnn.utils._sklearn import check_sample_weight, fit_context
+from sklearn_cnn.utils._sklearn import fit_context
 
 
 def by_its_own_name(method):
     """Let Python name a method in its errors, and not the class that it stands in."""
     method.__qualname__ = method.__name__
     return method
-
-
-def _without_torch(values):
-    return as_array(values) if hasattr(values, "detach") else values
 
 
 @contextmanager
@@ -56,7 +51,7 @@ def fitting(estimator):
 
 
 class BaseCNN(
-    ImageInput,
+    SampleInput,
     FittedAttributes,
     CallbackSupportMixin,
     CNNParameters,
@@ -140,14 +135,9 @@ class BaseCNN(
         classes=None,
     ):
         goes_on = (partial or self.warm_start) and self._is_trained
-        samples = self._check_samples(
-            X,
-            y,
-            sample_weight,
-            reset=not goes_on,
-            min_samples=1 if partial else 2,
-            classes=classes,
-        )
+        # a stream may end in a single row
+        checks = {"min_samples": 1 if partial else 2, "classes": classes}
+        samples = self._check_samples(X, y, sample_weight, reset=not goes_on, **checks)
         seeds = Seeds.draw(self.random_state, self.n_iter_ if goes_on else 0)
         held_out = self._check_validation(validation)
         if held_out is None and self.early_stopping and not partial:
@@ -163,11 +153,6 @@ class BaseCNN(
         order = np.random.default_rng(seeds.order)
         augment = self._augmenter(learner, samples, seeds.augmentation)
         batches = self._batches(learner, samples, shuffle=order, augment=augment)
-        if 1 in batches.sizes:
-            layout, batch_size = samples.layout, learner.plan.batch_size
-            probe_training_on_one(
-                learner.module, layout.n_channels, layout.spatial_shape, batch_size
-            )
         held_out = held_out and self._held_out(learner, held_out)
         context, data = self._begin_task(X, y, sample_weight, learner.plan.epochs)
         observers = self._observers(learner, held_out, context, data)
@@ -178,69 +163,6 @@ class BaseCNN(
             estimator=self, reconstruction_attributes={}, **data
         )
         return self
-
-    # --- checking data ----------------------------------------------------------
-
-    def _check_samples(
-        self, X, y, sample_weight, *, reset, min_samples=1, classes=None
-    ):
-        array, layout = self._check_images(X, reset=reset, min_samples=min_samples)
-        if y is None:
-            raise ValueError(
-                f"{type(self).__name__} requires y to be passed, but the target y is "
-                "None."
-            )
-        rows = np.arange(len(array))
-        if sample_weight is not None:
-            with naming("sample_weight"):
-                sample_weight = check_sample_weight(
-                    _without_torch(sample_weight),
-                    array,
-                    dtype=np.float64,
-                    ensure_non_negative=True,
-                )
-                # scikit-learn lets a scalar pass
-                assert_all_finite(sample_weight, input_name="sample_weight")
-                require_moderate(sample_weight, "sample_weight")
-            rows = np.flatnonzero(sample_weight)
-        if len(rows) < min_samples:
-            raise ValueError(
-                f"sample_weight leaves n_samples={len(rows)} with a positive weight, "
-                f"while a minimum of {min_samples} is required."
-            )
-        with naming("y"):
-            codes = self._encode(_without_torch(y), array, rows, reset, classes)
-        return Samples(array, layout, rows, codes, sample_weight)
-
-    def _encode(self, y, array, rows, reset, classes):
-        kind = self._kind_of_targets(y)
-        if not reset and type(self._targets) is not kind:
-            raise ValueError(
-                f"y is {'' if kind.multilabel else 'not '}multi-label, unlike the y "
-                f"that {type(self).__name__} was fitted on."
-            )
-        y = kind.checked(y, array, self)
-        if reset:
-            self._targets = kind.of(y[rows], classes, self)
-        return self._targets.encode(y, rows, self)
-
-    def _check_validation(self, validation):
-        X, y, sample_weight = validation
-        if X is None and y is None and sample_weight is None:
-            return None
-        if X is None or y is None:
-            missing = "X_val" if X is None else "y_val"
-            raise ValueError(
-                f"{missing} is None: validation needs both X_val and y_val."
-            )
-        try:
-            return self._check_samples(X, y, sample_weight, reset=False)
-        except ValueError as error:
-            raise ValueError(f"X_val, y_val or sample_weight_val: {error}") from error
-
-    @abstractmethod
-    def _kind_of_targets(self, y):
-        """Choose one of the classes in ``_targets``."""
 
     # --- building and training --------------------------------------------------
 
@@ -346,7 +268,7 @@ class BaseCNN(
                 )
             # a mean of 1 over the training samples: the loss keeps its scale
             weight = weight / mean
-        return training.Batches(
+        batches = training.Batches(
             samples.images,
             samples.rows,
             learner.predictor.prepare,
@@ -356,6 +278,12 @@ class BaseCNN(
             shuffle=shuffle,
             augment=augment,
         )
+        if shuffle is not None and 1 in batches.sizes:
+            layout, batch_size = samples.layout, learner.plan.batch_size
+            probe_training_on_one(
+                learner.module, layout.n_channels, layout.spatial_shape, batch_size
+            )
+        return batches
 
     def _held_out(self, learner, samples):
         targets, (codes, weight) = self._targets, samples.chosen

@@ -1,0 +1,81 @@
+"""Checks of everything that is fitted on, before anything is built."""
+
+from abc import abstractmethod
+
+import numpy as np
+from sklearn.utils import assert_all_finite
+
+from sklearn_cnn.estimators._samples import Samples
+from sklearn_cnn.estimators._targets import require_moderate
+from sklearn_cnn.images import ImageInput, as_array
+from sklearn_cnn.utils._fitting import naming
+from sklearn_cnn.utils._sklearn import check_sample_weight
+
+
+class SampleInput(ImageInput):
+    """Checks of X, y and sample_weight together."""
+
+    def _check_samples(
+        self, X, y, sample_weight, *, reset, min_samples=1, classes=None
+    ):
+        array, layout = self._check_images(X, reset=reset, min_samples=min_samples)
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is "
+                "None."
+            )
+        rows = np.arange(len(array))
+        if sample_weight is not None:
+            with naming("sample_weight"):
+                sample_weight = check_sample_weight(
+                    _without_torch(sample_weight),
+                    array,
+                    dtype=np.float64,
+                    ensure_non_negative=True,
+                )
+                # scikit-learn lets a scalar pass
+                assert_all_finite(sample_weight, input_name="sample_weight")
+                require_moderate(sample_weight, "sample_weight")
+            rows = np.flatnonzero(sample_weight)
+        if len(rows) < min_samples:
+            raise ValueError(
+                f"sample_weight leaves n_samples={len(rows)} with a positive weight, "
+                f"while a minimum of {min_samples} is required."
+            )
+        with naming("y"):
+            codes = self._encode(_without_torch(y), array, rows, reset, classes)
+        return Samples(array, layout, rows, codes, sample_weight)
+
+    def _encode(self, y, array, rows, reset, classes):
+        kind = self._kind_of_targets(y)
+        if not reset and type(self._targets) is not kind:
+            raise ValueError(
+                f"y is {'' if kind.multilabel else 'not '}multi-label, unlike the y "
+                f"that {type(self).__name__} was fitted on."
+            )
+        y = kind.checked(y, array, self)
+        if reset:
+            self._targets = kind.of(y[rows], classes, self)
+        return self._targets.encode(y, rows, self)
+
+    def _check_validation(self, validation):
+        X, y, sample_weight = validation
+        if X is None and y is None and sample_weight is None:
+            return None
+        if X is None or y is None:
+            missing = "X_val" if X is None else "y_val"
+            raise ValueError(
+                f"{missing} is None: validation needs both X_val and y_val."
+            )
+        try:
+            return self._check_samples(X, y, sample_weight, reset=False)
+        except ValueError as error:
+            raise ValueError(f"X_val, y_val or sample_weight_val: {error}") from error
+
+    @abstractmethod
+    def _kind_of_targets(self, y):
+        """Choose one of the classes in ``_targets``."""
+
+
+def _without_torch(values):
+    return as_array(values) if hasattr(values, "detach") else values
