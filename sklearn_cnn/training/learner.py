@@ -71,6 +71,7 @@ class Learner:
             )
             if self._optimizer_state is not None:
                 self._optimizer.load_state_dict(self._optimizer_state)
+                self._optimizer_state = None
         return self._optimizer
 
     def begin(self, plan):

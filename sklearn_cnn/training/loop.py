@@ -142,9 +142,9 @@ def validate(run):
     loss = total / run.held_out.total_weight
     if not np.isfinite(whole).all():
         warnings.warn(
-            f"In epoch {run.row['epoch']} the network gives NaN or infinity for "
-            "validation samples. X_val is far outside of the range of X, or the "
-            "weights diverge: check the scale of X_val, or decrease learning_rate.",
+            "The network gives NaN or infinity for validation samples. X_val is far "
+            "outside of the range of X, or the weights diverge: check the scale of "
+            "X_val, or decrease learning_rate.",
             ConvergenceWarning,
             stacklevel=2,
         )
