@@ -7,6 +7,7 @@ import torch
 from sklearn.utils import assert_all_finite
 
 from sklearn_cnn.images.files import ImageFiles
+from sklearn_cnn.images.masks import unmasked
 
 
 def as_array(X):
@@ -16,7 +17,9 @@ def as_array(X):
     """
     if isinstance(X, torch.Tensor):
         return _from_tensor(X)
-    if _is_sequence(X) and len(X) and hasattr(next(iter(X)), "shape"):
+    if isinstance(X, np.ma.MaskedArray):
+        return unmasked(X, "X")
+    if _holds_arrays(X):
         rows = [np.asarray(as_array(x)) for x in X]
         shapes = {row.shape for row in rows}
         if len(shapes) > 1:
@@ -27,6 +30,18 @@ def as_array(X):
             )
         return np.stack(rows)
     return X
+
+
+def _holds_arrays(X):
+    if not _is_sequence(X) or not len(X):
+        return False
+    first = next(iter(X))
+    if hasattr(first, "shape"):
+        return True
+    # lists of lists of numbers are numpy's own affair
+    while isinstance(first, list | tuple) and first:
+        first = first[0]
+    return isinstance(first, torch.Tensor) or getattr(first, "shape", ()) != ()
 
 
 def _is_sequence(X):

@@ -11,6 +11,7 @@ import torch
 from scipy.sparse import issparse
 
 from sklearn_cnn.images.decoding import as_size, check_mode, decode, name_of
+from sklearn_cnn.images.masks import unmasked
 from sklearn_cnn.images.parallel import in_threads
 from sklearn_cnn.images.stored import file_of, mapped_file, without_map
 from sklearn_cnn.utils._parameters import require_integer
@@ -77,6 +78,7 @@ class ArraySource:
     """
 
     def __init__(self, array):
+        array = unmasked(array, "array")
         _require_rows(array)
         self._array = array
         self.shape, self.dtype = tuple(array.shape), np.dtype(array.dtype)
@@ -148,11 +150,6 @@ def _require_rows(array):
         raise ValueError(
             f"array is a {type(array).__name__}, but it must have shape, dtype and "
             "indexing, as a numpy.memmap, an HDF5 dataset or a zarr array."
-        )
-    if np.ma.is_masked(array):
-        raise ValueError(
-            "array is masked, and a mask would be lost: pass array.filled(value), with "
-            "the value that stands for what is masked."
         )
     if len(array.shape) < 2:
         raise ValueError(

@@ -21,6 +21,7 @@ from sklearn_cnn.images import (
     decode,
     in_threads,
     name_of,
+    unmasked,
 )
 from sklearn_cnn.utils._sklearn import StrOptions, fit_context
 
@@ -197,6 +198,7 @@ def _stacklevel():
 
 def _sources(X):
     _require_list(X)
+    X = unmasked(X, "X")
     column = np.asarray(X).ravel() if hasattr(X, "shape") else X
     sources = list(column)
     if not sources:

@@ -70,7 +70,7 @@ class Flatten(OneToOneFeatureMixin, _ImageTransformer):
             If the rows have another length than those of :meth:`transform`.
         """
         check_is_fitted(self)
-        array = check_array(X, dtype="numeric", estimator=self)
+        array = check_array(as_array(X), dtype="numeric", estimator=self)
         return _reshaped(array, self._sample_shape, (self.n_features_in_,))
 
     def _learn(self, array, layout):
@@ -142,7 +142,7 @@ class Unflatten(TransformerMixin, BaseEstimator):
             the step is then left as it was.
         """
         with unchanged_on_error(self):
-            array = validate_data(self, X, dtype="numeric", reset=True)
+            array = validate_data(self, as_array(X), dtype="numeric", reset=True)
             _resolve(self.shape, array.shape[1])
         return self
 
@@ -167,7 +167,7 @@ class Unflatten(TransformerMixin, BaseEstimator):
         if not hasattr(self, "n_features_in_"):
             return clone(self).fit(X).transform(X)
         self._validate_params()
-        array = validate_data(self, X, dtype="numeric", reset=False)
+        array = validate_data(self, as_array(X), dtype="numeric", reset=False)
         shape = _resolve(self.shape, array.shape[1])
         return _reshaped(array, shape, array.shape[1:])
 
