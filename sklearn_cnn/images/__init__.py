@@ -12,6 +12,7 @@ from sklearn_cnn.images.folder import image_folder
 from sklearn_cnn.images.input import ImageInput
 from sklearn_cnn.images.layout import ImageLayout, read_layout, warn_if_flat_images
 from sklearn_cnn.images.masks import unmasked
+from sklearn_cnn.images.pages import check_pages
 from sklearn_cnn.images.parallel import in_threads
 from sklearn_cnn.images.prefetch import read_ahead
 from sklearn_cnn.images.statistics import ChannelStatistics, channel_statistics

@@ -33,7 +33,14 @@ class ImageFiles:
         What every image is converted to: grey, colours, colours with alpha, or grey of
         16 bits, which gives uint16. Transparent pixels become white where alpha is
         dropped, as on paper. None keeps what the file holds: grey stays grey, palettes
-        and CMYK become "RGB", or "RGBA" if some pixel is transparent.
+        and CMYK become "RGB", or "RGBA" if some pixel is transparent. All channels of
+        TIFF are kept, and 16 bits of colours, if tifffile is installed
+        (``pip install 'sklearn_cnn[tiff]'``); without it such files are an error.
+    pages : {"channels", "depth"}, int or None, default=None
+        What is read of files of several pages (TIFF stacks, animations): all of them as
+        channels, as of a fluorescence microscope; all as the depth of a volume; or the
+        page of this number, counted from 0. None is for files of one page, and an error
+        where there are more. Thumbnails, overviews and masks of TIFF are not counted.
     n_workers : int or None, default=None
         Number of threads that decode. None means one for each core if the first file
         has at least 128x128 pixels, and one in all otherwise, as threads do not help
@@ -84,8 +91,17 @@ class ImageFiles:
     >>> folder.cleanup()
     """
 
-    def __init__(self, paths, *, size=None, mode=None, n_workers=None, cache_bytes=0):
-        self._begin(FileSource(paths, size, mode, n_workers), cache_bytes)
+    def __init__(
+        self,
+        paths,
+        *,
+        size=None,
+        mode=None,
+        pages=None,
+        n_workers=None,
+        cache_bytes=0,
+    ):
+        self._begin(FileSource(paths, size, mode, pages, n_workers), cache_bytes)
 
     @classmethod
     def from_array(cls, array, *, cache_bytes=0):

@@ -14,7 +14,14 @@ _SUFFIXES = (
 
 
 def image_folder(
-    path, *, follow_links=False, size=None, mode=None, n_workers=None, cache_bytes=0
+    path,
+    *,
+    follow_links=False,
+    size=None,
+    mode=None,
+    pages=None,
+    n_workers=None,
+    cache_bytes=0,
 ):
     """Find the images of a folder that has one folder for each class.
 
@@ -34,6 +41,8 @@ def image_folder(
     size : int, (int, int) or None, default=None
         As for :class:`ImageFiles`.
     mode : {"L", "RGB", "RGBA", "I;16"} or None, default=None
+        As for :class:`ImageFiles`.
+    pages : {"channels", "depth"}, int or None, default=None
         As for :class:`ImageFiles`.
     n_workers : int or None, default=None
         As for :class:`ImageFiles`.
@@ -72,6 +81,7 @@ def image_folder(
         [path for paths in found.values() for path in paths],
         size=size,
         mode=mode,
+        pages=pages,
         n_workers=n_workers,
         cache_bytes=cache_bytes,
     )

@@ -12,6 +12,7 @@ from scipy.sparse import issparse
 
 from sklearn_cnn.images.decoding import as_size, check_mode, decode, name_of
 from sklearn_cnn.images.masks import unmasked
+from sklearn_cnn.images.pages import check_pages
 from sklearn_cnn.images.parallel import in_threads
 from sklearn_cnn.images.stored import file_of, mapped_file, without_map
 from sklearn_cnn.utils._parameters import require_integer
@@ -26,22 +27,23 @@ _CAN_RELEASE = hasattr(mmap, "MADV_DONTNEED")  # not on Windows
 
 
 class FileSource:
-    """Image files of one size and mode.
+    """Image files of one size, mode and choice of pages.
 
     ``n_workers`` threads decode; None means one for each core, or one in all for small
     images.
     """
 
-    def __init__(self, paths, size, mode, n_workers):
+    def __init__(self, paths, size, mode, pages, n_workers):
         self.paths = _checked_paths(paths)
         self.size = as_size(size)
         self.mode = check_mode(mode)
+        self.pages = check_pages(pages)
         if n_workers is not None:
             require_integer("n_workers", n_workers, 1)
         first = self._decode(self.paths[0])
         self.image_shape, self.dtype = first.shape, first.dtype
         if n_workers is None:
-            height, width = decode(self.paths[0], mode=mode).shape[:2]
+            height, width = decode(self.paths[0], mode=mode, pages=pages).shape[:2]
             n_workers = joblib.cpu_count() if height * width >= _WORTH_THREADS else 1
         self.n_workers = n_workers
 
@@ -58,7 +60,7 @@ class FileSource:
 
     @property
     def _decode(self):
-        return partial(decode, size=self.size, mode=self.mode)
+        return partial(decode, size=self.size, mode=self.mode, pages=self.pages)
 
     def _read_one(self, path):
         pixels = self._decode(path)

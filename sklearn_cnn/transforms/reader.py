@@ -18,6 +18,7 @@ from sklearn_cnn.images import (
     ImageFiles,
     as_size,
     check_mode,
+    check_pages,
     decode,
     in_threads,
     name_of,
@@ -48,7 +49,14 @@ class ImageReader(TransformerMixin, BaseEstimator):
         16 bits, which gives uint16 and becomes 8 bits by its high byte. Transparent
         pixels become white where alpha is dropped, as on paper. None keeps what images
         hold: grey stays grey, palettes and CMYK become "RGB", or "RGBA" if some pixel
-        is transparent.
+        is transparent. All channels of TIFF are kept, and 16 bits of colours, if
+        tifffile is installed (``pip install 'sklearn_cnn[tiff]'``); without it such
+        files are an error.
+    pages : {"channels", "depth"}, int or None, default=None
+        What is read of files of several pages (TIFF stacks, animations): all of them as
+        channels, as of a fluorescence microscope; all as the depth of a volume; or the
+        page of this number, counted from 0. None is for files of one page, and an error
+        where there are more. Thumbnails, overviews and masks of TIFF are not counted.
     n_jobs : int or None, default=None
         Number of threads that decode, as everywhere in scikit-learn: None means 1, and
         -1 one for each core. Below about 128x128 pixels one is the fastest.
@@ -86,13 +94,17 @@ class ImageReader(TransformerMixin, BaseEstimator):
     _parameter_constraints: ClassVar[dict] = {
         "size": [Integral, tuple, list, None],
         "mode": [str, None],
+        "pages": [str, Integral, None],
         "n_jobs": [Integral, None],
         "on_error": [StrOptions({"raise", "zeros"})],
     }
 
-    def __init__(self, *, size=None, mode=None, n_jobs=None, on_error="raise"):
+    def __init__(
+        self, *, size=None, mode=None, pages=None, n_jobs=None, on_error="raise"
+    ):
         self.size = size
         self.mode = mode
+        self.pages = pages
         self.n_jobs = n_jobs
         self.on_error = on_error
 
@@ -127,7 +139,7 @@ class ImageReader(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        images : ndarray of shape (n_samples, height, width[, n_channels])
+        images : ndarray of shape (n_samples, [depth,] height, width[, n_channels])
             Of uint8, or of uint16 if they are of 16 bits.
 
         Raises
@@ -152,18 +164,23 @@ class ImageReader(TransformerMixin, BaseEstimator):
             self._tell(bad, len(sources))
         if len(bad) < len(sources):
             return _stacked(found, sources, bad)
-        if None in options.values():
+        size, mode = options["size"], options["mode"]
+        if None in (size, mode) or isinstance(self.pages, str):
             raise ValueError(
                 f"None of the {len(sources)} images can be read, so that their shape "
                 "is not known. Pass size and mode, which say it, to get blank ones. "
                 f"The first: {bad[0]}"
             )
         # of whatever image: those of one size and mode have one shape and type
-        blank = decode(Image.new("L", (1, 1)), **options)
+        blank = decode(Image.new("L", (1, 1)), size, mode)
         return np.zeros((len(sources), *blank.shape), blank.dtype)
 
     def _options(self):
-        return {"size": as_size(self.size), "mode": check_mode(self.mode)}
+        return {
+            "size": as_size(self.size),
+            "mode": check_mode(self.mode),
+            "pages": check_pages(self.pages),
+        }
 
     def _tell(self, bad, n_sources):
         reasons = "\n".join(f"row {i}: {error}" for i, error in bad.items())
@@ -240,9 +257,9 @@ def _require_list(X):
         )
 
 
-def _try_decode(source, *, size, mode):
+def _try_decode(source, *, size, mode, pages):
     try:
-        return decode(source, size, mode)
+        return decode(source, size, mode, pages)
     except ValueError as error:
         return str(error)
 
