@@ -12,6 +12,7 @@ from threading import Lock
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from sklearn_cnn.images.formats import HEIF_REMEDY, formats, is_heif
 from sklearn_cnn.images.pages import chosen_pages, joined, pages_of
 from sklearn_cnn.images.tiff import (
     count_tiff_pages,
@@ -25,8 +26,6 @@ from sklearn_cnn.utils._parameters import is_integer
 
 #: What images can be converted to.
 MODES = ("L", "RGB", "RGBA", "I;16")
-#: Other formats of Pillow are rare, or run programs to read a file.
-_FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 _MAX_SIDE = 1 << 15
 _BITS_PER_SAMPLE = 258  # the tag of TIFF
 _DARK = 1 << 12
@@ -68,6 +67,8 @@ def _read(source, size, mode, pages):
     try:
         opened = _opened(source)
     except UnidentifiedImageError:
+        if is_heif(source):
+            raise ValueError(f"{HEIF_REMEDY}.") from None
         if not is_tiff(source):
             raise
         chosen = chosen_pages(list(range(count_tiff_pages(source))), pages)
@@ -181,7 +182,7 @@ def _opened(source):
     if isinstance(source, bytes):
         if not source:
             raise ValueError("there are no bytes.")
-        return Image.open(BytesIO(source), formats=_FORMATS)
+        return Image.open(BytesIO(source), formats=formats())
     if not isinstance(source, str | os.PathLike):
         raise ValueError("it is neither a path, nor bytes, nor a PIL image.")
     found = os.stat(source)
@@ -189,7 +190,7 @@ def _opened(source):
         raise ValueError("it is not a file.")
     if not found.st_size:
         raise ValueError("the file is empty.")
-    return Image.open(source, formats=_FORMATS)
+    return Image.open(source, formats=formats())
 
 
 def _check_extent(width, height):
@@ -384,7 +385,7 @@ def _reason(error):
     if isinstance(error, UnidentifiedImageError):
         return (
             "it is no image, has no pixels, or is of another format than "
-            f"{', '.join(_FORMATS)}."
+            f"{', '.join(formats())}."
         )
     if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
         return (

@@ -22,9 +22,9 @@ class ImageFiles:
     Parameters
     ----------
     paths : sequence of str or path
-        One file for each sample: BMP, GIF, JPEG, JPEG 2000, PNG, PPM, TIFF or WebP,
-        whatever its name ends in. The first is decoded at once, and all others must be
-        like it.
+        One file for each sample: AVIF, BMP, GIF, JPEG, JPEG 2000, PNG, PPM, TIFF, WebP
+        or what is registered with Pillow, whatever its name ends in. The first is
+        decoded at once, and all others must be like it.
     size : int, (int, int) or None, default=None
         Height and width that every image is resized to (bilinear, with antialiasing;
         the ratio of the sides is not kept); one number is both. None takes files as

@@ -43,7 +43,7 @@ def pages_of(image):
 
 def _directories(image):
     """Walk through a TIFF file; what Pillow cannot read of it still has its tags."""
-    numbers: list[int] = []
+    numbers = []
     for page in count():
         try:
             image.seek(page)

@@ -11,6 +11,7 @@ import torch
 from scipy.sparse import issparse
 
 from sklearn_cnn.images.decoding import as_size, check_mode, decode, name_of
+from sklearn_cnn.images.formats import plugins, register_plugins
 from sklearn_cnn.images.masks import unmasked
 from sklearn_cnn.images.pages import check_pages
 from sklearn_cnn.images.parallel import in_threads
@@ -50,6 +51,15 @@ class FileSource:
     def __len__(self):
         """Count the images."""
         return len(self.paths)
+
+    def __getstate__(self):
+        # a process that is sent this must open what this one opens
+        openers = plugins()
+        return {**vars(self), **({"_plugins": openers} if openers else {})}
+
+    def __setstate__(self, state):
+        register_plugins(state.pop("_plugins", ()))
+        vars(self).update(state)
 
     def read(self, indices):
         """Decode images into new memory; each must be like the first file."""
