@@ -7,6 +7,7 @@ import torch
 from sklearn.utils import assert_all_finite
 
 from sklearn_cnn.images.files import ImageFiles
+from sklearn_cnn.images.index import IndexedArray
 from sklearn_cnn.images.masks import unmasked
 
 
@@ -19,6 +20,8 @@ def as_array(X):
         return _from_tensor(X)
     if isinstance(X, np.ma.MaskedArray):
         return unmasked(X, "X")
+    if isinstance(X, IndexedArray):
+        return X.view(np.ndarray)
     if _holds_arrays(X):
         rows = [np.asarray(as_array(x)) for x in X]
         shapes = {row.shape for row in rows}

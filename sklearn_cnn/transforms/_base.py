@@ -10,6 +10,7 @@ from sklearn_cnn.images import (
     ImageInput,
     as_array,
     check_image_array,
+    keep_index,
     take_rows,
     warn_if_flat_images,
 )
@@ -83,7 +84,8 @@ class _ImageTransformer(ImageInput, TransformerMixin, BaseEstimator):
         if not hasattr(self, "input_shape_"):
             return clone(self).fit(X).transform(X)
         self._validate_params()
-        return self._transform(*self._check_images(X, reset=False))
+        result = self._transform(*self._check_images(X, reset=False))
+        return keep_index(result, X, self)
 
     def _learn(self, array, layout):
         """See from one sample whether the parameters fit the images."""

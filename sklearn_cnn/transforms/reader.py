@@ -21,6 +21,7 @@ from sklearn_cnn.images import (
     check_pages,
     decode,
     in_threads,
+    keep_index,
     name_of,
     unmasked,
 )
@@ -30,7 +31,11 @@ from sklearn_cnn.utils._sklearn import StrOptions, fit_context
 _LIBRARIES = {"sklearn_cnn", "sklearn", "joblib"}
 
 
-class ImageReader(TransformerMixin, BaseEstimator):
+class ImageReader(
+    TransformerMixin,
+    BaseEstimator,
+    auto_wrap_output_keys=None,  # type: ignore[call-arg]
+):
     """Read image files into one array.
 
     As the first step of a Pipeline. For a column of paths in a
@@ -163,7 +168,7 @@ class ImageReader(TransformerMixin, BaseEstimator):
         if bad:
             self._tell(bad, len(sources))
         if len(bad) < len(sources):
-            return _stacked(found, sources, bad)
+            return keep_index(_stacked(found, sources, bad), X, self)
         size, mode = options["size"], options["mode"]
         if None in (size, mode) or isinstance(self.pages, str):
             raise ValueError(
@@ -173,7 +178,42 @@ class ImageReader(TransformerMixin, BaseEstimator):
             )
         # of whatever image: those of one size and mode have one shape and type
         blank = decode(Image.new("L", (1, 1)), size, mode)
-        return np.zeros((len(sources), *blank.shape), blank.dtype)
+        return keep_index(np.zeros((len(sources), *blank.shape), blank.dtype), X, self)
+
+    def get_feature_names_out(self, input_features=None):
+        """Give the names of the columns of paths, from which later steps make theirs.
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Names of the columns; None is "image".
+
+        Returns
+        -------
+        feature_names_out : ndarray of str objects
+            The same names.
+        """
+        names = ["image"] if input_features is None else input_features
+        return np.asarray(names, dtype=object)
+
+    def set_output(self, *, transform=None):
+        """Choose what transformers of a Pipeline give: of images, always arrays.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"} or None, default=None
+            With "pandas", the array remembers the index of ``X`` for the next step, so
+            that what that makes of it is joined to the right rows. None changes
+            nothing.
+
+        Returns
+        -------
+        self : ImageReader
+            The transformer.
+        """
+        if transform is not None:
+            self._sklearn_output_config = {"transform": transform}
+        return self
 
     def _options(self):
         return {
