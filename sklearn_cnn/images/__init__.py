@@ -2,6 +2,7 @@
 
 from sklearn_cnn.images.arrays import (
     as_array,
+    as_rows,
     check_image_array,
     take_rows,
     value_range,

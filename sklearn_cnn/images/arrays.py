@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from sklearn.utils import assert_all_finite
 
+from sklearn_cnn.images.columns import as_column
 from sklearn_cnn.images.files import ImageFiles
 from sklearn_cnn.images.index import IndexedArray
 from sklearn_cnn.images.masks import unmasked
@@ -14,7 +15,8 @@ from sklearn_cnn.images.masks import unmasked
 def as_array(X):
     """Stack arrays of one shape, and unpack tensors; leave anything else as it is.
 
-    The arrays are in a list, a tuple, a Series or a one-dimensional ndarray of objects.
+    The arrays are in a list, a tuple, a Series, a one-dimensional ndarray of objects,
+    or the only column of a table.
     """
     if isinstance(X, torch.Tensor):
         return _from_tensor(X)
@@ -22,17 +24,40 @@ def as_array(X):
         return unmasked(X, "X")
     if isinstance(X, IndexedArray):
         return X.view(np.ndarray)
-    if _holds_arrays(X):
-        rows = [np.asarray(as_array(x)) for x in X]
-        shapes = {row.shape for row in rows}
-        if len(shapes) > 1:
-            raise ValueError(
-                f"X holds arrays of different shapes: {sorted(shapes)[:5]}. "
-                "Bring all images to one shape first, with "
-                "sklearn_cnn.transforms.Resize, CenterCrop or Pad."
-            )
-        return np.stack(rows)
-    return X
+    rows = as_rows(X)
+    if rows is None:
+        return X
+    _require_one_shape(sorted({row.shape for row in rows}))
+    return np.stack(rows)
+
+
+def as_rows(X):
+    """Give the arrays of a sequence, or of a table's one column, one by one.
+
+    None is what is neither.
+    """
+    X = as_column(X)
+    if not _holds_arrays(X):
+        return None
+    return [np.asarray(as_array(x)) for x in X]
+
+
+def _require_one_shape(shapes):
+    if len(shapes) < 2:
+        return
+    message = f"X holds arrays of different shapes: {shapes[:5]}. "
+    spatial = {shape[:2] for shape in shapes}
+    if len(spatial) == 1 and min(map(len, shapes)) > 1:
+        raise ValueError(
+            f"{message}Bring all images to one number of channels first: with "
+            "sklearn_cnn.transforms.Grayscale, for those of one number together; or "
+            "with numpy.stack([image] * 3, axis=-1) for a grey image among coloured "
+            "ones."
+        )
+    raise ValueError(
+        f"{message}Bring all images to one shape first, with "
+        "sklearn_cnn.transforms.Resize, CenterCrop or Pad."
+    )
 
 
 def _holds_arrays(X):

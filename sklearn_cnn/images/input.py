@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.utils.validation import validate_data
 
 from sklearn_cnn.images.arrays import as_array, check_image_array
+from sklearn_cnn.images.columns import column_name
 from sklearn_cnn.images.files import ImageFiles
 from sklearn_cnn.images.layout import ImageLayout, read_layout, warn_if_flat_images
 
@@ -14,12 +15,15 @@ class ImageInput:
     """Checks of X by ``input_shape``, ``spatial_dims`` and ``data_format``."""
 
     def _check_images(self, X, *, reset, min_samples=1):
+        name = column_name(X)
         X = as_array(X)
         if not hasattr(X, "ndim"):
             X = _nested_lists(X)
         if not reset:
             self._require_several(X)
-        is_table = X.ndim <= 2 and not isinstance(X, ImageFiles)
+            self._require_column(name)
+        is_column = name is not False or (not reset and self._is_fitted_on_a_column)
+        is_table = X.ndim <= 2 and not isinstance(X, ImageFiles) and not is_column
         if is_table:
             _refuse_paths(X)
             array = validate_data(
@@ -33,8 +37,11 @@ class ImageInput:
             return array, layout
         self.input_shape_ = layout.shape
         if not is_table:
-            self.n_features_in_ = layout.n_features
+            # what scikit-learn counts are the columns of a table
+            self.n_features_in_ = 1 if is_column else layout.n_features
             vars(self).pop("feature_names_in_", None)
+        if name:
+            self.feature_names_in_ = np.array([name], dtype=object)
         flat = array.ndim == 2 and self.input_shape is None
         if flat and self.spatial_dims == "auto":
             self._warn_if_flat_images(array.shape[1])
@@ -46,6 +53,19 @@ class ImageInput:
     @property
     def _fitted_layout(self):
         return ImageLayout.of(self.input_shape_, self.data_format)
+
+    @property
+    def _is_fitted_on_a_column(self):
+        return self.n_features_in_ != self._fitted_layout.n_features
+
+    def _require_column(self, name):
+        (fitted, *others) = getattr(self, "feature_names_in_", [None])
+        if name and fitted is not None and (name != fitted or others):
+            raise ValueError(
+                "The feature names should match those that were passed during fit: X "
+                f"has the column {name!r}, but {type(self).__name__} was fitted on "
+                f"{fitted!r}{' and others' if others else ''}."
+            )
 
     def _warn_if_flat_images(self, width):
         warn_if_flat_images(width, "pass input_shape={shape} (or reshape X)")
