@@ -2,8 +2,8 @@
 
 from sklearn_cnn.images.arrays import (
     as_array,
-    as_rows,
     check_image_array,
+    rows_of_several_sizes,
     take_rows,
     value_range,
 )

@@ -42,6 +42,14 @@ def as_rows(X):
     return [np.asarray(as_array(x)) for x in X]
 
 
+def rows_of_several_sizes(X):
+    """Give the images of ``X`` one by one, if they differ in size alone, else None."""
+    rows = as_rows(X)
+    if rows is None or len({row.shape for row in rows}) < 2:
+        return None
+    return rows if len({row.ndim for row in rows}) == 1 else None
+
+
 def _require_one_shape(shapes):
     if len(shapes) < 2:
         return

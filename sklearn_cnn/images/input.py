@@ -56,6 +56,8 @@ class ImageInput:
 
     @property
     def _is_fitted_on_a_column(self):
+        if None in self.input_shape_:
+            return True
         return self.n_features_in_ != self._fitted_layout.n_features
 
     def _require_column(self, name):
@@ -79,12 +81,19 @@ class ImageInput:
             )
 
     def _require_fitted_layout(self, layout):
-        if layout.shape != self.input_shape_:
+        if not _fits(layout.shape, self.input_shape_):
             raise ValueError(
                 f"X has {layout.kind} of shape {layout.shape}, but "
                 f"{type(self).__name__} was fitted on shape {self.input_shape_}. "
                 f"{_remedy(layout, self._fitted_layout)} or fit again."
             )
+
+
+def _fits(shape, fitted):
+    """Compare shapes; None is any size, of an axis that images differed in."""
+    if len(shape) != len(fitted):
+        return False
+    return all(other in (None, size) for size, other in zip(shape, fitted, strict=True))
 
 
 def _remedy(layout, fitted):
