@@ -7,7 +7,15 @@ from sklearn_cnn.images.arrays import (
     take_rows,
     value_range,
 )
-from sklearn_cnn.images.decoding import as_size, check_mode, decode, name_of
+from sklearn_cnn.images.decoding import (
+    as_list,
+    as_size,
+    check_mode,
+    decode,
+    from_row,
+    name_of,
+    shortened,
+)
 from sklearn_cnn.images.files import ImageFiles
 from sklearn_cnn.images.folder import image_folder
 from sklearn_cnn.images.index import keep_index

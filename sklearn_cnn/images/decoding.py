@@ -6,6 +6,7 @@ import warnings
 from contextlib import nullcontext
 from io import BytesIO
 from numbers import Integral
+from reprlib import Repr
 from stat import S_ISREG
 from threading import Lock
 
@@ -29,6 +30,11 @@ MODES = ("L", "RGB", "RGBA", "I;16")
 _MAX_SIDE = 1 << 15
 _BITS_PER_SAMPLE = 258  # the tag of TIFF
 _DARK = 1 << 12
+_MAX_REASON = 500
+_MAX_LISTED = 10
+#: Paths are shown whole, if they are of any use.
+_SHORT = Repr()
+_SHORT.maxstring, _SHORT.maxother, _SHORT.maxdict = 300, 100, 3
 #: What brings images upright, by their EXIF orientation.
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -59,8 +65,7 @@ def decode(source, size=None, mode=None, pages=None):
     try:
         return _read(source, size, mode, pages)
     except Exception as error:  # broken files make decoders raise anything
-        message = f"{name_of(source)} cannot be read as an image: {_reason(error)}"
-        raise ValueError(message) from error
+        raise _unreadable(source, error) from error
 
 
 def _read(source, size, mode, pages):
@@ -144,12 +149,57 @@ def _from_tiff(source, page, size, mode):
 def name_of(source):
     """Name an image in messages."""
     if isinstance(source, str | os.PathLike):
-        return repr(os.fspath(source))
+        return shortened(os.fspath(source))
     if isinstance(source, bytes):
         return f"<{len(source)} bytes>"
     if isinstance(source, Image.Image):
         return f"<PIL image, {source.width}x{source.height}, {source.mode}>"
-    return repr(source)
+    return shortened(source)
+
+
+def shortened(value):
+    """Represent a value in messages, cut where it is long."""
+    return _SHORT.repr(value)
+
+
+def as_list(lines):
+    """List reasons, one a line: the first of them, and how many there are more."""
+    more = len(lines) - _MAX_LISTED
+    end = [f"... and {more} more"] if more > 0 else []
+    return "\n".join([*lines[:_MAX_LISTED], *end])
+
+
+def from_row(source):
+    """Give bytes or path of an image as Hugging Face's data sets hold them."""
+    if isinstance(source, dict) and {"bytes", "path"} >= source.keys() >= {"bytes"}:
+        return source["bytes"] or source.get("path")
+    return source
+
+
+def check_header(source):
+    """Give the sides of an image, the smaller first, by the start of its file.
+
+    Whatever shows there that it cannot be read is a ValueError.
+    """
+    try:
+        try:
+            opened = _opened(source)
+        except UnidentifiedImageError:
+            if is_tiff(source):
+                return None
+            if is_heif(source):
+                raise ValueError(f"{HEIF_REMEDY}.") from None
+            raise
+        with opened as image:
+            _check_extent(image.width, image.height)
+            return tuple(sorted(image.size))
+    except Exception as error:  # broken files make decoders raise anything
+        raise _unreadable(source, error) from error
+
+
+def _unreadable(source, error):
+    reason = _reason(error)
+    return ValueError(f"{name_of(source)} cannot be read as an image: {reason}")
 
 
 def as_size(size):
@@ -394,4 +444,5 @@ def _reason(error):
         )
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}."
-    return str(error) or type(error).__name__
+    reason = str(error) or type(error).__name__
+    return reason if len(reason) <= _MAX_REASON else f"{reason[:_MAX_REASON]}..."

@@ -52,8 +52,9 @@ class ImageFiles:
     Raises
     ------
     ValueError
-        If the first file cannot be read; and later, at the batch that meets it, if
-        another one cannot, or is not like the first. The message names file and reason.
+        If the first file cannot be read; when a fit begins, if others are missing, are
+        no images or of another size, which it lists; and at the batch that meets it, if
+        one is cut off or not like the first. The message names file and reason.
 
     See Also
     --------
@@ -210,6 +211,18 @@ class ImageFiles:
             f"{type(self).__name__}: {len(self)} images of shape "
             f"{self._source.image_shape}, {self.dtype}"
         )
+
+    def check_files(self):
+        """Open all files without reading their pixels, as a fit does before it trains.
+
+        Raises
+        ------
+        ValueError
+            If some of them are missing, are no images or of another size. All are
+            counted, and the first ten listed with their reasons.
+        """
+        if isinstance(self._source, FileSource):
+            self._source.check(self._rows)
 
     def _read(self, rows):
         if self._cache is None:

@@ -35,6 +35,8 @@ class ImageInput:
         if not reset:
             self._require_fitted_layout(layout)
             return array, layout
+        if isinstance(array, ImageFiles):
+            array.check_files()
         self.input_shape_ = layout.shape
         if not is_table:
             # what scikit-learn counts are the columns of a table

@@ -10,7 +10,15 @@ import numpy as np
 import torch
 from scipy.sparse import issparse
 
-from sklearn_cnn.images.decoding import as_size, check_mode, decode, name_of
+from sklearn_cnn.images.decoding import (
+    as_list,
+    as_size,
+    check_header,
+    check_mode,
+    decode,
+    name_of,
+    shortened,
+)
 from sklearn_cnn.images.formats import plugins, register_plugins
 from sklearn_cnn.images.masks import unmasked
 from sklearn_cnn.images.pages import check_pages
@@ -36,6 +44,7 @@ class FileSource:
 
     def __init__(self, paths, size, mode, pages, n_workers):
         self.paths = _checked_paths(paths)
+        self._is_checked = np.zeros(len(self.paths), bool)
         self.size = as_size(size)
         self.mode = check_mode(mode)
         self.pages = check_pages(pages)
@@ -55,11 +64,38 @@ class FileSource:
     def __getstate__(self):
         # a process that is sent this must open what this one opens
         openers = plugins()
-        return {**vars(self), **({"_plugins": openers} if openers else {})}
+        state = {k: v for k, v in vars(self).items() if k != "_is_checked"}
+        return {**state, **({"_plugins": openers} if openers else {})}
 
     def __setstate__(self, state):
         register_plugins(state.pop("_plugins", ()))
-        vars(self).update(state)
+        vars(self).update(state, _is_checked=np.zeros(len(state["paths"]), bool))
+
+    def check(self, indices):
+        """Open files without reading pixels, each but once; an error lists bad ones."""
+        indices = np.unique(indices[~self._is_checked[indices]])
+        sides = check_header(self.paths[0])
+        paths = [self.paths[i] for i in indices.tolist()]
+        check = partial(self._check_one, sides=sides)
+        bad = [m for m in in_threads(check, paths, self.n_workers) if m is not None]
+        if len(bad) == 1:
+            raise ValueError(bad[0])
+        if bad:
+            raise ValueError(f"{len(bad)} files cannot be used:\n{as_list(bad)}")
+        self._is_checked[indices] = True
+
+    def _check_one(self, path, sides):
+        try:
+            found = check_header(path)
+        except ValueError as error:
+            return str(error)
+        if self.size is not None or None in (found, sides) or found == sides:
+            return None
+        return (
+            f"{name_of(path)} has sides of {found} pixels, but the first image, "
+            f"{name_of(self.paths[0])}, of {sides}. Pass size=(height, width) to "
+            "resize all to one size."
+        )
 
     def read(self, indices):
         """Decode images into new memory; each must be like the first file."""
@@ -178,8 +214,8 @@ def _require_rows(array):
 def _checked_paths(paths):
     if isinstance(paths, str | bytes | os.PathLike):
         raise ValueError(
-            f"paths={paths!r} is a single path, but a list of paths is needed. For a "
-            "folder see sklearn_cnn.images.image_folder."
+            f"paths={shortened(paths)} is a single path, but a list of paths is "
+            "needed. For a folder see sklearn_cnn.images.image_folder."
         )
     if getattr(paths, "ndim", 1) != 1:
         raise ValueError(
@@ -188,7 +224,8 @@ def _checked_paths(paths):
         )
     if not isinstance(paths, Iterable):
         raise ValueError(
-            f"paths={paths!r} is no list of paths: pass one path for each image."
+            f"paths={shortened(paths)} is no list of paths: pass one path for each "
+            "image."
         )
     paths = list(paths)
     if not paths:
@@ -196,8 +233,8 @@ def _checked_paths(paths):
     for i, path in enumerate(paths):
         if not isinstance(path, str | os.PathLike):
             raise ValueError(
-                f"paths[{i}]={path!r} is a {type(path).__name__}, but it must be a "
-                "path. Bytes and PIL images are read by "
+                f"paths[{i}]={shortened(path)} is a {type(path).__name__}, but it must "
+                "be a path. Bytes and PIL images are read by "
                 "sklearn_cnn.transforms.ImageReader."
             )
     return tuple(os.fspath(path) for path in paths)

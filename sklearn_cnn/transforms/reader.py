@@ -16,13 +16,16 @@ from sklearn.base import BaseEstimator, TransformerMixin
 
 from sklearn_cnn.images import (
     ImageFiles,
+    as_list,
     as_size,
     check_mode,
     check_pages,
     decode,
+    from_row,
     in_threads,
     keep_index,
     name_of,
+    shortened,
     unmasked,
 )
 from sklearn_cnn.utils._sklearn import StrOptions, fit_context
@@ -66,10 +69,10 @@ class ImageReader(
         Number of threads that decode, as everywhere in scikit-learn: None means 1, and
         -1 one for each core. Below about 128x128 pixels one is the fastest.
     on_error : {"raise", "zeros"}, default="raise"
-        What happens to images that cannot be read: an error that lists all of them with
-        their reasons, or pixels of zero and a warning that lists them. They cannot be
-        left out, as ``y`` would keep their rows. If none of them can be read, zeros
-        need ``size`` and ``mode``, which say their shape.
+        What happens to images that cannot be read: an error that counts them and lists
+        ten with their reasons, or pixels of zero and a warning that does so. They
+        cannot be left out, as ``y`` would keep their rows. If none of them can be
+        read, zeros need ``size`` and ``mode``, which say their shape.
 
     See Also
     --------
@@ -140,7 +143,8 @@ class ImageReader(
         ----------
         X : array-like of shape (n_samples,) or (n_samples, 1)
             A list, array, Series or DataFrame of one column. Each of its items is a
-            path, the bytes of a file, or a :class:`PIL.Image.Image`.
+            path, the bytes of a file, a :class:`PIL.Image.Image`, or a dict of
+            "bytes" and "path", as in the data sets of Hugging Face.
 
         Returns
         -------
@@ -223,7 +227,7 @@ class ImageReader(
         }
 
     def _tell(self, bad, n_sources):
-        reasons = "\n".join(f"row {i}: {error}" for i, error in bad.items())
+        reasons = as_list([f"row {i}: {error}" for i, error in bad.items()])
         message = f"{len(bad)} of {n_sources} images cannot be read"
         if self.on_error == "raise":
             raise ValueError(
@@ -263,7 +267,7 @@ def _sources(X):
             "Found array with 0 sample(s) while a minimum of 1 is required by "
             "ImageReader."
         )
-    return [str(s) if isinstance(s, np.str_) else s for s in sources]
+    return [str(s) if isinstance(s, np.str_) else from_row(s) for s in sources]
 
 
 def _require_list(X):
@@ -286,8 +290,8 @@ def _require_list(X):
         )
     if not isinstance(X, Iterable):
         raise ValueError(
-            f"X={X!r} is no list of images: ImageReader needs paths, bytes or PIL "
-            "images, one for each sample."
+            f"X={shortened(X)} is no list of images: ImageReader needs paths, bytes or "
+            "PIL images, one for each sample."
         )
     shape = getattr(X, "shape", ())
     if len(shape) > 2 or (len(shape) == 2 and shape[1] != 1):

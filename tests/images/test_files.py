@@ -17,6 +17,7 @@ from PIL import Image, ImageFile
 from scipy.sparse import coo_array
 from sklearn.model_selection import train_test_split
 
+from sklearn_cnn import CNNClassifier
 from sklearn_cnn.images import ImageFiles, image_folder, read_ahead, take_rows
 from sklearn_cnn.images.prefetch import prefetched
 from sklearn_cnn.images.stored import mapped_file
@@ -517,3 +518,34 @@ def test_arrays_in_memory_are_not_read_ahead(pixels):
     parts = read_ahead(pixels, [np.array([1]), np.array([2])])
     pixels[2] = 0
     assert next(parts).any() and not next(parts).any()
+
+
+# --- bad files ------------------------------------------------------------------------
+
+
+def test_a_fit_lists_bad_files_before_it_trains(paths):
+    y = np.arange(20) % 2
+    X = ImageFiles(paths)
+    for i in (3, 7):
+        paths[i].write_text("no picture")
+    paths[9].unlink()
+    Image.new("RGB", (9, 9)).save(paths[11])
+    with pytest.raises(ValueError, match=r"4 files cannot") as caught:
+        CNNClassifier(filters=(4,), input_scaling=None).fit(X, y)
+    assert all(paths[i].name in str(caught.value) for i in (3, 7, 9, 11))
+    ok = X[[0, 1, 2, 4]]
+    ok.check_files()
+    assert joblib.hash(ok) == joblib.hash(ImageFiles(paths)[[0, 1, 2, 4]])
+    for path in paths[1:]:
+        path.unlink(missing_ok=True)
+    with pytest.raises(ValueError, match="and 6 more") as caught:
+        X.check_files()
+    assert len(str(caught.value)) < 5000
+    ok.check_files()  # each but once
+
+
+def test_messages_of_paths_are_cut():
+    for paths in ("x" * 5000, ["a", {"bytes": bytes(10**6), "path": "a"}]):
+        with pytest.raises(ValueError) as caught:
+            ImageFiles(paths)
+        assert len(str(caught.value)) < 1000
