@@ -25,6 +25,7 @@ from sklearn_cnn.images.masks import unmasked
 from sklearn_cnn.images.pages import check_pages
 from sklearn_cnn.images.parallel import in_threads
 from sklearn_cnn.images.prefetch import read_ahead
+from sklearn_cnn.images.refusals import refuse_other_numbers
 from sklearn_cnn.images.statistics import ChannelStatistics, channel_statistics
 
 #: The other names are for the folders above.

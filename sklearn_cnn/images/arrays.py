@@ -6,10 +6,16 @@ import numpy as np
 import torch
 from sklearn.utils import assert_all_finite
 
-from sklearn_cnn.images.columns import as_column
+from sklearn_cnn.images.columns import as_column, with_names
 from sklearn_cnn.images.files import ImageFiles
 from sklearn_cnn.images.index import IndexedArray
 from sklearn_cnn.images.masks import unmasked
+from sklearn_cnn.images.refusals import (
+    dense_tensor,
+    refuse_other_numbers,
+    refuse_other_things,
+)
+from sklearn_cnn.images.stored import require_whole_file
 
 
 def as_array(X):
@@ -19,14 +25,19 @@ def as_array(X):
     or the only column of a table.
     """
     if isinstance(X, torch.Tensor):
-        return _from_tensor(X)
+        return dense_tensor(X).numpy()
+    if isinstance(X, np.memmap):
+        require_whole_file(X)
     if isinstance(X, np.ma.MaskedArray):
         return unmasked(X, "X")
     if isinstance(X, IndexedArray):
         return X.view(np.ndarray)
+    if type(X) is np.ndarray and X.dtype.kind != "O":
+        return X
+    refuse_other_things(X)
     rows = as_rows(X)
     if rows is None:
-        return X
+        return with_names(X)
     _require_one_shape(sorted({row.shape for row in rows}))
     return np.stack(rows)
 
@@ -87,12 +98,6 @@ def _is_sequence(X):
     return kind == "O" and getattr(X, "ndim", None) == 1
 
 
-def _from_tensor(tensor):
-    tensor = tensor.detach().cpu()
-    # numpy has no bfloat16; float32 holds every bfloat16 value exactly
-    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
-
-
 def check_image_array(X, *, estimator, min_samples=1):
     """Check an array of three or more axes; the same memory wherever that is possible.
 
@@ -100,6 +105,7 @@ def check_image_array(X, *, estimator, min_samples=1):
     pixels are checked as they are read. Errors name the ``estimator``.
     """
     array = X if isinstance(X, np.ndarray | ImageFiles) else np.asarray(X)
+    refuse_other_numbers(array)
     if array.dtype.kind not in "biuf":
         raise ValueError(
             f"X has dtype {array.dtype}, but images must be boolean, integer or real "
@@ -128,6 +134,8 @@ def take_rows(images, rows):
 
     The result is new memory, C-contiguous, in the byte order of this machine.
     """
+    if isinstance(images, np.memmap):
+        require_whole_file(images)
     # indexing by an array copies already; numpy.take would be ten times slower
     copy = True if isinstance(rows, slice) else None
     taken = np.array(images[rows], order="C", copy=copy)

@@ -1,6 +1,7 @@
 """Images in the cells of a table: one column of arrays."""
 
 import numpy as np
+import pandas as pd
 
 
 def as_column(X):
@@ -28,6 +29,14 @@ def as_column(X):
     return [
         np.asarray(cell) if isinstance(cell, list | tuple) else cell for cell in cells
     ]
+
+
+def with_names(X):
+    """Give tables of polars and pyarrow as those of pandas, which keep their names."""
+    if hasattr(X, "iloc") or not hasattr(X, "__dataframe__"):
+        return X
+    names = getattr(X, "column_names", None) or getattr(X, "columns", None)
+    return pd.DataFrame(np.asarray(X), columns=list(names))
 
 
 def _is_array(cell):

@@ -9,6 +9,7 @@ from sklearn_cnn.images.arrays import as_array, check_image_array
 from sklearn_cnn.images.columns import column_name
 from sklearn_cnn.images.files import ImageFiles
 from sklearn_cnn.images.layout import ImageLayout, read_layout, warn_if_flat_images
+from sklearn_cnn.images.refusals import refuse_other_numbers
 
 
 class ImageInput:
@@ -26,6 +27,7 @@ class ImageInput:
         is_table = X.ndim <= 2 and not isinstance(X, ImageFiles) and not is_column
         if is_table:
             _refuse_paths(X)
+            refuse_other_numbers(X)
             array = validate_data(
                 self, X, dtype="numeric", reset=reset, ensure_min_samples=min_samples
             )
@@ -104,6 +106,9 @@ def _remedy(layout, fitted):
         return "Reshape them"
     steps, first = "sklearn_cnn.transforms", fitted.channels_first
     order = 'data_format="channels_first"' * first
+    if _has_channels_elsewhere(layout.shape, fitted):
+        axes = (-1, 1) if first else (1, -1)
+        return f"Move the channels with numpy.moveaxis(X, {axes[0]}, {axes[1]})"
     if layout.n_channels == fitted.n_channels:
         size = fitted.spatial_shape
         arguments = f"{size}, {order}" if first else size
@@ -111,6 +116,14 @@ def _remedy(layout, fitted):
     if (layout.n_channels, fitted.n_channels) == (3, 1):
         return f"Convert them with {steps}.Grayscale({order})"
     return f"Bring them to {fitted.n_channels} channel(s) with {steps}.SelectChannels"
+
+
+def _has_channels_elsewhere(shape, fitted):
+    """See whether the channels of X are at the other end of its axes."""
+    if len(shape) < 3 or fitted.n_channels == 1:
+        return False
+    here, there = (0, -1) if fitted.channels_first else (-1, 0)
+    return shape[there] == fitted.n_channels != shape[here]
 
 
 def _refuse_paths(X):

@@ -23,7 +23,12 @@ from sklearn_cnn.images.formats import plugins, register_plugins
 from sklearn_cnn.images.masks import unmasked
 from sklearn_cnn.images.pages import check_pages
 from sklearn_cnn.images.parallel import in_threads
-from sklearn_cnn.images.stored import file_of, mapped_file, without_map
+from sklearn_cnn.images.stored import (
+    file_of,
+    mapped_file,
+    require_whole_file,
+    without_map,
+)
 from sklearn_cnn.utils._parameters import require_integer
 
 #: Pixels of a file from which on a second thread decodes faster than one: below, most
@@ -163,6 +168,8 @@ class ArraySource:
         step = len(rows) if mapped is None else _MAPPED_ROWS
         images = np.empty((len(rows), *self.image_shape), self.dtype)
         for start in range(0, len(rows), step):
+            if mapped is not None:
+                require_whole_file(self.array)
             images[start : start + step] = self._rows(rows[start : start + step])
             if mapped is not None and _CAN_RELEASE:
                 mapped.madvise(mmap.MADV_DONTNEED)  # the system's cache keeps them

@@ -9,7 +9,13 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, 
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_cnn.images import as_array, check_image_array, keep_index, take_rows
+from sklearn_cnn.images import (
+    as_array,
+    check_image_array,
+    keep_index,
+    refuse_other_numbers,
+    take_rows,
+)
 from sklearn_cnn.transforms._base import _ImageTransformer
 from sklearn_cnn.transforms._documentation import documented
 from sklearn_cnn.utils._fitting import unchanged_on_error
@@ -169,7 +175,7 @@ class Unflatten(TransformerMixin, BaseEstimator):
             the step is then left as it was.
         """
         with unchanged_on_error(self):
-            array = validate_data(self, as_array(X), dtype="numeric", reset=True)
+            array = validate_data(self, _rows(X), dtype="numeric", reset=True)
             _resolve(self.shape, array.shape[1])
         return self
 
@@ -194,7 +200,7 @@ class Unflatten(TransformerMixin, BaseEstimator):
         if not hasattr(self, "n_features_in_"):
             return clone(self).fit(X).transform(X)
         self._validate_params()
-        array = validate_data(self, as_array(X), dtype="numeric", reset=False)
+        array = validate_data(self, _rows(X), dtype="numeric", reset=False)
         shape = _resolve(self.shape, array.shape[1])
         return keep_index(_reshaped(array, shape, array.shape[1:]), X, self)
 
@@ -226,6 +232,12 @@ class Unflatten(TransformerMixin, BaseEstimator):
         tags.requires_fit = False
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _rows(X):
+    X = as_array(X)
+    refuse_other_numbers(np.asarray(X) if isinstance(X, list | tuple) else X)
+    return X
 
 
 def _resolve(shape, n_features):

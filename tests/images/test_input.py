@@ -1,18 +1,22 @@
 """What may stand for X, and what is said of what may not."""
 
+import os
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
+from skorch.helper import SliceDataset
 
 from sklearn_cnn import CNNClassifier, CNNFeatures
-from sklearn_cnn.images import ImageFiles
+from sklearn_cnn.images import ImageFiles, take_rows
 from sklearn_cnn.transforms import (
     Flatten,
     HOGDescriptor,
     ImageReader,
+    Rescale,
     Resize,
     Unflatten,
 )
@@ -135,3 +139,130 @@ def test_names_and_tables_behind_a_column_transformer(
     assert list(join.get_feature_names_out()) == [*names, "k"]
     if output == "pandas":
         assert list(found) == [*names, "k"]
+
+
+# --- what is no array -----------------------------------------------------------------
+
+IMAGES = np.random.default_rng(0).random((8, 6, 6, 3)).astype(np.float32)
+Y = np.arange(8) % 2
+DATASET = torch.utils.data.TensorDataset(
+    torch.as_tensor(IMAGES).permute(0, 3, 1, 2), torch.as_tensor(Y)
+)
+
+
+class Folder(torch.utils.data.Dataset):
+    samples, targets = [("a.png", 0)], [0]
+
+
+@pytest.mark.parametrize(
+    "X, message",
+    [
+        (
+            {"image": IMAGES, "label": Y},
+            r"dict with the keys image, label.*X\['image'\]",
+        ),
+        (set(range(8)), "set, which has no order"),
+        (frozenset(range(8)), "frozenset, which has no order"),
+        (iter(IMAGES), r"pass list\(X\)"),
+        ((image for image in IMAGES), r"generator.*pass list\(X\)"),
+        (torch.utils.data.DataLoader(DATASET), r"DataLoader.*torch\.cat"),
+        (DATASET, r"TensorDataset.*X=\[numpy\.asarray\(x\) for x, _ in dataset\]"),
+        (Folder(), r"ImageFiles\(\[path for path, _ in dataset\.samples\]"),
+        (SliceDataset(DATASET), r"SliceDataset of skorch.*numpy\.stack"),
+        (np.ones((8, 36), complex), r"complex128.*X\.real"),
+        (np.ones((8, 6, 6), complex), r"complex128.*X\.real"),
+        ([*np.ones((7, 36)).tolist(), [1j] * 36], r"complex128.*X\.real"),
+        (np.ones((8, 36), "M8[s]"), r"datetime64\[s\].*must hold numbers"),
+        (np.ones((8, 6, 6), "m8[D]"), r"timedelta64\[D\].*must hold numbers"),
+        (pd.DataFrame(np.ones((8, 4), "M8[s]")), r"datetime64\[s\].*hold numbers"),
+        (np.full((8, 36), np.longdouble("1e400")), "beyond those of float64"),
+        (np.full((8, 6, 6), np.longdouble("-1e400")), "beyond those of float64"),
+        (torch.ones((8, 6, 6), device="meta"), "'meta', which holds no values"),
+        (torch.eye(8).to_sparse(), r"X\.to_dense\(\)"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+def test_what_is_no_array_is_told_what_to_pass(X, message):
+    for step in (CNNClassifier(filters=(4,), max_iter=1), Flatten(), Unflatten((6, 6))):
+        with pytest.raises(ValueError, match=message) as caught:
+            step.fit(X, Y)
+        assert len(str(caught.value)) < 600
+
+
+@pytest.mark.filterwarnings("ignore:torch.quantize:UserWarning")
+def test_quantised_tensors():
+    X = torch.quantize_per_tensor(torch.ones(8, 36), 0.1, 0, torch.quint8)
+    with pytest.raises(ValueError, match=r"X\.dequantize\(\)"):
+        Flatten().fit(X)
+
+
+def test_tensors_of_every_kind_are_read():
+    tensor = torch.as_tensor(IMAGES)
+    grad = tensor.clone().requires_grad_()
+    half = tensor.to(torch.float8_e4m3fn)
+    imaginary = torch.complex(tensor, -tensor)
+    for X, expected in (
+        (grad, tensor),
+        (list(grad), tensor),
+        ([list(image) for image in grad], tensor),
+        (half, half.float()),
+        (list(half), half.float()),
+        (imaginary.conj().imag, tensor),
+        (torch._neg_view(tensor), -tensor),
+    ):
+        found = Flatten().fit_transform(X)
+        np.testing.assert_array_equal(found, expected.numpy().reshape(8, -1))
+
+
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize("size", [6, 9])
+def test_channels_at_the_other_end_are_moved_by_a_remedy_that_works(first, size):
+    data_format = "channels_first" if first else "channels_last"
+    X = np.moveaxis(IMAGES, -1, 1) if first else IMAGES
+    step = Rescale(2.0, data_format=data_format).fit(X)
+    other = np.ones((2, size, size, 3) if first else (2, 3, size, size))
+    axes = (-1, 1) if first else (1, -1)
+    with pytest.raises(ValueError, match=rf"moveaxis\(X, {axes[0]}, {axes[1]}\)"):
+        step.transform(other)
+
+
+class Table:
+    """What tables of polars and pyarrow have in common."""
+
+    def __init__(self, names):
+        self.column_names, self.shape = names, (8, len(names))
+
+    def __len__(self):
+        return 8
+
+    def __array__(self, dtype=None, copy=None):
+        return np.ones(self.shape)
+
+    def __dataframe__(self):
+        raise NotImplementedError
+
+
+def test_names_of_other_tables_are_kept():
+    for step in (Rescale(2.0), Unflatten((2, 1))):
+        step.fit(Table(["a", "b"]))
+        assert step.feature_names_in_.tolist() == ["a", "b"]
+        step.transform(pd.DataFrame(np.ones((8, 2)), columns=["a", "b"]))
+        with pytest.raises(ValueError, match="feature names"):
+            step.transform(Table(["b", "a"]))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="open files cannot be cut there")
+def test_a_memmap_that_was_cut_is_an_error_and_no_crash(tmp_path):
+    path = tmp_path / "images"
+    mapped = np.memmap(path, np.uint8, "w+", shape=(5000, 8, 8))
+    files = ImageFiles.from_array(mapped)
+    os.truncate(path, 4096)
+    for read in (
+        lambda: take_rows(mapped, slice(4000, 4100)),
+        lambda: take_rows(mapped[1000:], np.array([3])),
+        lambda: files[4000],
+        lambda: Flatten().fit(mapped),
+        lambda: CNNClassifier(filters=(4,), max_iter=1).fit(files, np.arange(5000) % 2),
+    ):
+        with pytest.raises(ValueError, match=r"images, has 4096 bytes.*Keep the file"):
+            read()
