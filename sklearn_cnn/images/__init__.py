@@ -7,21 +7,14 @@ from sklearn_cnn.images.arrays import (
     take_rows,
     value_range,
 )
-from sklearn_cnn.images.decoding import (
-    as_list,
-    as_size,
-    check_mode,
-    decode,
-    from_row,
-    name_of,
-    shortened,
-)
+from sklearn_cnn.images.decoding import as_size, check_mode, decode
 from sklearn_cnn.images.files import ImageFiles
 from sklearn_cnn.images.folder import image_folder
 from sklearn_cnn.images.index import keep_index
 from sklearn_cnn.images.input import ImageInput
 from sklearn_cnn.images.layout import ImageLayout, read_layout, warn_if_flat_images
 from sklearn_cnn.images.masks import unmasked
+from sklearn_cnn.images.naming import as_list, from_row, name_of, shortened
 from sklearn_cnn.images.pages import check_pages
 from sklearn_cnn.images.parallel import in_threads
 from sklearn_cnn.images.prefetch import read_ahead

@@ -1,7 +1,6 @@
 """Images in the cells of a table: one column of arrays."""
 
 import numpy as np
-import pandas as pd
 
 
 def as_column(X):
@@ -35,6 +34,8 @@ def with_names(X):
     """Give tables of polars and pyarrow as those of pandas, which keep their names."""
     if hasattr(X, "iloc") or not hasattr(X, "__dataframe__"):
         return X
+    import pandas as pd
+
     names = getattr(X, "column_names", None) or getattr(X, "columns", None)
     return pd.DataFrame(np.asarray(X), columns=list(names))
 

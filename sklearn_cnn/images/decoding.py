@@ -6,7 +6,6 @@ import warnings
 from contextlib import nullcontext
 from io import BytesIO
 from numbers import Integral
-from reprlib import Repr
 from stat import S_ISREG
 from threading import Lock
 
@@ -14,6 +13,7 @@ import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from sklearn_cnn.images.formats import HEIF_REMEDY, formats, is_heif
+from sklearn_cnn.images.naming import name_of
 from sklearn_cnn.images.pages import chosen_pages, joined, pages_of
 from sklearn_cnn.images.tiff import (
     count_tiff_pages,
@@ -31,10 +31,6 @@ _MAX_SIDE = 1 << 15
 _BITS_PER_SAMPLE = 258  # the tag of TIFF
 _DARK = 1 << 12
 _MAX_REASON = 500
-_MAX_LISTED = 10
-#: Paths are shown whole, if they are of any use.
-_SHORT = Repr()
-_SHORT.maxstring, _SHORT.maxother, _SHORT.maxdict = 300, 100, 3
 #: What brings images upright, by their EXIF orientation.
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -144,36 +140,6 @@ def _from_tiff(source, page, size, mode):
         for band in np.moveaxis(np.atleast_3d(pixels), -1, 0)
     ]
     return np.dstack(bands) if pixels.ndim > 2 else bands[0]
-
-
-def name_of(source):
-    """Name an image in messages."""
-    if isinstance(source, str | os.PathLike):
-        return shortened(os.fspath(source))
-    if isinstance(source, bytes):
-        return f"<{len(source)} bytes>"
-    if isinstance(source, Image.Image):
-        return f"<PIL image, {source.width}x{source.height}, {source.mode}>"
-    return shortened(source)
-
-
-def shortened(value):
-    """Represent a value in messages, cut where it is long."""
-    return _SHORT.repr(value)
-
-
-def as_list(lines):
-    """List reasons, one a line: the first of them, and how many there are more."""
-    more = len(lines) - _MAX_LISTED
-    end = [f"... and {more} more"] if more > 0 else []
-    return "\n".join([*lines[:_MAX_LISTED], *end])
-
-
-def from_row(source):
-    """Give bytes or path of an image as Hugging Face's data sets hold them."""
-    if isinstance(source, dict) and {"bytes", "path"} >= source.keys() >= {"bytes"}:
-        return source["bytes"] or source.get("path")
-    return source
 
 
 def check_header(source):

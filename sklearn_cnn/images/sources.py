@@ -10,17 +10,10 @@ import numpy as np
 import torch
 from scipy.sparse import issparse
 
-from sklearn_cnn.images.decoding import (
-    as_list,
-    as_size,
-    check_header,
-    check_mode,
-    decode,
-    name_of,
-    shortened,
-)
+from sklearn_cnn.images.decoding import as_size, check_header, check_mode, decode
 from sklearn_cnn.images.formats import plugins, register_plugins
 from sklearn_cnn.images.masks import unmasked
+from sklearn_cnn.images.naming import as_list, name_of, shortened
 from sklearn_cnn.images.pages import check_pages
 from sklearn_cnn.images.parallel import in_threads
 from sklearn_cnn.images.stored import (
