@@ -6,27 +6,89 @@ import numpy as np
 import torch
 from sklearn.utils import assert_all_finite
 
+from sklearn_cnn.images.columns import as_column, with_names
 from sklearn_cnn.images.files import ImageFiles
+from sklearn_cnn.images.index import IndexedArray
+from sklearn_cnn.images.masks import unmasked
+from sklearn_cnn.images.refusals import (
+    dense_tensor,
+    refuse_other_numbers,
+    refuse_other_things,
+)
+from sklearn_cnn.images.stored import require_whole_file
 
 
 def as_array(X):
     """Stack arrays of one shape, and unpack tensors; leave anything else as it is.
 
-    The arrays are in a list, a tuple, a Series or a one-dimensional ndarray of objects.
+    The arrays are in a list, a tuple, a Series, a one-dimensional ndarray of objects,
+    or the only column of a table.
     """
     if isinstance(X, torch.Tensor):
-        return _from_tensor(X)
-    if _is_sequence(X) and len(X) and hasattr(next(iter(X)), "shape"):
-        rows = [np.asarray(as_array(x)) for x in X]
-        shapes = {row.shape for row in rows}
-        if len(shapes) > 1:
-            raise ValueError(
-                f"X holds arrays of different shapes: {sorted(shapes)[:5]}. "
-                "Bring all images to one shape first, with "
-                "sklearn_cnn.transforms.Resize, CenterCrop or Pad."
-            )
-        return np.stack(rows)
-    return X
+        return dense_tensor(X).numpy()
+    if isinstance(X, np.memmap):
+        require_whole_file(X)
+    if isinstance(X, np.ma.MaskedArray):
+        return unmasked(X, "X")
+    if isinstance(X, IndexedArray):
+        return X.view(np.ndarray)
+    if type(X) is np.ndarray and X.dtype.kind != "O":
+        return X
+    refuse_other_things(X)
+    rows = as_rows(X)
+    if rows is None:
+        return with_names(X)
+    _require_one_shape(sorted({row.shape for row in rows}))
+    return np.stack(rows)
+
+
+def as_rows(X):
+    """Give the arrays of a sequence, or of a table's one column, one by one.
+
+    None is what is neither.
+    """
+    X = as_column(X)
+    if not _holds_arrays(X):
+        return None
+    return [np.asarray(as_array(x)) for x in X]
+
+
+def rows_of_several_sizes(X):
+    """Give the images of ``X`` one by one, if they differ in size alone, else None."""
+    rows = as_rows(X)
+    if rows is None or len({row.shape for row in rows}) < 2:
+        return None
+    return rows if len({row.ndim for row in rows}) == 1 else None
+
+
+def _require_one_shape(shapes):
+    if len(shapes) < 2:
+        return
+    message = f"X holds arrays of different shapes: {shapes[:5]}. "
+    spatial = {shape[:2] for shape in shapes}
+    if len(spatial) == 1 and min(map(len, shapes)) > 1:
+        raise ValueError(
+            f"{message}Bring all images to one number of channels first: with "
+            "sklearn_cnn.transforms.Grayscale, for those of one number together; or "
+            "with numpy.stack([image] * 3, axis=-1) for a grey image among coloured "
+            "ones."
+        )
+    raise ValueError(
+        f"{message}Bring all images to one shape first, with "
+        "sklearn_cnn.transforms.Resize, CenterCrop or Pad."
+    )
+
+
+def _holds_arrays(X):
+    if not _is_sequence(X) or not len(X):
+        return False
+    first = next(iter(X))
+    if hasattr(first, "shape"):
+        return True
+    # lists of lists of numbers are numpy's own affair
+    while isinstance(first, list | tuple) and first:
+        first = first[0]
+    return isinstance(first, torch.Tensor) or getattr(first, "shape", ()) != ()
 
 
 def _is_sequence(X):
@@ -36,12 +98,6 @@ def _is_sequence(X):
     return kind == "O" and getattr(X, "ndim", None) == 1
 
 
-def _from_tensor(tensor):
-    tensor = tensor.detach().cpu()
-    # numpy has no bfloat16; float32 holds every bfloat16 value exactly
-    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
-
-
 def check_image_array(X, *, estimator, min_samples=1):
     """Check an array of three or more axes; the same memory wherever that is possible.
 
@@ -49,6 +105,7 @@ def check_image_array(X, *, estimator, min_samples=1):
     pixels are checked as they are read. Errors name the ``estimator``.
     """
     array = X if isinstance(X, np.ndarray | ImageFiles) else np.asarray(X)
+    refuse_other_numbers(array)
     if array.dtype.kind not in "biuf":
         raise ValueError(
             f"X has dtype {array.dtype}, but images must be boolean, integer or real "
@@ -77,6 +134,8 @@ def take_rows(images, rows):
 
     The result is new memory, C-contiguous, in the byte order of this machine.
     """
+    if isinstance(images, np.memmap):
+        require_whole_file(images)
     # indexing by an array copies already; numpy.take would be ten times slower
     copy = True if isinstance(rows, slice) else None
     taken = np.array(images[rows], order="C", copy=copy)

@@ -2,6 +2,7 @@
 
 import os
 import struct
+import warnings
 from contextlib import nullcontext
 from io import BytesIO
 from numbers import Integral
@@ -11,14 +12,25 @@ from threading import Lock
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from sklearn_cnn.images.formats import HEIF_REMEDY, formats, is_heif
+from sklearn_cnn.images.naming import name_of
+from sklearn_cnn.images.pages import chosen_pages, joined, pages_of
+from sklearn_cnn.images.tiff import (
+    count_tiff_pages,
+    declared_bits,
+    has_hidden_channels,
+    is_greys,
+    is_tiff,
+    read_tiff,
+)
 from sklearn_cnn.utils._parameters import is_integer
 
 #: What images can be converted to.
 MODES = ("L", "RGB", "RGBA", "I;16")
-#: Other formats of Pillow are rare, or run programs to read a file.
-_FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 _MAX_SIDE = 1 << 15
 _BITS_PER_SAMPLE = 258  # the tag of TIFF
+_DARK = 1 << 12
+_MAX_REASON = 500
 #: What brings images upright, by their EXIF orientation.
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -35,40 +47,125 @@ _WHITE_IS_65535 = ("PNG", "PPM")
 _LOADING = Lock()
 
 
-def decode(source, size=None, mode=None):
+def decode(source, size=None, mode=None, pages=None):
     """Read one image, of shape (height, width[, n_channels]), as uint8 or uint16.
 
     ``source`` is a path, the bytes of a file, or a PIL image, which is loaded and else
-    left as it is. The image is turned upright as its EXIF orientation says; of
-    animations and files of several pages it is the first. ``size`` (height, width) and
-    ``mode`` as None keep what the file holds. The pixels may be read-only. Whatever
-    goes wrong is a ValueError that names the image and the reason.
+    left as it is. The image is turned upright as its EXIF orientation says. ``pages``
+    says what becomes of several pages: "channels", "depth", which gives (n_pages,
+    height, width[, n_channels]), or the number of the one to read; as None they are an
+    error. ``size`` (height, width) and ``mode`` as None keep what the file holds. The
+    pixels may be read-only. Whatever goes wrong is a ValueError that names the image
+    and the reason.
     """
     try:
-        with _opened(source) as image:
-            _check_extent(image)
-            is_lent = image is source
-            if size is not None and not is_lent:
-                # JPEG: leave out detail early, but keep twice of what resizing needs
-                image.draft(None, (2 * max(size), 2 * max(size)))
-            with _LOADING if is_lent else nullcontext():
-                _require_eight_bit_colours(image, mode)
-                image = _upright(image)
-            return _pixels(image, size, mode)
+        return _read(source, size, mode, pages)
     except Exception as error:  # broken files make decoders raise anything
-        message = f"{name_of(source)} cannot be read as an image: {_reason(error)}"
-        raise ValueError(message) from error
+        raise _unreadable(source, error) from error
 
 
-def name_of(source):
-    """Name an image in messages."""
-    if isinstance(source, str | os.PathLike):
-        return repr(os.fspath(source))
-    if isinstance(source, bytes):
-        return f"<{len(source)} bytes>"
-    if isinstance(source, Image.Image):
-        return f"<PIL image, {source.width}x{source.height}, {source.mode}>"
-    return repr(source)
+def _read(source, size, mode, pages):
+    try:
+        opened = _opened(source)
+    except UnidentifiedImageError:
+        if is_heif(source):
+            raise ValueError(f"{HEIF_REMEDY}.") from None
+        if not is_tiff(source):
+            raise
+        chosen = chosen_pages(list(range(count_tiff_pages(source))), pages)
+        parts = [_from_tiff(source, page, size, mode) for page in chosen]
+        return joined(parts, pages)
+    with opened as image, _LOADING if image is source else nullcontext():
+        return _decoded(image, source, size, mode, pages)
+
+
+def _decoded(image, source, size, mode, pages):
+    numbers = pages_of(image)
+    if numbers == [image.tell()] and pages is None:
+        return _page(image, source, size, mode)
+    place = image.tell()
+    parts = []
+    try:
+        for number in chosen_pages(numbers, pages):
+            try:
+                image.seek(number)
+            except SyntaxError:  # of TIFF: Pillow cannot read this page
+                parts.append(_from_tiff(source, number, size, mode))
+                continue
+            # of animations the next page is drawn into the same memory
+            parts.append(np.array(_page(image, source, size, mode)))
+    finally:
+        image.seek(place)
+    return joined(parts, pages)
+
+
+def _page(image, source, size, mode):
+    _check_extent(image.width, image.height)
+    if size is not None and image is not source:
+        # JPEG: leave out detail early, but keep twice of what resizing needs
+        image.draft(None, (2 * max(size), 2 * max(size)))
+    if image.format == "TIFF" and _needs_tifffile(image, mode):
+        if image is source:
+            raise ValueError(
+                "Pillow has not read all channels and bits of its file. Pass the path "
+                "of the file in the place of the image."
+            )
+        return _from_tiff(source, image.tell(), size, mode)
+    _require_eight_bit_colours(image, mode)
+    n_bits = declared_bits(image)
+    is_deep = image.mode[0] not in "IF" and _has_deep_colours(image)
+    pixels = _pixels(_upright(image), size, mode, n_bits)
+    if is_deep and 0 < pixels.max() < _DARK >> 8:
+        _warn_of_few_levels()
+    return pixels
+
+
+def _needs_tifffile(image, mode):
+    if has_hidden_channels(image):
+        return mode is None or is_greys(image)
+    return mode is None and image.mode[0] not in "IF" and _has_deep_colours(image)
+
+
+def _from_tiff(source, page, size, mode):
+    if mode is not None:
+        raise ValueError(
+            f"it has channels that mode={mode!r} does not have, and nobody knows which "
+            "colours they are. Leave out mode to read all of them."
+        )
+    pixels = read_tiff(source, page, _check_extent)
+    if size is None or pixels.shape[:2] == size:
+        return pixels
+    bands = [
+        np.asarray(_resized(Image.fromarray(band), size))
+        for band in np.moveaxis(np.atleast_3d(pixels), -1, 0)
+    ]
+    return np.dstack(bands) if pixels.ndim > 2 else bands[0]
+
+
+def check_header(source):
+    """Give the sides of an image, the smaller first, by the start of its file.
+
+    Whatever shows there that it cannot be read is a ValueError.
+    """
+    try:
+        try:
+            opened = _opened(source)
+        except UnidentifiedImageError:
+            if is_tiff(source):
+                return None
+            if is_heif(source):
+                raise ValueError(f"{HEIF_REMEDY}.") from None
+            raise
+        with opened as image:
+            _check_extent(image.width, image.height)
+            return tuple(sorted(image.size))
+    except Exception as error:  # broken files make decoders raise anything
+        raise _unreadable(source, error) from error
+
+
+def _unreadable(source, error):
+    reason = _reason(error)
+    return ValueError(f"{name_of(source)} cannot be read as an image: {reason}")
 
 
 def as_size(size):
@@ -101,7 +198,7 @@ def _opened(source):
     if isinstance(source, bytes):
         if not source:
             raise ValueError("there are no bytes.")
-        return Image.open(BytesIO(source), formats=_FORMATS)
+        return Image.open(BytesIO(source), formats=formats())
     if not isinstance(source, str | os.PathLike):
         raise ValueError("it is neither a path, nor bytes, nor a PIL image.")
     found = os.stat(source)
@@ -109,21 +206,21 @@ def _opened(source):
         raise ValueError("it is not a file.")
     if not found.st_size:
         raise ValueError("the file is empty.")
-    return Image.open(source, formats=_FORMATS)
+    return Image.open(source, formats=formats())
 
 
-def _check_extent(image):
-    shape = f"{image.width}x{image.height} pixels"
-    if min(image.size) < 1:
+def _check_extent(width, height):
+    shape = f"{width}x{height} pixels"
+    if min(width, height) < 1:
         raise ValueError(f"it has {shape}.")
-    if max(image.size) > _MAX_SIDE:
+    if max(width, height) > _MAX_SIDE:
         raise ValueError(
             f"it has {shape}, and more than {_MAX_SIDE} along a side are refused. Cut "
             "it into tiles."
         )
     # Pillow only warns of up to twice as many
     most = Image.MAX_IMAGE_PIXELS
-    if most is not None and image.width * image.height > most:
+    if most is not None and width * height > most:
         raise Image.DecompressionBombError(shape)
 
 
@@ -141,11 +238,15 @@ def _orientation(image):
         return None  # corrupt EXIF data say nothing of the pixels
 
 
-def _pixels(image, size, mode):
-    image = _converted(_plain(image, mode), mode)
+def _pixels(image, size, mode, n_bits):
+    image = _converted(_plain(image, mode, n_bits), mode)
     if size is not None and image.size != size[::-1]:
-        image = image.resize(size[::-1], Image.Resampling.BILINEAR)
+        image = _resized(image, size)
     return np.asarray(image)
+
+
+def _resized(image, size):
+    return image.resize(size[::-1], Image.Resampling.BILINEAR)
 
 
 def _require_eight_bit_colours(image, mode):
@@ -193,7 +294,7 @@ def _bits_of_jpeg2000(file):
     return [(depth & 0x7F) + 1 for depth in header[38 : 38 + 3 * n_channels : 3]]
 
 
-def _plain(image, mode):
+def _plain(image, mode, n_bits):
     """Give 16-bit images one byte order, and refuse what 16 bits cannot hold."""
     if image.mode == "F" or (image.mode == "I" and not _fits_16_bits(image)):
         raise ValueError(
@@ -210,9 +311,30 @@ def _plain(image, mode):
             f"knows which is white for mode={mode!r}. Pass mode='I;16' to keep them, "
             "or scale them to 8 bits first."
         )
-    plain = Image.fromarray(np.asarray(image).astype(np.uint16))
+    grey = np.asarray(image).astype(np.uint16)
+    if mode not in (None, "I;16"):
+        grey = _over_all_bits(grey, n_bits)
+    plain = Image.fromarray(grey)
     plain.info = image.info
     return plain
+
+
+def _over_all_bits(grey, n_bits):
+    """Let white be white where 16 bits hold fewer, as those of many cameras do."""
+    if n_bits < 16:
+        return grey << (16 - n_bits)
+    if 0 < grey.max() < _DARK:
+        _warn_of_few_levels()
+    return grey
+
+
+def _warn_of_few_levels():
+    warnings.warn(
+        f"Images of 16 bits have no value above {_DARK - 1:,}, as those of cameras of "
+        "10 or 12 bits, and mode leaves few levels of them. Pass mode='I;16' for grey, "
+        "or mode=None, to keep all.",
+        stacklevel=2,
+    )
 
 
 def _fits_16_bits(image):
@@ -279,7 +401,7 @@ def _reason(error):
     if isinstance(error, UnidentifiedImageError):
         return (
             "it is no image, has no pixels, or is of another format than "
-            f"{', '.join(_FORMATS)}."
+            f"{', '.join(formats())}."
         )
     if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
         return (
@@ -288,4 +410,5 @@ def _reason(error):
         )
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}."
-    return str(error) or type(error).__name__
+    reason = str(error) or type(error).__name__
+    return reason if len(reason) <= _MAX_REASON else f"{reason[:_MAX_REASON]}..."

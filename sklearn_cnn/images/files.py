@@ -22,9 +22,9 @@ class ImageFiles:
     Parameters
     ----------
     paths : sequence of str or path
-        One file for each sample: BMP, GIF, JPEG, JPEG 2000, PNG, PPM, TIFF or WebP,
-        whatever its name ends in. The first is decoded at once, and all others must be
-        like it.
+        One file for each sample: AVIF, BMP, GIF, JPEG, JPEG 2000, PNG, PPM, TIFF, WebP
+        or what is registered with Pillow, whatever its name ends in. The first is
+        decoded at once, and all others must be like it.
     size : int, (int, int) or None, default=None
         Height and width that every image is resized to (bilinear, with antialiasing;
         the ratio of the sides is not kept); one number is both. None takes files as
@@ -33,7 +33,14 @@ class ImageFiles:
         What every image is converted to: grey, colours, colours with alpha, or grey of
         16 bits, which gives uint16. Transparent pixels become white where alpha is
         dropped, as on paper. None keeps what the file holds: grey stays grey, palettes
-        and CMYK become "RGB", or "RGBA" if some pixel is transparent.
+        and CMYK become "RGB", or "RGBA" if some pixel is transparent. All channels of
+        TIFF are kept, and 16 bits of colours, if tifffile is installed
+        (``pip install 'sklearn_cnn[tiff]'``); without it such files are an error.
+    pages : {"channels", "depth"}, int or None, default=None
+        What is read of files of several pages (TIFF stacks, animations): all of them as
+        channels, as of a fluorescence microscope; all as the depth of a volume; or the
+        page of this number, counted from 0. None is for files of one page, and an error
+        where there are more. Thumbnails, overviews and masks of TIFF are not counted.
     n_workers : int or None, default=None
         Number of threads that decode. None means one for each core if the first file
         has at least 128x128 pixels, and one in all otherwise, as threads do not help
@@ -45,8 +52,9 @@ class ImageFiles:
     Raises
     ------
     ValueError
-        If the first file cannot be read; and later, at the batch that meets it, if
-        another one cannot, or is not like the first. The message names file and reason.
+        If the first file cannot be read; when a fit begins, if others are missing, are
+        no images or of another size, which it lists; and at the batch that meets it, if
+        one is cut off or not like the first. The message names file and reason.
 
     See Also
     --------
@@ -84,8 +92,17 @@ class ImageFiles:
     >>> folder.cleanup()
     """
 
-    def __init__(self, paths, *, size=None, mode=None, n_workers=None, cache_bytes=0):
-        self._begin(FileSource(paths, size, mode, n_workers), cache_bytes)
+    def __init__(
+        self,
+        paths,
+        *,
+        size=None,
+        mode=None,
+        pages=None,
+        n_workers=None,
+        cache_bytes=0,
+    ):
+        self._begin(FileSource(paths, size, mode, pages, n_workers), cache_bytes)
 
     @classmethod
     def from_array(cls, array, *, cache_bytes=0):
@@ -194,6 +211,18 @@ class ImageFiles:
             f"{type(self).__name__}: {len(self)} images of shape "
             f"{self._source.image_shape}, {self.dtype}"
         )
+
+    def check_files(self):
+        """Open all files without reading their pixels, as a fit does before it trains.
+
+        Raises
+        ------
+        ValueError
+            If some of them are missing, are no images or of another size. All are
+            counted, and the first ten listed with their reasons.
+        """
+        if isinstance(self._source, FileSource):
+            self._source.check(self._rows)
 
     def _read(self, rows):
         if self._cache is None:

@@ -6,22 +6,28 @@ import numpy as np
 from sklearn.utils.validation import validate_data
 
 from sklearn_cnn.images.arrays import as_array, check_image_array
+from sklearn_cnn.images.columns import column_name
 from sklearn_cnn.images.files import ImageFiles
 from sklearn_cnn.images.layout import ImageLayout, read_layout, warn_if_flat_images
+from sklearn_cnn.images.refusals import refuse_other_numbers
 
 
 class ImageInput:
     """Checks of X by ``input_shape``, ``spatial_dims`` and ``data_format``."""
 
     def _check_images(self, X, *, reset, min_samples=1):
+        name = column_name(X)
         X = as_array(X)
         if not hasattr(X, "ndim"):
             X = _nested_lists(X)
         if not reset:
             self._require_several(X)
-        is_table = X.ndim <= 2 and not isinstance(X, ImageFiles)
+            self._require_column(name)
+        is_column = name is not False or (not reset and self._is_fitted_on_a_column)
+        is_table = X.ndim <= 2 and not isinstance(X, ImageFiles) and not is_column
         if is_table:
             _refuse_paths(X)
+            refuse_other_numbers(X)
             array = validate_data(
                 self, X, dtype="numeric", reset=reset, ensure_min_samples=min_samples
             )
@@ -31,10 +37,15 @@ class ImageInput:
         if not reset:
             self._require_fitted_layout(layout)
             return array, layout
+        if isinstance(array, ImageFiles):
+            array.check_files()
         self.input_shape_ = layout.shape
         if not is_table:
-            self.n_features_in_ = layout.n_features
+            # what scikit-learn counts are the columns of a table
+            self.n_features_in_ = 1 if is_column else layout.n_features
             vars(self).pop("feature_names_in_", None)
+        if name:
+            self.feature_names_in_ = np.array([name], dtype=object)
         flat = array.ndim == 2 and self.input_shape is None
         if flat and self.spatial_dims == "auto":
             self._warn_if_flat_images(array.shape[1])
@@ -46,6 +57,21 @@ class ImageInput:
     @property
     def _fitted_layout(self):
         return ImageLayout.of(self.input_shape_, self.data_format)
+
+    @property
+    def _is_fitted_on_a_column(self):
+        if None in self.input_shape_:
+            return True
+        return self.n_features_in_ != self._fitted_layout.n_features
+
+    def _require_column(self, name):
+        (fitted, *others) = getattr(self, "feature_names_in_", [None])
+        if name and fitted is not None and (name != fitted or others):
+            raise ValueError(
+                "The feature names should match those that were passed during fit: X "
+                f"has the column {name!r}, but {type(self).__name__} was fitted on "
+                f"{fitted!r}{' and others' if others else ''}."
+            )
 
     def _warn_if_flat_images(self, width):
         warn_if_flat_images(width, "pass input_shape={shape} (or reshape X)")
@@ -59,12 +85,19 @@ class ImageInput:
             )
 
     def _require_fitted_layout(self, layout):
-        if layout.shape != self.input_shape_:
+        if not _fits(layout.shape, self.input_shape_):
             raise ValueError(
                 f"X has {layout.kind} of shape {layout.shape}, but "
                 f"{type(self).__name__} was fitted on shape {self.input_shape_}. "
                 f"{_remedy(layout, self._fitted_layout)} or fit again."
             )
+
+
+def _fits(shape, fitted):
+    """Compare shapes; None is any size, of an axis that images differed in."""
+    if len(shape) != len(fitted):
+        return False
+    return all(other in (None, size) for size, other in zip(shape, fitted, strict=True))
 
 
 def _remedy(layout, fitted):
@@ -73,6 +106,9 @@ def _remedy(layout, fitted):
         return "Reshape them"
     steps, first = "sklearn_cnn.transforms", fitted.channels_first
     order = 'data_format="channels_first"' * first
+    if _has_channels_elsewhere(layout.shape, fitted):
+        axes = (-1, 1) if first else (1, -1)
+        return f"Move the channels with numpy.moveaxis(X, {axes[0]}, {axes[1]})"
     if layout.n_channels == fitted.n_channels:
         size = fitted.spatial_shape
         arguments = f"{size}, {order}" if first else size
@@ -80,6 +116,14 @@ def _remedy(layout, fitted):
     if (layout.n_channels, fitted.n_channels) == (3, 1):
         return f"Convert them with {steps}.Grayscale({order})"
     return f"Bring them to {fitted.n_channels} channel(s) with {steps}.SelectChannels"
+
+
+def _has_channels_elsewhere(shape, fitted):
+    """See whether the channels of X are at the other end of its axes."""
+    if len(shape) < 3 or fitted.n_channels == 1:
+        return False
+    here, there = (0, -1) if fitted.channels_first else (-1, 0)
+    return shape[there] == fitted.n_channels != shape[here]
 
 
 def _refuse_paths(X):

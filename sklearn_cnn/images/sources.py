@@ -10,9 +10,18 @@ import numpy as np
 import torch
 from scipy.sparse import issparse
 
-from sklearn_cnn.images.decoding import as_size, check_mode, decode, name_of
+from sklearn_cnn.images.decoding import as_size, check_header, check_mode, decode
+from sklearn_cnn.images.formats import plugins, register_plugins
+from sklearn_cnn.images.masks import unmasked
+from sklearn_cnn.images.naming import as_list, name_of, shortened
+from sklearn_cnn.images.pages import check_pages
 from sklearn_cnn.images.parallel import in_threads
-from sklearn_cnn.images.stored import file_of, mapped_file, without_map
+from sklearn_cnn.images.stored import (
+    file_of,
+    mapped_file,
+    require_whole_file,
+    without_map,
+)
 from sklearn_cnn.utils._parameters import require_integer
 
 #: Pixels of a file from which on a second thread decodes faster than one: below, most
@@ -25,28 +34,66 @@ _CAN_RELEASE = hasattr(mmap, "MADV_DONTNEED")  # not on Windows
 
 
 class FileSource:
-    """Image files of one size and mode.
+    """Image files of one size, mode and choice of pages.
 
     ``n_workers`` threads decode; None means one for each core, or one in all for small
     images.
     """
 
-    def __init__(self, paths, size, mode, n_workers):
+    def __init__(self, paths, size, mode, pages, n_workers):
         self.paths = _checked_paths(paths)
+        self._is_checked = np.zeros(len(self.paths), bool)
         self.size = as_size(size)
         self.mode = check_mode(mode)
+        self.pages = check_pages(pages)
         if n_workers is not None:
             require_integer("n_workers", n_workers, 1)
         first = self._decode(self.paths[0])
         self.image_shape, self.dtype = first.shape, first.dtype
         if n_workers is None:
-            height, width = decode(self.paths[0], mode=mode).shape[:2]
+            height, width = decode(self.paths[0], mode=mode, pages=pages).shape[:2]
             n_workers = joblib.cpu_count() if height * width >= _WORTH_THREADS else 1
         self.n_workers = n_workers
 
     def __len__(self):
         """Count the images."""
         return len(self.paths)
+
+    def __getstate__(self):
+        # a process that is sent this must open what this one opens
+        openers = plugins()
+        state = {k: v for k, v in vars(self).items() if k != "_is_checked"}
+        return {**state, **({"_plugins": openers} if openers else {})}
+
+    def __setstate__(self, state):
+        register_plugins(state.pop("_plugins", ()))
+        vars(self).update(state, _is_checked=np.zeros(len(state["paths"]), bool))
+
+    def check(self, indices):
+        """Open files without reading pixels, each but once; an error lists bad ones."""
+        indices = np.unique(indices[~self._is_checked[indices]])
+        sides = check_header(self.paths[0])
+        paths = [self.paths[i] for i in indices.tolist()]
+        check = partial(self._check_one, sides=sides)
+        bad = [m for m in in_threads(check, paths, self.n_workers) if m is not None]
+        if len(bad) == 1:
+            raise ValueError(bad[0])
+        if bad:
+            raise ValueError(f"{len(bad)} files cannot be used:\n{as_list(bad)}")
+        self._is_checked[indices] = True
+
+    def _check_one(self, path, sides):
+        try:
+            found = check_header(path)
+        except ValueError as error:
+            return str(error)
+        if self.size is not None or None in (found, sides) or found == sides:
+            return None
+        return (
+            f"{name_of(path)} has sides of {found} pixels, but the first image, "
+            f"{name_of(self.paths[0])}, of {sides}. Pass size=(height, width) to "
+            "resize all to one size."
+        )
 
     def read(self, indices):
         """Decode images into new memory; each must be like the first file."""
@@ -57,7 +104,7 @@ class FileSource:
 
     @property
     def _decode(self):
-        return partial(decode, size=self.size, mode=self.mode)
+        return partial(decode, size=self.size, mode=self.mode, pages=self.pages)
 
     def _read_one(self, path):
         pixels = self._decode(path)
@@ -77,6 +124,7 @@ class ArraySource:
     """
 
     def __init__(self, array):
+        array = unmasked(array, "array")
         _require_rows(array)
         self._array = array
         self.shape, self.dtype = tuple(array.shape), np.dtype(array.dtype)
@@ -113,6 +161,8 @@ class ArraySource:
         step = len(rows) if mapped is None else _MAPPED_ROWS
         images = np.empty((len(rows), *self.image_shape), self.dtype)
         for start in range(0, len(rows), step):
+            if mapped is not None:
+                require_whole_file(self.array)
             images[start : start + step] = self._rows(rows[start : start + step])
             if mapped is not None and _CAN_RELEASE:
                 mapped.madvise(mmap.MADV_DONTNEED)  # the system's cache keeps them
@@ -149,11 +199,6 @@ def _require_rows(array):
             f"array is a {type(array).__name__}, but it must have shape, dtype and "
             "indexing, as a numpy.memmap, an HDF5 dataset or a zarr array."
         )
-    if np.ma.is_masked(array):
-        raise ValueError(
-            "array is masked, and a mask would be lost: pass array.filled(value), with "
-            "the value that stands for what is masked."
-        )
     if len(array.shape) < 2:
         raise ValueError(
             f"array has shape {tuple(array.shape)}, but it must have one row for "
@@ -169,8 +214,8 @@ def _require_rows(array):
 def _checked_paths(paths):
     if isinstance(paths, str | bytes | os.PathLike):
         raise ValueError(
-            f"paths={paths!r} is a single path, but a list of paths is needed. For a "
-            "folder see sklearn_cnn.images.image_folder."
+            f"paths={shortened(paths)} is a single path, but a list of paths is "
+            "needed. For a folder see sklearn_cnn.images.image_folder."
         )
     if getattr(paths, "ndim", 1) != 1:
         raise ValueError(
@@ -179,7 +224,8 @@ def _checked_paths(paths):
         )
     if not isinstance(paths, Iterable):
         raise ValueError(
-            f"paths={paths!r} is no list of paths: pass one path for each image."
+            f"paths={shortened(paths)} is no list of paths: pass one path for each "
+            "image."
         )
     paths = list(paths)
     if not paths:
@@ -187,8 +233,8 @@ def _checked_paths(paths):
     for i, path in enumerate(paths):
         if not isinstance(path, str | os.PathLike):
             raise ValueError(
-                f"paths[{i}]={path!r} is a {type(path).__name__}, but it must be a "
-                "path. Bytes and PIL images are read by "
+                f"paths[{i}]={shortened(path)} is a {type(path).__name__}, but it must "
+                "be a path. Bytes and PIL images are read by "
                 "sklearn_cnn.transforms.ImageReader."
             )
     return tuple(os.fspath(path) for path in paths)

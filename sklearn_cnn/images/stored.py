@@ -154,6 +154,18 @@ def mapped_file(array):
     return owner.base if shared else None
 
 
+def require_whole_file(array):
+    """Refuse a map whose file was cut: reading beyond its end would end the process."""
+    mapped = mapped_file(array)
+    owner = _owner(array)
+    if mapped is not None and mapped.size() < owner.offset + owner.nbytes:
+        raise ValueError(
+            f"The file of a memmap, {owner.filename}, has {mapped.size()} bytes, and "
+            f"had at least {owner.offset + owner.nbytes}: it was cut or written anew. "
+            "Keep the file, with its size, for as long as its images are used."
+        )
+
+
 def without_map(array):
     """Copy a map that is pickled: joblib would open its file, if it has one, anew."""
     return np.array(array, order="C") if isinstance(_owner(array), np.memmap) else array

@@ -10,6 +10,8 @@ from sklearn_cnn.images import (
     ImageInput,
     as_array,
     check_image_array,
+    keep_index,
+    rows_of_several_sizes,
     take_rows,
     warn_if_flat_images,
 )
@@ -32,6 +34,9 @@ class _ImageTransformer(ImageInput, TransformerMixin, BaseEstimator):
         "data_format": [StrOptions({"channels_last", "channels_first"})],
     }
 
+    #: Whether sequences of images of several sizes are taken.
+    _takes_several_sizes = False
+
     #: Flat rows are signals; Unflatten gives them another shape.
     input_shape = None
 
@@ -43,7 +48,8 @@ class _ImageTransformer(ImageInput, TransformerMixin, BaseEstimator):
         ----------
         X : array-like of shape (n_samples, ...)
             Images (n, height, width[, channels]), signals (n, length) or volumes
-            (n, depth, height, width, channels), of any real dtype.
+            (n, depth, height, width, channels), of any real dtype. Resize, CenterCrop
+            and Pad also take sequences of images of several sizes.
         y : None
             Ignored.
 
@@ -58,6 +64,10 @@ class _ImageTransformer(ImageInput, TransformerMixin, BaseEstimator):
             If data and parameters do not fit; the step is then left as it was.
         """
         with unchanged_on_error(self):
+            images = self._images_of_several_sizes(X)
+            if images is not None:
+                self._learn_several(images)
+                return self
             array, layout = self._check_images(X, reset=True)
             self._learn(array, layout)
         return self
@@ -83,7 +93,47 @@ class _ImageTransformer(ImageInput, TransformerMixin, BaseEstimator):
         if not hasattr(self, "input_shape_"):
             return clone(self).fit(X).transform(X)
         self._validate_params()
-        return self._transform(*self._check_images(X, reset=False))
+        images = self._images_of_several_sizes(X)
+        if images is None:
+            result = self._transform(*self._check_images(X, reset=False))
+        else:
+            result = self._transform_several(images)
+        return keep_index(result, X, self)
+
+    def _images_of_several_sizes(self, X):
+        return rows_of_several_sizes(X) if self._takes_several_sizes else None
+
+    def _learn_several(self, images):
+        layouts = [layout for _, layout in self._checked_one_by_one(images)]
+        shapes = {layout.shape for layout in layouts}
+        _require_one_number_of_channels(layouts)
+        self.input_shape_ = tuple(
+            sizes[0] if len(set(sizes)) == 1 else None
+            for sizes in zip(*shapes, strict=True)
+        )
+        # scikit-learn counts the columns of tables, and here there is none
+        vars(self).pop("n_features_in_", None)
+        vars(self).pop("feature_names_in_", None)
+        self._transform_several(images)
+
+    def _transform_several(self, images):
+        results = []
+        for array, layout in self._checked_one_by_one(images):
+            self._require_fitted_layout(layout)
+            results.append(self._transform(array, layout)[0])
+        shapes = sorted({result.shape for result in results})
+        if len(shapes) > 1:
+            raise ValueError(
+                f"X has images of several sizes, and {type(self).__name__} leaves "
+                f"them so: {str(shapes[:5])[1:-1]}. Bring them to one size by "
+                "sklearn_cnn.transforms.Resize or CenterCrop."
+            )
+        return np.stack(results)
+
+    def _checked_one_by_one(self, images):
+        for image in images:
+            array = check_image_array(image[None], estimator=self)
+            yield array, self._read_layout(array.shape)
 
     def _learn(self, array, layout):
         """See from one sample whether the parameters fit the images."""
@@ -138,3 +188,14 @@ class _ImageTransformer(ImageInput, TransformerMixin, BaseEstimator):
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _require_one_number_of_channels(layouts):
+    numbers = sorted({layout.n_channels for layout in layouts})
+    if len(numbers) > 1:
+        raise ValueError(
+            f"X has images of {' and '.join(map(str, numbers))} channels. Bring all to "
+            "one number of channels first: with sklearn_cnn.transforms.Grayscale, for "
+            "those of one number together, or by image[..., :3] where the fourth is "
+            "alpha."
+        )

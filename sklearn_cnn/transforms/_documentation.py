@@ -13,9 +13,9 @@ data_format : {"channels_last", "channels_first"}, default="channels_last"
     scikit-image.""",
     "attributes": """\
 input_shape_ : tuple of int
-    Shape of a sample, channel axis included.
+    Shape of a sample, channel axis included; None for axes that samples differ in.
 n_features_in_ : int
-    Number of values in a sample.
+    Number of values in a sample; 1 if ``X`` was a column with an image in each cell.
 feature_names_in_ : ndarray of shape (`n_features_in_`,)
     Names of the columns, if ``X`` was a DataFrame with string column names.""",
 }

@@ -47,9 +47,11 @@ class Resize(_ImageTransformer):
     Where "bicubic" overshoots the range of integers they are cut to it; that of floats
     is so large that it is an error.
 
-    Once fitted, the step takes images of the fitted size alone, as all of scikit-learn
-    does. Images of other sizes are resized by a step that is not fitted, as
-    ``Resize(64).transform(X)``.
+    Images of several sizes may be in a list, a Series, an array of objects or the one
+    column of a DataFrame. Once fitted on these, the step takes any size, and
+    ``input_shape_`` has None for the axes that differ; once fitted on images of one
+    size it takes that alone, as all of scikit-learn does. Other sizes are resized by a
+    step that is not fitted, as ``Resize(64).transform(X)``.
 
     Examples
     --------
@@ -61,6 +63,7 @@ class Resize(_ImageTransformer):
     ((2, 48, 64, 3), dtype('uint8'))
     """
 
+    _takes_several_sizes = True
     _parameter_constraints: ClassVar[dict] = {
         **_ImageTransformer._parameter_constraints,
         "size": [Integral, "array-like"],
@@ -122,6 +125,7 @@ class CenterCrop(_ImageTransformer):
     (2, 400, 400, 3)
     """
 
+    _takes_several_sizes = True
     _parameter_constraints: ClassVar[dict] = {
         **_ImageTransformer._parameter_constraints,
         "size": [Integral, "array-like"],
@@ -182,6 +186,7 @@ class Pad(_ImageTransformer):
     (5, 32, 32)
     """
 
+    _takes_several_sizes = True
     _parameter_constraints: ClassVar[dict] = {
         **_ImageTransformer._parameter_constraints,
         "padding": [Integral, "array-like"],

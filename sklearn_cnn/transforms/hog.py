@@ -116,6 +116,24 @@ class HOGDescriptor(ClassNamePrefixFeaturesOutMixin, _ImageTransformer):
         self.n_jobs = n_jobs
         self.data_format = data_format
 
+    def get_feature_names_out(self, input_features=None):
+        """Name the features: "hogdescriptor0" and so on.
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Names of the values of an image, or of the column that images were in;
+            checked for their number alone.
+
+        Returns
+        -------
+        feature_names_out : ndarray of str objects
+            One for each feature.
+        """
+        if input_features is not None and len(input_features) == 1:
+            input_features = None  # of images that an earlier step has read
+        return super().get_feature_names_out(input_features)
+
     def _learn(self, array, layout):
         self._n_features_out = self._transform(array[:1], layout).shape[1]
 

@@ -16,11 +16,17 @@ from sklearn.base import BaseEstimator, TransformerMixin
 
 from sklearn_cnn.images import (
     ImageFiles,
+    as_list,
     as_size,
     check_mode,
+    check_pages,
     decode,
+    from_row,
     in_threads,
+    keep_index,
     name_of,
+    shortened,
+    unmasked,
 )
 from sklearn_cnn.utils._sklearn import StrOptions, fit_context
 
@@ -28,7 +34,11 @@ from sklearn_cnn.utils._sklearn import StrOptions, fit_context
 _LIBRARIES = {"sklearn_cnn", "sklearn", "joblib"}
 
 
-class ImageReader(TransformerMixin, BaseEstimator):
+class ImageReader(
+    TransformerMixin,
+    BaseEstimator,
+    auto_wrap_output_keys=None,  # type: ignore[call-arg]
+):
     """Read image files into one array.
 
     As the first step of a Pipeline. For a column of paths in a
@@ -47,15 +57,22 @@ class ImageReader(TransformerMixin, BaseEstimator):
         16 bits, which gives uint16 and becomes 8 bits by its high byte. Transparent
         pixels become white where alpha is dropped, as on paper. None keeps what images
         hold: grey stays grey, palettes and CMYK become "RGB", or "RGBA" if some pixel
-        is transparent.
+        is transparent. All channels of TIFF are kept, and 16 bits of colours, if
+        tifffile is installed (``pip install 'sklearn_cnn[tiff]'``); without it such
+        files are an error.
+    pages : {"channels", "depth"}, int or None, default=None
+        What is read of files of several pages (TIFF stacks, animations): all of them as
+        channels, as of a fluorescence microscope; all as the depth of a volume; or the
+        page of this number, counted from 0. None is for files of one page, and an error
+        where there are more. Thumbnails, overviews and masks of TIFF are not counted.
     n_jobs : int or None, default=None
         Number of threads that decode, as everywhere in scikit-learn: None means 1, and
         -1 one for each core. Below about 128x128 pixels one is the fastest.
     on_error : {"raise", "zeros"}, default="raise"
-        What happens to images that cannot be read: an error that lists all of them with
-        their reasons, or pixels of zero and a warning that lists them. They cannot be
-        left out, as ``y`` would keep their rows. If none of them can be read, zeros
-        need ``size`` and ``mode``, which say their shape.
+        What happens to images that cannot be read: an error that counts them and lists
+        ten with their reasons, or pixels of zero and a warning that does so. They
+        cannot be left out, as ``y`` would keep their rows. If none of them can be
+        read, zeros need ``size`` and ``mode``, which say their shape.
 
     See Also
     --------
@@ -85,13 +102,17 @@ class ImageReader(TransformerMixin, BaseEstimator):
     _parameter_constraints: ClassVar[dict] = {
         "size": [Integral, tuple, list, None],
         "mode": [str, None],
+        "pages": [str, Integral, None],
         "n_jobs": [Integral, None],
         "on_error": [StrOptions({"raise", "zeros"})],
     }
 
-    def __init__(self, *, size=None, mode=None, n_jobs=None, on_error="raise"):
+    def __init__(
+        self, *, size=None, mode=None, pages=None, n_jobs=None, on_error="raise"
+    ):
         self.size = size
         self.mode = mode
+        self.pages = pages
         self.n_jobs = n_jobs
         self.on_error = on_error
 
@@ -122,11 +143,12 @@ class ImageReader(TransformerMixin, BaseEstimator):
         ----------
         X : array-like of shape (n_samples,) or (n_samples, 1)
             A list, array, Series or DataFrame of one column. Each of its items is a
-            path, the bytes of a file, or a :class:`PIL.Image.Image`.
+            path, the bytes of a file, a :class:`PIL.Image.Image`, or a dict of
+            "bytes" and "path", as in the data sets of Hugging Face.
 
         Returns
         -------
-        images : ndarray of shape (n_samples, height, width[, n_channels])
+        images : ndarray of shape (n_samples, [depth,] height, width[, n_channels])
             Of uint8, or of uint16 if they are of 16 bits.
 
         Raises
@@ -150,22 +172,62 @@ class ImageReader(TransformerMixin, BaseEstimator):
         if bad:
             self._tell(bad, len(sources))
         if len(bad) < len(sources):
-            return _stacked(found, sources, bad)
-        if None in options.values():
+            return keep_index(_stacked(found, sources, bad), X, self)
+        size, mode = options["size"], options["mode"]
+        if None in (size, mode) or isinstance(self.pages, str):
             raise ValueError(
                 f"None of the {len(sources)} images can be read, so that their shape "
                 "is not known. Pass size and mode, which say it, to get blank ones. "
                 f"The first: {bad[0]}"
             )
         # of whatever image: those of one size and mode have one shape and type
-        blank = decode(Image.new("L", (1, 1)), **options)
-        return np.zeros((len(sources), *blank.shape), blank.dtype)
+        blank = decode(Image.new("L", (1, 1)), size, mode)
+        return keep_index(np.zeros((len(sources), *blank.shape), blank.dtype), X, self)
+
+    def get_feature_names_out(self, input_features=None):
+        """Give the names of the columns of paths, from which later steps make theirs.
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Names of the columns; None is "image".
+
+        Returns
+        -------
+        feature_names_out : ndarray of str objects
+            The same names.
+        """
+        names = ["image"] if input_features is None else input_features
+        return np.asarray(names, dtype=object)
+
+    def set_output(self, *, transform=None):
+        """Choose what transformers of a Pipeline give: of images, always arrays.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"} or None, default=None
+            With "pandas", the array remembers the index of ``X`` for the next step, so
+            that what that makes of it is joined to the right rows. None changes
+            nothing.
+
+        Returns
+        -------
+        self : ImageReader
+            The transformer.
+        """
+        if transform is not None:
+            self._sklearn_output_config = {"transform": transform}
+        return self
 
     def _options(self):
-        return {"size": as_size(self.size), "mode": check_mode(self.mode)}
+        return {
+            "size": as_size(self.size),
+            "mode": check_mode(self.mode),
+            "pages": check_pages(self.pages),
+        }
 
     def _tell(self, bad, n_sources):
-        reasons = "\n".join(f"row {i}: {error}" for i, error in bad.items())
+        reasons = as_list([f"row {i}: {error}" for i, error in bad.items()])
         message = f"{len(bad)} of {n_sources} images cannot be read"
         if self.on_error == "raise":
             raise ValueError(
@@ -197,6 +259,7 @@ def _stacklevel():
 
 def _sources(X):
     _require_list(X)
+    X = unmasked(X, "X")
     column = np.asarray(X).ravel() if hasattr(X, "shape") else X
     sources = list(column)
     if not sources:
@@ -204,7 +267,7 @@ def _sources(X):
             "Found array with 0 sample(s) while a minimum of 1 is required by "
             "ImageReader."
         )
-    return [str(s) if isinstance(s, np.str_) else s for s in sources]
+    return [str(s) if isinstance(s, np.str_) else from_row(s) for s in sources]
 
 
 def _require_list(X):
@@ -227,8 +290,8 @@ def _require_list(X):
         )
     if not isinstance(X, Iterable):
         raise ValueError(
-            f"X={X!r} is no list of images: ImageReader needs paths, bytes or PIL "
-            "images, one for each sample."
+            f"X={shortened(X)} is no list of images: ImageReader needs paths, bytes or "
+            "PIL images, one for each sample."
         )
     shape = getattr(X, "shape", ())
     if len(shape) > 2 or (len(shape) == 2 and shape[1] != 1):
@@ -238,9 +301,9 @@ def _require_list(X):
         )
 
 
-def _try_decode(source, *, size, mode):
+def _try_decode(source, *, size, mode, pages):
     try:
-        return decode(source, size, mode)
+        return decode(source, size, mode, pages)
     except ValueError as error:
         return str(error)
 

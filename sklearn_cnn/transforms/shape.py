@@ -1,5 +1,6 @@
 """Flatten and Unflatten: from images to flat rows, and back."""
 
+from math import prod
 from numbers import Integral
 from typing import ClassVar
 
@@ -8,7 +9,13 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, 
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_cnn.images import as_array, check_image_array, take_rows
+from sklearn_cnn.images import (
+    as_array,
+    check_image_array,
+    keep_index,
+    refuse_other_numbers,
+    take_rows,
+)
 from sklearn_cnn.transforms._base import _ImageTransformer
 from sklearn_cnn.transforms._documentation import documented
 from sklearn_cnn.utils._fitting import unchanged_on_error
@@ -51,6 +58,32 @@ class Flatten(OneToOneFeatureMixin, _ImageTransformer):
     data_format = "channels_last"
     _parameter_constraints: ClassVar[dict] = {}
 
+    def get_feature_names_out(self, input_features=None):
+        """Name the values of a row: as the columns were, or by number.
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Names of the values; or that of the one column that the images were in,
+            which is then followed by the number of the value. None stands for those
+            that were fitted on.
+
+        Returns
+        -------
+        feature_names_out : ndarray of str objects
+            One for each value.
+        """
+        check_is_fitted(self, "n_features_in_")
+        n_values = prod(self._sample_shape)
+        if input_features is None:
+            input_features = getattr(self, "feature_names_in_", None)
+        if input_features is not None and len(input_features) == 1 != n_values:
+            (name,) = input_features
+            return np.asarray([f"{name}_{i}" for i in range(n_values)], dtype=object)
+        if input_features is None and self.n_features_in_ != n_values:
+            return np.asarray([f"x{i}" for i in range(n_values)], dtype=object)
+        return super().get_feature_names_out(input_features)
+
     def inverse_transform(self, X):
         """Give flat rows the shape of the images that were fitted on.
 
@@ -70,8 +103,8 @@ class Flatten(OneToOneFeatureMixin, _ImageTransformer):
             If the rows have another length than those of :meth:`transform`.
         """
         check_is_fitted(self)
-        array = check_array(X, dtype="numeric", estimator=self)
-        return _reshaped(array, self._sample_shape, (self.n_features_in_,))
+        array = check_array(as_array(X), dtype="numeric", estimator=self)
+        return _reshaped(array, self._sample_shape, (prod(self._sample_shape),))
 
     def _learn(self, array, layout):
         self._sample_shape = array.shape[1:]
@@ -142,7 +175,7 @@ class Unflatten(TransformerMixin, BaseEstimator):
             the step is then left as it was.
         """
         with unchanged_on_error(self):
-            array = validate_data(self, X, dtype="numeric", reset=True)
+            array = validate_data(self, _rows(X), dtype="numeric", reset=True)
             _resolve(self.shape, array.shape[1])
         return self
 
@@ -167,9 +200,9 @@ class Unflatten(TransformerMixin, BaseEstimator):
         if not hasattr(self, "n_features_in_"):
             return clone(self).fit(X).transform(X)
         self._validate_params()
-        array = validate_data(self, X, dtype="numeric", reset=False)
+        array = validate_data(self, _rows(X), dtype="numeric", reset=False)
         shape = _resolve(self.shape, array.shape[1])
-        return _reshaped(array, shape, array.shape[1:])
+        return keep_index(_reshaped(array, shape, array.shape[1:]), X, self)
 
     def inverse_transform(self, X):
         """Make flat rows of images.
@@ -199,6 +232,12 @@ class Unflatten(TransformerMixin, BaseEstimator):
         tags.requires_fit = False
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _rows(X):
+    X = as_array(X)
+    refuse_other_numbers(np.asarray(X) if isinstance(X, list | tuple) else X)
+    return X
 
 
 def _resolve(shape, n_features):

@@ -1,6 +1,7 @@
 """Image files of every kind, good and bad."""
 
 import struct
+import sys
 import warnings
 import zlib
 from io import BytesIO
@@ -117,8 +118,9 @@ def test_sixteen_bit_colours_of_tiff(tmp_path, compression, byteorder, planes):
         compression=compression,
         byteorder=byteorder,
     )
-    with pytest.raises(ValueError, match="8 bits for each colour"):
-        decode(path)
+    found = decode(path)
+    assert found.dtype == np.uint16 and found.dtype.isnative
+    np.testing.assert_array_equal(found, COLOURS.astype(np.uint16) * 257)
     if planes == "separate" and compression is None:
         with pytest.raises(ValueError, match=r"plane by plane.*another library"):
             decode(path, mode="RGB")
@@ -430,3 +432,150 @@ def test_modes():
     assert check_mode("L") == "L" and check_mode(None) is None
     with pytest.raises(ValueError, match="mode='grey' must be one of 'L'"):
         check_mode("grey")
+
+
+def tiff(pixels, **options):
+    file = BytesIO()
+    tifffile.imwrite(file, pixels, **options)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("byteorder", ["<", ">"])
+@pytest.mark.parametrize("n_channels", [2, 3, 4, 5, 13])
+@pytest.mark.parametrize("planes", ["contig", "separate"])
+@pytest.mark.parametrize("photometric", ["rgb", "minisblack"])
+def test_all_bands_of_tiff_are_read(dtype, byteorder, n_channels, planes, photometric):
+    if photometric == "rgb" and n_channels == 2:
+        pytest.skip("there are three colours")
+    image = RNG.integers(np.iinfo(dtype).max, size=(6, 5, n_channels), dtype=dtype)
+    stored = image if planes == "contig" else np.moveaxis(image, -1, 0)
+    data = tiff(
+        stored, photometric=photometric, planarconfig=planes, byteorder=byteorder
+    )
+    found = decode(data)
+    assert found.dtype == dtype and found.dtype.isnative
+    np.testing.assert_array_equal(found, image)
+    assert decode(data, size=(3, 4)).shape == (3, 4, n_channels)
+    if photometric == "minisblack":
+        with pytest.raises(ValueError, match=r"nobody knows which.*Leave out mode"):
+            decode(data, mode="L")
+
+
+def test_bands_are_turned_upright_and_resized_as_one_by_one():
+    bands = RNG.integers(256, size=(8, 6, 5), dtype=np.uint8)
+    for orientation in range(1, 9):
+        exif = [(274, 3, 1, orientation, True)]
+        data = tiff(bands, extratags=exif, planarconfig="contig", photometric=1)
+        single = tiff(bands[..., 0], extratags=exif)
+        for size in (None, (4, 7)):
+            found = decode(data, size=size)
+            assert found.shape[2] == 5
+            np.testing.assert_array_equal(found[..., 0], decode(single, size=size))
+
+
+def test_without_tifffile_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tifffile", None)
+    for n_channels in (2, 5):
+        data = tiff(
+            np.zeros((6, 5, n_channels), np.uint8), photometric=1, planarconfig="contig"
+        )
+        with pytest.raises(ValueError, match=r"pip install 'sklearn_cnn\[tiff\]'"):
+            decode(data)
+
+
+def test_what_tiff_holds_beyond_sixteen_bits_is_refused():
+    for dtype in (np.float32, np.int16, np.uint32):
+        data = tiff(np.zeros((6, 5, 4), dtype), planarconfig="contig", photometric=1)
+        with pytest.raises(ValueError, match=r"pixels are .*tifffile\.imread"):
+            decode(data)
+
+
+def test_pillow_images_of_files_with_more_bands_name_the_path():
+    data = tiff(COLOURS[..., [0, 1, 2, 0]], photometric="rgb", extrasamples=[0])
+    with pytest.raises(ValueError, match="Pass the path"):
+        decode(Image.open(BytesIO(data)))
+
+
+def animation(kind):
+    frames = [Image.fromarray(np.full((6, 5, 3), 60 * i, np.uint8)) for i in range(4)]
+    file = BytesIO()
+    options = {"lossless": True} if kind == "WEBP" else {}
+    frames[0].save(file, kind, save_all=True, append_images=frames[1:], **options)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["TIFF", "GIF", "PNG", "WEBP"])
+def test_pages_are_not_dropped(kind):
+    data = animation(kind)
+    # Pillow reads an APNG on from its first page once alone
+    for source in (lambda: data, lambda: Image.open(BytesIO(data))):
+        with pytest.raises(ValueError, match=r"4 pages.*'channels'.*'depth'.*pages=0"):
+            decode(source())
+        assert decode(source(), mode="RGB", pages=2).tolist() == [[[120] * 3] * 5] * 6
+        volume = decode(source(), mode="L", pages="depth")
+        assert volume.shape == (4, 6, 5)
+        assert volume[:, 0, 0].tolist() == [0, 60, 120, 180]
+        stacked = decode(source(), size=(3, 2), mode="L", pages="channels")
+        assert stacked[0, 0].tolist() == [0, 60, 120, 180]
+        with pytest.raises(ValueError, match=r"4 page\(s\), and none of pages=4"):
+            decode(source(), pages=4)
+    lent = Image.open(BytesIO(data))
+    decode(lent, mode="L", pages="depth")
+    assert lent.tell() == 0
+
+
+def test_pages_of_sixteen_bits_and_of_several_bands():
+    stack = RNG.integers(65_536, size=(3, 6, 5), dtype=np.uint16)
+    data = tiff(stack, photometric="minisblack", ome=True, metadata={"axes": "CYX"})
+    found = decode(data, pages="channels")
+    np.testing.assert_array_equal(found, np.moveaxis(stack, 0, -1))
+    bands = RNG.integers(256, size=(3, 6, 5, 7), dtype=np.uint8)
+    data = tiff(bands, photometric="minisblack", planarconfig="contig")
+    np.testing.assert_array_equal(decode(data, pages="depth"), bands)
+    with pytest.raises(ValueError, match="3 pages"):
+        decode(data)
+
+
+def test_overviews_and_masks_are_no_pages():
+    file = BytesIO()
+    with tifffile.TiffWriter(file) as writer:
+        writer.write(GREY)
+        writer.write(GREY[::2, ::2], subfiletype=1)
+        writer.write(GREY > 99, subfiletype=4, photometric=1)
+    np.testing.assert_array_equal(decode(file.getvalue()), GREY)
+
+
+def test_pages_that_differ():
+    file = BytesIO()
+    with tifffile.TiffWriter(file) as writer:
+        writer.write(GREY)
+        writer.write(GREY[:4])
+    with pytest.raises(ValueError, match=r"pages differ.*size and mode"):
+        decode(file.getvalue(), pages="channels")
+    assert decode(file.getvalue(), pages=1).shape == (4, 5)
+
+
+def test_the_second_picture_of_a_photograph_is_no_page():
+    file = BytesIO()
+    image = Image.fromarray(COLOURS)
+    image.save(file, "MPO", save_all=True, append_images=[image])
+    assert decode(file.getvalue()).shape == (6, 5, 3)
+
+
+def test_stacks_of_imagej_in_one_page():
+    data = tiff(GREY, description="ImageJ=1.53\nimages=9\nslices=9\n", metadata=None)
+    with pytest.raises(ValueError, match="stack of ImageJ with 9 pages"):
+        decode(data)
+
+
+def test_twelve_bits_in_sixteen_are_not_black():
+    twelve = DEEP >> 4
+    with pytest.warns(UserWarning, match="no value above 4,095.*mode='I;16'"):
+        decode(tiff(twelve), mode="L")
+    declared = tiff(twelve, extratags=[(281, 3, 1, 4095, True)])
+    np.testing.assert_array_equal(decode(declared, mode="L"), twelve >> 4)
+    np.testing.assert_array_equal(decode(declared), twelve)
+    colours = np.dstack([twelve] * 3)
+    with pytest.warns(UserWarning, match="few levels"):
+        decode(tiff(colours, photometric="rgb"), mode="RGB")

@@ -9,13 +9,15 @@ import h5py
 import joblib
 import numpy as np
 import pytest
+import tifffile
 import torch
 import zarr
 from numpy.lib.stride_tricks import sliding_window_view
-from PIL import Image
+from PIL import Image, ImageFile
 from scipy.sparse import coo_array
 from sklearn.model_selection import train_test_split
 
+from sklearn_cnn import CNNClassifier
 from sklearn_cnn.images import ImageFiles, image_folder, read_ahead, take_rows
 from sklearn_cnn.images.prefetch import prefetched
 from sklearn_cnn.images.stored import mapped_file
@@ -367,7 +369,10 @@ def test_folder(tmp_path):
     fill(tmp_path, ".cache/z.png")
     (tmp_path / "a" / "notes.txt").write_text("not an image")
     (tmp_path / "readme.md").write_text("neither")
-    X, labels = image_folder(tmp_path)
+    with pytest.warns(
+        UserWarning, match=r"2 file\(s\) are left out.*: 1 \.md, 1 \.txt"
+    ):
+        X, labels = image_folder(tmp_path)
     found = [path.removeprefix(str(tmp_path)) for path in X.paths]
     assert found == ["/a/y.tif", "/a/deep/x.jpeg", "/b/1.PNG", "/b/2.png"]
     assert labels.tolist() == ["a", "a", "b", "b"]
@@ -413,6 +418,78 @@ def test_the_folder_itself_may_be_a_link_but_not_a_circle(tmp_path):
         image_folder(tmp_path / "root", follow_links=True)
 
 
+def test_what_pillow_opens_is_an_image_whatever_its_name(tmp_path):
+    names = ["1.jfif", "2.JPE", "3.avif", "4.pnm", "5", "6.image", "7.tif8", "8.heic"]
+    fill(tmp_path, *(f"a/{name}" for name in names))
+    tifffile.imwrite(
+        tmp_path / "a" / "9.stack", np.zeros((4, 4, 5), np.uint8), photometric=1
+    )
+    X, _ = image_folder(tmp_path)
+    assert len(X) == 9
+
+
+def test_photographs_that_cannot_be_read_are_counted(tmp_path):
+    fill(tmp_path, "a/1.png", "b/1.png")
+    for i in range(16):
+        heic = tmp_path / "a" / f"{i}.HEIC"
+        heic.write_bytes(b"\0\0\0\x18ftypheic" + bytes(12))
+    with pytest.warns(
+        UserWarning, match=r"16 file\(s\).*16 \.heic.*register_heif_opener"
+    ):
+        X, _ = image_folder(tmp_path)
+    assert len(X) == 2
+    with pytest.raises(ValueError, match=r"15\.HEIC.*register_heif_opener"):
+        ImageFiles([heic])
+
+
+class Flat(ImageFile.ImageFile):
+    """A format of a plugin: pixels of one grey, of the fourth byte."""
+
+    format = "FLAT"
+
+    def _open(self):
+        self._size, self._mode, self.tile = (4, 4), "L", []
+        self._im = Image.core.fill("L", (4, 4), self.fp.read(4)[3])
+
+    def load(self):
+        return self.im.pixel_access()
+
+
+def starts_flat(start):
+    return start.startswith(b"FLA")
+
+
+def test_plugins_are_registered_where_images_are_unpickled(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "OPEN", {**Image.OPEN})
+    monkeypatch.setattr(Image, "ID", [*Image.ID])
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "1.flat").write_bytes(b"FLA\x07")
+    Image.register_open("FLAT", Flat, starts_flat)
+    X, _ = image_folder(tmp_path)
+    data = pickle.dumps(X)
+    del Image.OPEN["FLAT"]
+    with pytest.raises(ValueError, match="another format"):
+        X[0]
+    assert pickle.loads(data)[0].tolist() == [[7] * 4] * 4
+
+
+@pytest.mark.parametrize("parts", [("train", "valid"), ("Train", "test", "val")])
+def test_parts_of_a_data_set_are_no_classes(tmp_path, parts):
+    fill(tmp_path, *(f"{part}/{c}/1.png" for part in parts for c in "ab"))
+    with pytest.raises(ValueError, match=r"parts of a data set.*image_folder\("):
+        image_folder(tmp_path)
+    _, y = image_folder(tmp_path / parts[0])
+    assert y.tolist() == ["a", "b"]
+
+
+def test_thumbnails_of_storage_devices_are_no_photographs(tmp_path):
+    fill(tmp_path, "a/1.png", "a/@eaDir/1.png/thumb.png", "@eaDir/x.png", "b/1.png")
+    fill(tmp_path, "#recycle/c.png", "__MACOSX/a/1.png", "a/.thumbnails/1.png")
+    (tmp_path / "a" / "Thumbs.db").write_bytes(b"db")
+    _, y = image_folder(tmp_path)
+    assert y.tolist() == ["a", "b"]
+
+
 # --- reading ahead --------------------------------------------------------------------
 
 
@@ -441,3 +518,34 @@ def test_arrays_in_memory_are_not_read_ahead(pixels):
     parts = read_ahead(pixels, [np.array([1]), np.array([2])])
     pixels[2] = 0
     assert next(parts).any() and not next(parts).any()
+
+
+# --- bad files ------------------------------------------------------------------------
+
+
+def test_a_fit_lists_bad_files_before_it_trains(paths):
+    y = np.arange(20) % 2
+    X = ImageFiles(paths)
+    for i in (3, 7):
+        paths[i].write_text("no picture")
+    paths[9].unlink()
+    Image.new("RGB", (9, 9)).save(paths[11])
+    with pytest.raises(ValueError, match=r"4 files cannot") as caught:
+        CNNClassifier(filters=(4,), input_scaling=None).fit(X, y)
+    assert all(paths[i].name in str(caught.value) for i in (3, 7, 9, 11))
+    ok = X[[0, 1, 2, 4]]
+    ok.check_files()
+    assert joblib.hash(ok) == joblib.hash(ImageFiles(paths)[[0, 1, 2, 4]])
+    for path in paths[1:]:
+        path.unlink(missing_ok=True)
+    with pytest.raises(ValueError, match="and 6 more") as caught:
+        X.check_files()
+    assert len(str(caught.value)) < 5000
+    ok.check_files()  # each but once
+
+
+def test_messages_of_paths_are_cut():
+    for paths in ("x" * 5000, ["a", {"bytes": bytes(10**6), "path": "a"}]):
+        with pytest.raises(ValueError) as caught:
+            ImageFiles(paths)
+        assert len(str(caught.value)) < 1000

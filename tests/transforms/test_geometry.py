@@ -1,13 +1,17 @@
 """Images of another size are those of torchvision, and of scikit-image."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from skimage import transform
+from sklearn.base import clone
+from sklearn.pipeline import make_pipeline
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional
 
-from sklearn_cnn.transforms import CenterCrop, Pad, Resize
+from sklearn_cnn import CNNClassifier
+from sklearn_cnn.transforms import CenterCrop, Flatten, Pad, Resize
 
 MODES = {
     "nearest": InterpolationMode.NEAREST_EXACT,
@@ -279,3 +283,71 @@ def test_a_parameter_changed_after_the_fit_is_checked(photos):
 def test_flat_images_are_pointed_out():
     with pytest.warns(UserWarning, match=r"Unflatten\(\(8, 8\)\) before this step"):
         CenterCrop(4).fit(np.zeros((3, 64)))
+
+
+# --- images of several sizes ----------------------------------------------------------
+
+SIZES = [(9, 9), (7, 7), (12, 8), (7, 7)]
+
+
+def ragged(channels=(), dtype=np.uint8):
+    rng = np.random.default_rng(0)
+    return [rng.integers(256, size=(*size, *channels)).astype(dtype) for size in SIZES]
+
+
+def ragged_forms(images):
+    objects = np.empty(len(images), object)
+    objects[:] = images
+    tensors = [torch.as_tensor(image) for image in images]
+    series = pd.Series(images)
+    return images, tuple(images), objects, tensors, series, pd.DataFrame({"x": series})
+
+
+@pytest.mark.parametrize("step", [Resize(8), CenterCrop(6)])
+@pytest.mark.parametrize("channels", [(), (3,)])
+@pytest.mark.parametrize("form", range(6))
+def test_images_of_several_sizes_are_taken(step, channels, form):
+    images = ragged(channels)
+    X = ragged_forms(images)[form]
+    expected = np.concatenate([clone(step).fit_transform(i[None]) for i in images])
+    fitted = clone(step).fit(X)
+    for found in (fitted.transform(X), clone(step).transform(X)):
+        assert found.dtype == np.uint8
+        np.testing.assert_array_equal(found, expected)
+    n_channels = channels[0] if channels else 1
+    assert fitted.input_shape_ == (None, None, n_channels)
+    # what is left over may be of any size, and of one alone
+    other = np.ones((2, 10, 11, *channels), np.uint8)
+    assert len(fitted.transform(other)) == 2
+    if not channels:
+        coloured = np.ones((2, 10, 11, 3), np.uint8)
+        with pytest.raises(ValueError, match="fitted on shape"):
+            fitted.transform(coloured)
+
+
+def test_sizes_that_a_step_leaves_are_told():
+    with pytest.raises(ValueError, match=r"Pad leaves them so.*Resize"):
+        Pad(1).fit_transform(ragged())
+    with pytest.raises(ValueError, match=r"1 and 3 channels.*Grayscale"):
+        Resize(8).fit([np.ones((4, 4, 1)), np.ones((5, 5, 3))])
+    for grey in (np.ones((4, 4)), np.ones((4, 4, 1))):
+        for X in ([grey, np.ones((4, 4, 3))], [np.ones((4, 4, 3)), grey]):
+            with pytest.raises(ValueError, match=r"number of channels.*Grayscale"):
+                Flatten().fit(X)
+    with pytest.raises(ValueError, match=r"different shapes.*Resize"):
+        Flatten().fit(ragged())
+    step = Resize(8).fit(np.ones((2, 9, 9)))
+    with pytest.raises(ValueError, match="fitted on shape"):
+        step.transform(ragged())
+    with pytest.raises(ValueError, match="NaN"):
+        Resize(8).fit([np.full((4, 4), np.nan), np.ones((5, 5))])
+
+
+def test_images_of_several_sizes_in_a_pipeline():
+    y = np.arange(4) % 2
+    pipeline = make_pipeline(
+        Resize(8), CNNClassifier(filters=(4,), max_iter=1, random_state=0)
+    )
+    X = ragged((3,))
+    assert pipeline.fit(X, y).predict(X[1:2]).shape == (1,)
+    assert pipeline.predict(pd.Series(X, index=[*"dcba"])).shape == (4,)

@@ -189,3 +189,24 @@ def test_clone_and_pickle(paths, pixels):
     found = pickle.loads(pickle.dumps(reader.fit(paths))).transform(paths)
     np.testing.assert_array_equal(found, pixels)
     np.testing.assert_array_equal(ImageReader().transform(paths), pixels)
+
+
+def test_rows_of_hugging_face(paths):
+    data = [path.read_bytes() for path in paths]
+    rows = [{"bytes": d, "path": None} for d in data]
+    rows[1] = {"bytes": None, "path": str(paths[1])}
+    expected = ImageReader().fit_transform(paths)
+    for X in (rows, pd.Series(rows), pd.DataFrame({"image": rows})):
+        np.testing.assert_array_equal(ImageReader().fit_transform(X), expected)
+
+
+def test_messages_are_cut(paths):
+    for X in (
+        [str(path) + "x" * 500 for path in paths] * 30,
+        [{"image": path.read_bytes() * 10_000} for path in paths] * 30,
+        [bytes(10**6)] * 300,
+        ["x" * 50_000] * 300,
+    ):
+        with pytest.raises(ValueError, match=r"\d+ of \d+ images.*\n.*") as caught:
+            ImageReader().fit_transform(X)
+        assert len(str(caught.value)) < 12_000 and " more" in str(caught.value)

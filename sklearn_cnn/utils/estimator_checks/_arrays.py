@@ -1,6 +1,7 @@
 """What may be X, and what must not."""
 
 import tempfile
+from contextlib import suppress
 from functools import partial
 from math import prod
 from pathlib import Path
@@ -162,9 +163,14 @@ def check_complex_and_object(estimator, *, sample_shape):
 
 
 def check_ragged_list(estimator, *, sample_shape):
-    """A list of arrays of different shapes is refused."""
+    """A list of arrays of different shapes is refused, or brought to one shape."""
     X, y = make_data(estimator, sample_shape)
     ragged = [x if i else x[:-1] for i, x in enumerate(X)]
+    if hasattr(estimator, "transform"):
+        with suppress(ValueError, TypeError):
+            transformed = fit_clone(estimator, ragged, y).transform(ragged)
+            assert len(np.asarray(transformed)) == len(X), "transform loses samples"
+            return
     assert_raises(partial(fit_clone, estimator, ragged, y), "fit accepts a ragged list")
 
 

@@ -1,0 +1,102 @@
+"""What is no array of images, and what to pass in its place."""
+
+from collections.abc import Iterator, Mapping, Set
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset, IterableDataset
+
+
+def refuse_other_things(X):
+    """Refuse what holds images, or anything, in another way than an array or a list."""
+    kind = type(X).__name__
+    if isinstance(X, Mapping):
+        keys = ", ".join(str(key)[:30] for key in list(X)[:5])
+        raise ValueError(
+            f"X is a {kind} with the keys {keys}, but must be an array or a list of "
+            "images. Pass one of its values, as X['image']."
+        )
+    if isinstance(X, Set):
+        raise ValueError(
+            f"X is a {kind}, which has no order, but must be an array or a list: pass "
+            "a list whose order is that of y."
+        )
+    if isinstance(X, Iterator):
+        raise ValueError(
+            f"X is a {kind}, which is used up by one pass, but must be an array or a "
+            "list: pass list(X)."
+        )
+    if isinstance(X, DataLoader | IterableDataset):
+        raise ValueError(
+            f"X is a {kind}, but must be an array. The estimator makes batches itself: "
+            "pass X=torch.cat([x for x, _ in loader]) and y of the same pass, from a "
+            "loader that does not shuffle or augment."
+        )
+    if isinstance(X, Dataset):
+        _refuse_dataset(X, kind)
+    if type(X).__module__.startswith("skorch"):
+        raise ValueError(
+            f"X is a {kind} of skorch, but must be an array: pass "
+            "numpy.stack([numpy.asarray(x) for x in X])."
+        )
+
+
+def _refuse_dataset(X, kind):
+    if hasattr(X, "samples") and hasattr(X, "targets"):
+        raise ValueError(
+            f"X is a {kind}, but must be an array or images on disk: pass "
+            "X=sklearn_cnn.images.ImageFiles([path for path, _ in dataset.samples], "
+            "size=...) and y=dataset.targets."
+        )
+    raise ValueError(
+        f"X is a {kind}, a torch Dataset, but must be an array or a list: pass "
+        "X=[numpy.asarray(x) for x, _ in dataset] and y=[y for _, y in dataset], with "
+        'data_format="channels_first" if these are tensors.'
+    )
+
+
+def dense_tensor(tensor):
+    """Give a tensor that numpy can hold, of the same values; others are refused."""
+    if tensor.device.type == "meta":
+        raise ValueError(
+            "X is a tensor on the device 'meta', which holds no values. Pass one on "
+            "the CPU or an accelerator."
+        )
+    if tensor.is_quantized:
+        raise ValueError(f"X is a tensor of {tensor.dtype}: pass X.dequantize().")
+    if tensor.is_nested or tensor.layout is not torch.strided:
+        kind = "nested" if tensor.is_nested else tensor.layout
+        raise ValueError(
+            f"X is a {kind} tensor, but must be dense: pass X.to_dense(), or of a "
+            "nested one X.to_padded_tensor(0)."
+        )
+    tensor = tensor.detach().cpu().resolve_conj().resolve_neg()
+    # numpy has no bfloat16 and no float8; float32 holds their values exactly
+    wide = (torch.float16, torch.float32, torch.float64)
+    is_narrow = tensor.is_floating_point() and tensor.dtype not in wide
+    return tensor.float() if is_narrow else tensor
+
+
+def refuse_other_numbers(X):
+    """Refuse what scikit-learn prints whole, takes for numbers, or cannot hold."""
+    is_frame = hasattr(X, "dtypes") and hasattr(X, "columns")
+    for dtype in X.dtypes if is_frame else [getattr(X, "dtype", None)]:
+        kind = getattr(dtype, "kind", None)
+        if kind == "c":
+            raise ValueError(
+                f"X has dtype {dtype}. Complex data not supported: make channels of "
+                "the parts, as by numpy.stack([X.real, X.imag], axis=-1)."
+            )
+        if kind in ("m", "M"):
+            raise ValueError(
+                f"X has dtype {dtype}, but must hold numbers. Turn times into numbers "
+                "of a unit of your choice, as (X - start) / numpy.timedelta64(1, 's')."
+            )
+    is_long = isinstance(X, np.ndarray) and X.dtype.kind == "f" and X.itemsize > 8
+    if is_long and X.size:
+        largest = np.finfo(np.float64).max
+        if (np.isfinite(X) & (np.abs(X) > largest)).any():
+            raise ValueError(
+                f"X has dtype {X.dtype} and values beyond those of float64, up to "
+                f"{largest:.3g}, in which it is computed. Scale X first."
+            )
