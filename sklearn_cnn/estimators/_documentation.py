@@ -147,7 +147,7 @@ verbose : int, default=0
 
 _ATTRIBUTES = """\
 n_features_in_ : int
-    Number of values in a sample.
+    Number of values in a sample; 1 if ``X`` was a column of images.
 feature_names_in_ : ndarray of shape (`n_features_in_`,)
     Names of the columns, if ``X`` was a DataFrame with string column names.
 input_shape_ : tuple of int

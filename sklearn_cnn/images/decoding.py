@@ -2,7 +2,6 @@
 
 import os
 import struct
-import warnings
 from contextlib import nullcontext
 from io import BytesIO
 from numbers import Integral
@@ -12,6 +11,13 @@ from threading import Lock
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from sklearn_cnn.images.conversion import (
+    has_deep_colours,
+    pixels_of,
+    require_eight_bit_colours,
+    resized,
+    warn_of_few_levels,
+)
 from sklearn_cnn.images.formats import HEIF_REMEDY, formats, is_heif
 from sklearn_cnn.images.naming import name_of
 from sklearn_cnn.images.pages import chosen_pages, joined, pages_of
@@ -28,8 +34,6 @@ from sklearn_cnn.utils._parameters import is_integer
 #: What images can be converted to.
 MODES = ("L", "RGB", "RGBA", "I;16")
 _MAX_SIDE = 1 << 15
-_BITS_PER_SAMPLE = 258  # the tag of TIFF
-_DARK = 1 << 12
 _MAX_REASON = 500
 #: What brings images upright, by their EXIF orientation.
 _TURNS = {
@@ -41,8 +45,6 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-#: Formats whose grey of 16 bits Pillow may give as integers of 32.
-_WHITE_IS_65535 = ("PNG", "PPM")
 #: Images that are lent may be one, or share a file, and be passed on several threads.
 _LOADING = Lock()
 
@@ -111,19 +113,19 @@ def _page(image, source, size, mode):
                 "of the file in the place of the image."
             )
         return _from_tiff(source, image.tell(), size, mode)
-    _require_eight_bit_colours(image, mode)
+    require_eight_bit_colours(image, mode)
     n_bits = declared_bits(image)
-    is_deep = image.mode[0] not in "IF" and _has_deep_colours(image)
-    pixels = _pixels(_upright(image), size, mode, n_bits)
-    if is_deep and 0 < pixels.max() < _DARK >> 8:
-        _warn_of_few_levels()
+    is_deep = image.mode[0] not in "IF" and has_deep_colours(image)
+    pixels = pixels_of(_upright(image), size, mode, n_bits)
+    if is_deep:
+        warn_of_few_levels(int(pixels.max()) << 8)
     return pixels
 
 
 def _needs_tifffile(image, mode):
     if has_hidden_channels(image):
         return mode is None or is_greys(image)
-    return mode is None and image.mode[0] not in "IF" and _has_deep_colours(image)
+    return mode is None and image.mode[0] not in "IF" and has_deep_colours(image)
 
 
 def _from_tiff(source, page, size, mode):
@@ -136,7 +138,7 @@ def _from_tiff(source, page, size, mode):
     if size is None or pixels.shape[:2] == size:
         return pixels
     bands = [
-        np.asarray(_resized(Image.fromarray(band), size))
+        np.asarray(resized(Image.fromarray(band), size))
         for band in np.moveaxis(np.atleast_3d(pixels), -1, 0)
     ]
     return np.dstack(bands) if pixels.ndim > 2 else bands[0]
@@ -236,165 +238,6 @@ def _orientation(image):
         return image.getexif().get(ExifTags.Base.Orientation)
     except (SyntaxError, struct.error, KeyError, TypeError, ValueError):
         return None  # corrupt EXIF data say nothing of the pixels
-
-
-def _pixels(image, size, mode, n_bits):
-    image = _converted(_plain(image, mode, n_bits), mode)
-    if size is not None and image.size != size[::-1]:
-        image = _resized(image, size)
-    return np.asarray(image)
-
-
-def _resized(image, size):
-    return image.resize(size[::-1], Image.Resampling.BILINEAR)
-
-
-def _require_eight_bit_colours(image, mode):
-    """Refuse colours of more bits, which Pillow cuts to 8 or does not understand."""
-    if image.mode[0] in "IF" or not _has_deep_colours(image):
-        return
-    by_planes = image.format == "TIFF" and any(
-        ";16" not in str(tile[3]) for tile in image.tile
-    )
-    if by_planes or "transparency" in image.info:
-        raise ValueError(
-            "it has more than 8 bits for each colour, plane by plane or with a colour "
-            "that stands for transparent, which Pillow cannot read. Read it with "
-            "another library into an array."
-        )
-    if mode is None:
-        raise ValueError(
-            "it has more than 8 bits for each colour, of which Pillow reads 8. Pass "
-            "mode='RGB' if these are enough, or read it with another library."
-        )
-
-
-def _has_deep_colours(image):
-    if image.format == "TIFF":
-        tags = getattr(image, "tag_v2", {})  # lost by pickling
-        return max(tags.get(_BITS_PER_SAMPLE, (8,))) > 8
-    layouts = [tile[3] for tile in getattr(image, "tile", [])]
-    if image.format == "PPM":
-        # beside the name there is the largest value
-        return any(not isinstance(raw, str) and raw[-1] > 255 for raw in layouts)
-    if image.format == "JPEG2000" and layouts:
-        return max(_bits_of_jpeg2000(image.fp)) > 8
-    # a file of 5, 6 and 5 bits has this name as well
-    return any(";16" in str(raw) and "BGR;16" not in str(raw) for raw in layouts)
-
-
-def _bits_of_jpeg2000(file):
-    """Read what Pillow does not tell, from the first segments (SOC, SIZ)."""
-    place = file.tell()
-    file.seek(0)
-    _, _, header = file.read().partition(b"\xff\x4f\xff\x51")
-    file.seek(place)
-    n_channels = int.from_bytes(header[36:38])
-    # for each of them three bytes; the highest bit is a sign
-    return [(depth & 0x7F) + 1 for depth in header[38 : 38 + 3 * n_channels : 3]]
-
-
-def _plain(image, mode, n_bits):
-    """Give 16-bit images one byte order, and refuse what 16 bits cannot hold."""
-    if image.mode == "F" or (image.mode == "I" and not _fits_16_bits(image)):
-        raise ValueError(
-            "its pixels are floats or integers beyond 0 to 65,535. Read it with "
-            "another library into an array."
-        )
-    if image.mode[0] != "I":
-        return image
-    is_wide = image.mode == "I" and image.format not in _WHITE_IS_65535
-    if is_wide and mode not in (None, "I;16"):
-        low, high = image.getextrema()
-        raise ValueError(
-            f"its pixels are integers of 32 bits, from {low} to {high}, so that nobody "
-            f"knows which is white for mode={mode!r}. Pass mode='I;16' to keep them, "
-            "or scale them to 8 bits first."
-        )
-    grey = np.asarray(image).astype(np.uint16)
-    if mode not in (None, "I;16"):
-        grey = _over_all_bits(grey, n_bits)
-    plain = Image.fromarray(grey)
-    plain.info = image.info
-    return plain
-
-
-def _over_all_bits(grey, n_bits):
-    """Let white be white where 16 bits hold fewer, as those of many cameras do."""
-    if n_bits < 16:
-        return grey << (16 - n_bits)
-    if 0 < grey.max() < _DARK:
-        _warn_of_few_levels()
-    return grey
-
-
-def _warn_of_few_levels():
-    warnings.warn(
-        f"Images of 16 bits have no value above {_DARK - 1:,}, as those of cameras of "
-        "10 or 12 bits, and mode leaves few levels of them. Pass mode='I;16' for grey, "
-        "or mode=None, to keep all.",
-        stacklevel=2,
-    )
-
-
-def _fits_16_bits(image):
-    low, high = image.getextrema()
-    return low >= 0 and high <= 65_535
-
-
-def _converted(image, mode):
-    if mode is None:
-        mode = _kept_mode(image)
-    if image.mode == "I;16":
-        image = _from_sixteen_bits(image, mode)
-    elif mode == "I;16":
-        # 255 becomes 65,535: white stays white
-        grey = np.asarray(_converted(image, "L"))
-        image = Image.fromarray(grey.astype(np.uint16) * 257)
-    elif mode != "RGBA" and image.has_transparency_data:
-        # what lies under transparent pixels was never meant to be seen
-        paper = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(paper, image.convert("RGBA"))
-    return image if image.mode == mode else image.convert(mode)
-
-
-def _from_sixteen_bits(image, mode):
-    """Give grey of 16 bits, or of 8 by the high byte, and alpha if it is wanted."""
-    grey, clear = np.asarray(image), _transparent_pixels(image)
-    if mode != "RGBA":
-        grey = np.where(clear, np.uint16(65_535), grey)
-    if mode == "I;16":
-        return Image.fromarray(grey)
-    image = Image.fromarray((grey >> 8).astype(np.uint8))
-    if mode == "RGBA":
-        image.putalpha(Image.fromarray(np.where(clear, 0, 255).astype(np.uint8)))
-    return image
-
-
-def _transparent_pixels(image):
-    """Find them in grey of 16 bits, where one level may stand for them (PNG)."""
-    return np.asarray(image) == image.info.get("transparency", -1)
-
-
-def _kept_mode(image):
-    if image.mode == "I;16":
-        if _transparent_pixels(image).any():
-            raise ValueError(
-                "it has 16 bits and transparent pixels, which no mode keeps both. Pass "
-                "mode='I;16' to make them white, or mode='RGBA' if 8 bits are enough."
-            )
-        return "I;16"
-    if image.has_transparency_data and _has_alpha(image):
-        return "RGBA"
-    return "L" if image.mode in ("1", "L") else "RGB"
-
-
-def _has_alpha(image):
-    """Tell alpha channels, and palettes and levels of which a pixel is transparent."""
-    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa"):
-        return True
-    lowest, _ = image.convert("RGBA").getchannel("A").getextrema()
-    return lowest < 255
 
 
 def _reason(error):

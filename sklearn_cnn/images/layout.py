@@ -7,6 +7,7 @@ from math import isqrt, prod
 import numpy as np
 
 from sklearn_cnn.utils._axes import AXES
+from sklearn_cnn.utils._parameters import is_integer
 
 #: Number of spatial axes, by the number of axes that one sample has.
 _SPATIAL_DIMS_OF_NDIM = {1: 1, 2: 2, 3: 2, 4: 3}
@@ -76,7 +77,13 @@ def read_layout(shape, input_shape, spatial_dims, data_format):
 def _sample_shape(shape, input_shape):
     if input_shape is None:
         return tuple(shape[1:])
-    given = tuple(int(size) for size in input_shape)
+    given = tuple(input_shape)
+    if not all(is_integer(size) for size in given):
+        raise ValueError(
+            f"input_shape={given!r} must hold integers, the sizes of the axes of one "
+            "sample, such as (28, 28) or (32, 32, 3); one of them may be -1."
+        )
+    given = tuple(map(int, given))
     n_features = prod(shape[1:])
     known = prod(size for size in given if size != -1)
     if given.count(-1) > 1 or any(size < 1 and size != -1 for size in given):

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.frozen import FrozenEstimator
@@ -19,6 +20,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn_cnn import CNNClassifier, CNNFeatures, CNNRegressor
 from sklearn_cnn.architectures import Network
 from sklearn_cnn.inference import features as remembering
+from sklearn_cnn.transforms import ImageReader
 from sklearn_cnn.utils import estimator_checks as nd
 
 SMALL = {"filters": (4, 8), "max_iter": 2}
@@ -272,3 +274,32 @@ def test_attributes_of_a_network_count(digits, remembered):
     stage.forward = lambda x: 2 * forward(x)
     assert not np.allclose(features.transform(X), before)
     assert len(remembered.arrays) == 2
+
+
+def test_features_behind_a_reader_have_names_and_keep_their_rows(
+    digits, fitted, tmp_path
+):
+    X, _ = digits
+    paths = []
+    for i, image in enumerate(X[:6, ..., 0]):
+        paths.append(str(tmp_path / f"{i}.png"))
+        Image.fromarray((image * 15).astype(np.uint8)).save(paths[-1])
+    table = pd.DataFrame({"path": paths, "k": range(6)}).iloc[[3, 1, 5, 0, 2, 4]]
+    features = make_pipeline(
+        ImageReader(), CNNFeatures(estimator=FrozenEstimator(fitted))
+    )
+    columns = ColumnTransformer(
+        [("image", features, "path"), ("k", "passthrough", ["k"])]
+    ).set_output(transform="pandas")
+    joined = columns.fit_transform(table)
+    assert list(joined.columns[:2]) == [f"image__cnnfeatures{i}" for i in range(2)]
+    np.testing.assert_array_equal(joined["k__k"], table["k"])
+    expected = features.fit_transform(table["path"])
+    np.testing.assert_array_equal(joined.iloc[:, :-1].to_numpy(), np.asarray(expected))
+    assert list(joined.index) == list(table.index)
+
+
+@pytest.mark.parametrize("shape", [(None, 8), (8.0, 8.0), ("8", "8"), (np.inf, 8)])
+def test_sizes_of_a_sample_are_integers(shape):
+    with pytest.raises(ValueError, match=r"input_shape=.* must hold integers"):
+        CNNClassifier(input_shape=shape).fit(np.zeros((20, 64)), np.arange(20) % 2)
