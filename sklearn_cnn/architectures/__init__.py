@@ -15,11 +15,13 @@ from sklearn_cnn.architectures.network import Network
 from sklearn_cnn.architectures.probe import probe, probe_training_on_one
 from sklearn_cnn.architectures.registry import available_architectures, build, register
 from sklearn_cnn.architectures.summary import evaluating, summarize
+from sklearn_cnn.architectures.unwritten import EverythingWritten
 from sklearn_cnn.architectures.weights import first_convolution
 
 __all__ = [
     "ACTIVATIONS",
     "ConvBlock",
+    "EverythingWritten",
     "FeatureDropout",
     "Network",
     "ValueDropout",
