@@ -46,7 +46,7 @@ def probe(
             f"The network that architecture gives must return n_outputs={n_outputs} "
             f"values per sample, a tensor of shape (1, {n_outputs}) for one sample, "
             f"but it returns {shape}. Use the third argument of your callable as the "
-            "width of the last layer."
+            "width of the last layer; a module must have that width already."
         )
     return cost
 
