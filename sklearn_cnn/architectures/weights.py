@@ -2,6 +2,8 @@
 
 import os
 import pickle
+import warnings
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -130,10 +132,45 @@ def load_weights(module: nn.Module, path: str | os.PathLike[str]) -> None:
     as the default weights of that library do.
     """
     state: Mapping[str, Tensor] = read_state_dict(path)
+    state = _without_prefix(module, state, _origin(path))
     renamed = module.from_library(state) if isinstance(module, LibraryNetwork) else None
     load_state_dict(module, state if renamed is None else renamed, _origin(path))
     if renamed is not None and isinstance(module, LibraryNetwork):
         module.expect_library_images()
+
+
+def _without_prefix(
+    module: nn.Module, state: Mapping[str, Tensor], origin: str
+) -> Mapping[str, Tensor]:
+    """Leave out what a wrapper, such as DataParallel, puts before all names."""
+    known = set(module.state_dict())
+    if isinstance(module, LibraryNetwork):
+        known |= set(module.get_submodule("body").state_dict())
+    found = Counter(
+        name[:start]
+        for name in state
+        for start in (0, *(i + 1 for i, c in enumerate(name) if c == "."))
+        if name[start:] in known
+    )
+    if not found:
+        return state
+    prefix = max(found, key=lambda p: (found[p], -len(p)))
+    if not prefix or found[prefix] <= len(state) // 4:
+        return state
+    stripped = {
+        name.removeprefix(prefix): tensor
+        for name, tensor in state.items()
+        if name.startswith(prefix)
+    }
+    others = [name for name in state if not name.startswith(prefix)]
+    unused = f" {len(others)} other tensors are not used: {_list(others)}."
+    warnings.warn(
+        f"{origin} has {prefix!r} before the names of the network, which is left out."
+        f"{unused if others else ''}",
+        UserWarning,
+        stacklevel=2,
+    )
+    return stripped
 
 
 def load_state_dict(

@@ -37,7 +37,10 @@ def broken(n_channels, spatial_shape, n_outputs):
             functools.partial(timm.create_model, "resnet10t", num_classes=2),
             "architecture='timm:resnet10t'",
         ),
-        (lambda n: nn.Linear(1, n), "<lambda> cannot be called with .*=lambda n_channels"),
+        (
+            lambda n: nn.Linear(1, n),
+            "<lambda> cannot be called with .*=lambda n_channels",
+        ),
         (lambda c, s, n: {}, "must return a torch.nn.Module, got dict. Pass a func"),
         (broken, r"=broken failed .* = \(3, \(8, 8\), 2\): RuntimeError"),
         (nn.Sequential(nn.Linear(3, 2)), r"cannot process .*\(1, 3, 8, 8\)"),

@@ -189,3 +189,53 @@ def test_adapted_weights_repeat_the_channels_in_turn():
     torch.testing.assert_close(adapt_channels(weight, 1)[:, 0], weight.sum(1))
     four = adapt_channels(weight, 4)
     torch.testing.assert_close(four, weight[:, [0, 1, 2, 0]] * 3 / 4)
+
+
+@pytest.mark.parametrize(
+    "prefix", ["module.", "model.", "backbone.", "_orig_mod.", "module.encoder_q."]
+)
+def test_a_prefix_of_all_names_is_left_out(tmp_path, prefix):
+    source, target = small_network(), small_network()
+    state = {prefix + name: tensor for name, tensor in source.state_dict().items()}
+    torch.save(state, tmp_path / "w.pt")
+    with pytest.warns(UserWarning, match=f"w.pt' has '{re.escape(prefix)}' before"):
+        load_weights(target, tmp_path / "w.pt")
+    assert_equal(copied(target.stages), copied(source.stages))
+
+
+def test_what_is_beside_the_prefix_is_said_to_be_unused(tmp_path):
+    source, target = small_network(), small_network()
+    names = ("module.encoder_q.", "module.encoder_k.")
+    state = {
+        name + key: tensor + i
+        for i, name in enumerate(names)
+        for key, tensor in source.state_dict().items()
+    }
+    torch.save({**state, "module.queue": torch.zeros(3)}, tmp_path / "w.pt")
+    with pytest.warns(UserWarning, match=r"encoder_q.*other tensors .*encoder_k"):
+        load_weights(target, tmp_path / "w.pt")
+    assert_equal(copied(target.stages), copied(source.stages))
+
+
+def test_shapes_behind_a_prefix_are_compared(tmp_path):
+    state = small_network(filters=(4, 7)).state_dict()
+    torch.save({f"module.{k}": v for k, v in state.items()}, tmp_path / "w.pt")
+    with (
+        pytest.warns(UserWarning, match=r"'module\.'"),
+        pytest.raises(ValueError, match=r"have another shape: stages\.stage2"),
+    ):
+        load_weights(small_network(), tmp_path / "w.pt")
+
+
+def test_a_prefix_before_the_names_of_a_library(tmp_path):
+    from torchvision.models import resnet18
+
+    from sklearn_cnn.architectures import build
+
+    source = resnet18()
+    state = {f"module.{k}": v for k, v in source.state_dict().items()}
+    torch.save(state, tmp_path / "w.pt")
+    arguments = ("torchvision:resnet18", 3, (32, 32), 2, {}, {}, tmp_path / "w.pt")
+    with pytest.warns(UserWarning, match=r"'module\.' before"):
+        network = build(*arguments)
+    torch.testing.assert_close(network.body.conv1.weight, source.conv1.weight)
