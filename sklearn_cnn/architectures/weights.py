@@ -75,7 +75,25 @@ def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:
             f"{origin} must hold tensors by name, but it holds "
             f"{_described(content)}. {_HOW_TO_SAVE}"
         )
+    odd = [f"{k} ({kind})" for k, v in content.items() if (kind := _odd_kind(v))]
+    if odd:
+        raise ValueError(
+            f"{origin} must hold plain tensors of real numbers, but {len(odd)} are "
+            f"not: {_list(odd)}. Convert them before saving, by to_dense() or "
+            f"dequantize(). {_HOW_TO_SAVE}"
+        )
     return dict(content)
+
+
+def _odd_kind(tensor: Tensor) -> str:
+    """Tell why the values of a tensor cannot be copied; nothing if they can."""
+    if tensor.is_meta:
+        return "meta, without values"
+    if tensor.layout != torch.strided:
+        return f"sparse, {tensor.layout}"
+    if tensor.is_quantized:
+        return "quantised"
+    return "complex" if tensor.is_complex() else ""
 
 
 def _origin(path: str | os.PathLike[str]) -> str:
@@ -234,7 +252,7 @@ def _adapt_first_convolution(module: nn.Module, state: dict[str, Tensor]) -> Non
     name, layer = found
     given = state.get(f"{name}.weight")
     wanted = layer.weight.shape
-    if given is None or given.ndim != len(wanted):
+    if given is None or given.ndim != len(wanted) or given.shape[1] == 0:
         return
     if given.shape[0] == wanted[0] and given.shape[2:] == wanted[2:]:
         state[f"{name}.weight"] = adapt_channels(given, wanted[1])

@@ -239,3 +239,45 @@ def test_a_prefix_before_the_names_of_a_library(tmp_path):
     with pytest.warns(UserWarning, match=r"'module\.' before"):
         network = build(*arguments)
     torch.testing.assert_close(network.body.conv1.weight, source.conv1.weight)
+
+
+@pytest.mark.filterwarnings("ignore:.*quant.*:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*:UserWarning")
+@pytest.mark.parametrize(
+    ("spoil", "kind"),
+    [
+        (lambda t: t.to_sparse(), "sparse"),
+        (lambda t: t.to("meta"), "meta"),
+        (lambda t: torch.quantize_per_tensor(t, 0.1, 0, torch.qint8), "quantised"),
+        (lambda t: t + 0j, "complex"),
+    ],
+)
+def test_tensors_without_plain_values_are_refused(tmp_path, spoil, kind):
+    state = small_network().state_dict()
+    name = "stages.stage1.0.conv.conv.weight"
+    state[name] = spoil(state[name])
+    torch.save(state, tmp_path / "w.pt")
+    with pytest.raises(ValueError, match=rf"plain tensors.*1 are not: {name} \({kind}"):
+        load_weights(small_network(), tmp_path / "w.pt")
+
+
+@pytest.mark.parametrize("n_channels", [1, 3])
+def test_a_first_convolution_of_no_channels_is_refused(tmp_path, n_channels):
+    state = small_network().state_dict()
+    name = "stages.stage1.0.conv.conv.weight"
+    state[name] = state[name][:, :0]
+    torch.save(state, tmp_path / "w.pt")
+    with pytest.raises(ValueError, match=r"another shape: .*weight \(4, 0, 3, 3\)"):
+        load_weights(small_network(n_channels), tmp_path / "w.pt")
+
+
+@pytest.mark.parametrize("size", [(40_000, 40_000), (0, 8), (1 << 40, 1)])
+def test_images_are_not_resized_to_whatever_a_file_says(tmp_path, size):
+    from sklearn_cnn.architectures import build
+
+    arguments = ("torchvision:resnet18", 3, (32, 32), 2, {}, {})
+    state = build(*arguments).state_dict()
+    state["resize._extra_state"] = torch.tensor(size)
+    torch.save(state, tmp_path / "w.pt")
+    with pytest.raises(ValueError, match=r"resized to \[.*1 to 2048 pixels"):
+        build(*arguments, tmp_path / "w.pt")
