@@ -1,5 +1,6 @@
 """From parameters and checked data to a network that can predict."""
 
+import warnings
 from math import prod
 from numbers import Integral
 
@@ -118,7 +119,22 @@ def _build(estimator, layout, n_outputs):
     module = architectures.build(
         architecture, *data, n_outputs, parameters, defaults, weights
     )
-    return module, architectures.probe(module, *data, n_outputs)
+    cost = architectures.probe(module, *data, n_outputs)
+    if is_classifier(estimator) and not isinstance(module, architectures.Network):
+        _warn_of_probabilities(architectures.ends_in_probabilities(module, *data))
+    return module, cost
+
+
+def _warn_of_probabilities(function):
+    if function is not None:
+        warnings.warn(
+            f"The network that architecture gives ends in a {function}: its outputs "
+            "stay between 0 and 1. The loss makes probabilities of outputs without "
+            f"bound itself, and learns badly from these. Remove the {function} at the "
+            f"end, such as torch.nn.{function.capitalize()}.",
+            UserWarning,
+            stacklevel=2,
+        )
 
 
 def _input_statistics(module, samples):

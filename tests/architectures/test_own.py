@@ -78,3 +78,55 @@ def test_a_module_is_copied_and_trained_from_its_weights():
     again = pickle.loads(pickle.dumps(cnn))
     np.testing.assert_array_equal(again.predict_proba(X), expected)
     again.set_params(warm_start=True).fit(X, y)
+
+
+def ending_in(*layers, first=nn.Identity):
+    return lambda n_channels, spatial_shape, n_outputs: nn.Sequential(
+        nn.Flatten(), first(), nn.Linear(192, n_outputs), *layers
+    )
+
+
+class Functional(nn.Module):
+    def __init__(self, n_channels, spatial_shape, n_outputs):
+        super().__init__()
+        self.dense = nn.Linear(192, n_outputs)
+
+    def forward(self, x):
+        return self.dense(x.flatten(1)).softmax(dim=1)
+
+
+LABELS = np.c_[y, 1 - y, np.arange(24) % 3 == 0].astype(int)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "targets", "function"),
+    [
+        (ending_in(nn.Softmax(dim=1)), y, "softmax"),
+        (ending_in(nn.Softmax(dim=1)), np.arange(24) % 5, "softmax"),
+        (Functional, y, "softmax"),
+        (ending_in(nn.Sigmoid()), LABELS, "sigmoid"),
+        (ending_in(nn.Sigmoid()), y, "sigmoid"),
+    ],
+)
+def test_probabilities_at_the_end_get_a_warning(architecture, targets, function):
+    with pytest.warns(
+        UserWarning, match=f"ends in a {function}.*Remove the {function}"
+    ):
+        CNNClassifier(architecture, max_iter=1).fit(X, targets)
+
+
+@pytest.mark.parametrize(
+    "architecture",
+    [
+        ending_in(),
+        ending_in(nn.LogSoftmax(dim=1)),
+        ending_in(nn.ReLU()),
+        ending_in(nn.Tanh()),
+        ending_in(first=lambda: nn.LayerNorm(192)),
+        "resnet18",
+    ],
+)
+@pytest.mark.parametrize("targets", [y, LABELS])
+def test_other_ends_get_none(architecture, targets):
+    for seed in range(1 if isinstance(architecture, str) else 10):
+        CNNClassifier(architecture, max_iter=1, random_state=seed).fit(X, targets)
