@@ -9,6 +9,7 @@ from torch import nn
 
 from sklearn_cnn.architectures import libraries
 from sklearn_cnn.architectures.joining import keyword_defaults
+from sklearn_cnn.architectures.limits import require_buildable
 from sklearn_cnn.architectures.own import build_own, copied
 from sklearn_cnn.architectures.weights import is_file, load_weights
 from sklearn_cnn.utils._spelling import did_you_mean
@@ -150,6 +151,8 @@ def build(
     }
     data = (n_channels, spatial_shape, n_outputs)
     if isinstance(architecture, str):
+        if architecture in _REGISTERED:
+            require_buildable(found.build, architecture, data, keywords)
         module = found.build(*data, **keywords)
     else:
         module = build_own(found.build, architecture, data, keywords)
