@@ -53,8 +53,8 @@ def require_buildable(
         weights = f"{_count(n_weights)} weights"
     raise ValueError(
         f"architecture={architecture!r} with {given}images of {spatial_shape} has "
-        f"{weights}, more than the {_MAX_WEIGHTS:,} (4 GiB) that a network may have. Use "
-        "fewer filters, smaller hidden_layer_sizes or kernel_size, "
+        f"{weights}, more than the {_MAX_WEIGHTS:,} (4 GiB) that a network may have. "
+        "Use fewer filters, smaller hidden_layer_sizes or kernel_size, "
         "global_pooling='avg', or smaller images."
     )
 
