@@ -12,19 +12,26 @@ from sklearn_cnn.architectures import (  # they register themselves
 from sklearn_cnn.architectures.blocks import ACTIVATIONS, ConvBlock
 from sklearn_cnn.architectures.dropout import FeatureDropout, ValueDropout
 from sklearn_cnn.architectures.network import Network
-from sklearn_cnn.architectures.probe import probe, probe_training_on_one
+from sklearn_cnn.architectures.probe import (
+    ends_in_probabilities,
+    probe,
+    probe_training_on_one,
+)
 from sklearn_cnn.architectures.registry import available_architectures, build, register
 from sklearn_cnn.architectures.summary import evaluating, summarize
+from sklearn_cnn.architectures.unwritten import EverythingWritten
 from sklearn_cnn.architectures.weights import first_convolution
 
 __all__ = [
     "ACTIVATIONS",
     "ConvBlock",
+    "EverythingWritten",
     "FeatureDropout",
     "Network",
     "ValueDropout",
     "available_architectures",
     "build",
+    "ends_in_probabilities",
     "evaluating",
     "first_convolution",
     "probe",

@@ -12,6 +12,8 @@ from sklearn_cnn.architectures.network import Head, Network
 
 #: Children of these names are looked into for stages.
 _CONTAINERS = {"features", "blocks", "layers", "stages", "levels", "encoder"}
+#: Most pixels that images are resized to along an axis; the libraries use up to 1024.
+_LARGEST = 2048
 #: Names in files of torchvision that are older than its present code.
 _OLD_NAMES = {
     r"(denselayer\d+\.(?:norm|conv))\.([12])\.": r"\1\2.",
@@ -54,7 +56,17 @@ class Resize(nn.Module):
         return torch.tensor(self.size or (0, 0))
 
     def set_extra_state(self, state: Tensor) -> None:
-        """Take what a state dict kept."""
+        """Take what a state dict kept, unless no weights can be for such images."""
+        most = max(_LARGEST, *(self.size or (0,)))
+        if state.shape != (2,) or (
+            state.any() and (state.min() < 1 or state.max() > most)
+        ):
+            kept = state.flatten()[:2].tolist()
+            raise ValueError(
+                f"The weights say that images are resized to {kept}, but height and "
+                f"width must be of 1 to {most} pixels. The file is damaged, or not one "
+                "of this library: copy it again, or use the weights of the library."
+            )
         self.size = tuple(state.tolist()) if state.any() else None
 
     def forward(self, x: Tensor) -> Tensor:

@@ -215,6 +215,7 @@ class _Timm(_LibraryModel):
                 f"'timm:{self.name}' with the path of the file as weights="
             )
             with self._downloading(remedy):
+                _require_connection(timm, self.name)
                 body = create(pretrained=True)
         config = timm.data.resolve_model_data_config(body)
         size = config["input_size"][1:]
@@ -245,6 +246,27 @@ def _import_timm() -> Any:
             "architecture='timm:NAME' needs timm: pip install 'sklearn_cnn[timm]'"
         ) from error
     return timm
+
+
+def _require_connection(timm: Any, name: str) -> None:
+    """Fail at once where nothing can be downloaded: the hub tries for 46 s."""
+    config = timm.models.get_pretrained_cfg(name, allow_unregistered=True)
+    if config is None or not config.hf_hub_id:
+        return
+    import huggingface_hub as hub
+
+    repository, _, revision = config.hf_hub_id.partition("@")
+    file = config.hf_hub_filename or "model.safetensors"
+    found = hub.try_to_load_from_cache(repository, file, revision=revision or None)
+    if isinstance(found, str):
+        return
+    url = hub.hf_hub_url(repository, file, revision=revision or None)
+    try:
+        hub.get_hf_file_metadata(url)
+    except Exception as error:
+        # an answer, such as that the file has another name, is left to timm
+        if getattr(error, "response", None) is None:
+            raise
 
 
 def _timm_url(timm: Any, name: str) -> str:

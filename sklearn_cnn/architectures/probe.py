@@ -46,7 +46,7 @@ def probe(
             f"The network that architecture gives must return n_outputs={n_outputs} "
             f"values per sample, a tensor of shape (1, {n_outputs}) for one sample, "
             f"but it returns {shape}. Use the third argument of your callable as the "
-            "width of the last layer."
+            "width of the last layer; a module must have that width already."
         )
     return cost
 
@@ -75,3 +75,46 @@ def blank_image(
     return torch.zeros(
         1, n_channels, *spatial_shape, dtype=like.dtype, device=like.device
     )
+
+
+def ends_in_probabilities(
+    module: nn.Module, n_channels: int, spatial_shape: tuple[int, ...]
+) -> str | None:
+    """Tell whether a network on the CPU ends in a "softmax" or "sigmoid", or like one.
+
+    That shows in outputs which stay between 0 and 1 whatever its weights are. The
+    network is left as it is.
+    """
+    try:
+        found = _outputs_of_any_weights(module, n_channels, spatial_shape)
+    except Exception:  # made-up images are nothing that a network has to take
+        return None
+    if found is None:
+        return None
+    if found.shape[1] > 1 and bool(((found.sum(1) - 1).abs() < 1e-3).all()):
+        return "softmax"
+    return "sigmoid" if bool(found.std(0).max() > 0) else None
+
+
+def _outputs_of_any_weights(
+    module: nn.Module, n_channels: int, spatial_shape: tuple[int, ...]
+) -> Tensor | None:
+    """Compute outputs of several images and weights; None if any is not in [0, 1]."""
+    tried = copy.deepcopy(module).eval()
+    for layer in tried.modules():
+        layer._forward_hooks.clear()  # they are not for made-up images
+    blank = blank_image(tried, n_channels, spatial_shape)
+    random = torch.Generator().manual_seed(0)
+    images = [
+        torch.randn(blank.shape, generator=random).to(blank) * scale
+        for scale in (1, 1, 10)
+    ]
+    outputs = []
+    with torch.no_grad(), generator_restored():
+        for factor in (1, -30, -1):  # 1, -30 and 30 times the weights
+            for parameter in tried.parameters():
+                parameter.mul_(factor)
+            outputs += [tried(image) for image in images]
+            if not all(((y >= 0) & (y <= 1)).all() for y in outputs):
+                return None
+    return torch.cat(outputs)

@@ -9,6 +9,8 @@ from torch import nn
 
 from sklearn_cnn.architectures import libraries
 from sklearn_cnn.architectures.joining import keyword_defaults
+from sklearn_cnn.architectures.limits import require_buildable
+from sklearn_cnn.architectures.own import build_own, copied
 from sklearn_cnn.architectures.weights import is_file, load_weights
 from sklearn_cnn.utils._spelling import did_you_mean
 
@@ -112,7 +114,7 @@ def available_architectures() -> dict[str, dict[str, Any]]:
 
 
 def build(
-    architecture: str | Builder,
+    architecture: str | Builder | nn.Module,
     n_channels: int,
     spatial_shape: tuple[int, ...],
     n_outputs: int,
@@ -147,18 +149,19 @@ def build(
         for name, value in parameters.items()
         if name in obeyed and (value is not None or defaults[name] is not None)
     }
-    module = found.build(n_channels, spatial_shape, n_outputs, **keywords)
-    if not isinstance(module, nn.Module):
-        raise TypeError(
-            f"architecture={architecture!r} must return a torch.nn.Module, got "
-            f"{type(module).__name__}."
-        )
+    data = (n_channels, spatial_shape, n_outputs)
+    if isinstance(architecture, str):
+        if architecture in _REGISTERED:
+            require_buildable(found.build, architecture, data, keywords)
+        module = found.build(*data, **keywords)
+    else:
+        module = build_own(found.build, architecture, data, keywords)
     if weights is not None and is_file(weights):
         load_weights(module, weights)
     return module
 
 
-def _find(architecture: str | Builder, weights: Any) -> _Architecture:
+def _find(architecture: str | Builder | nn.Module, weights: Any) -> _Architecture:
     if isinstance(architecture, str) and ":" in architecture:
         return _Architecture(*libraries.find(architecture, weights))
     if weights is not None and not is_file(weights):
@@ -167,13 +170,16 @@ def _find(architecture: str | Builder, weights: Any) -> _Architecture:
             "no weights of its own. Pass the path of a .safetensors or .pt file, or a "
             "backbone that has some, such as architecture='torchvision:resnet18'."
         )
+    if isinstance(architecture, nn.Module):
+        return _Architecture(partial(copied, architecture))
     if not isinstance(architecture, str):
         return _Architecture(architecture)
     if architecture not in _REGISTERED:
         raise ValueError(
             f"architecture={architecture!r} is not known."
             f"{did_you_mean(architecture, _REGISTERED)} Available: "
-            f"{sorted(_REGISTERED)}, 'torchvision:NAME', 'timm:NAME', or a callable "
-            "(n_channels, spatial_shape, n_outputs) -> torch.nn.Module."
+            f"{sorted(_REGISTERED)}, 'torchvision:NAME', 'timm:NAME', a "
+            "torch.nn.Module, or a callable (n_channels, spatial_shape, n_outputs) -> "
+            "torch.nn.Module."
         )
     return _REGISTERED[architecture]

@@ -2,6 +2,8 @@
 
 import os
 import pickle
+import warnings
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -73,7 +75,25 @@ def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:
             f"{origin} must hold tensors by name, but it holds "
             f"{_described(content)}. {_HOW_TO_SAVE}"
         )
+    odd = [f"{k} ({kind})" for k, v in content.items() if (kind := _odd_kind(v))]
+    if odd:
+        raise ValueError(
+            f"{origin} must hold plain tensors of real numbers, but {len(odd)} are "
+            f"not: {_list(odd)}. Convert them before saving, by to_dense() or "
+            f"dequantize(). {_HOW_TO_SAVE}"
+        )
     return dict(content)
+
+
+def _odd_kind(tensor: Tensor) -> str:
+    """Tell why the values of a tensor cannot be copied; nothing if they can."""
+    if tensor.is_meta:
+        return "meta, without values"
+    if tensor.layout != torch.strided:
+        return f"sparse, {tensor.layout}"
+    if tensor.is_quantized:
+        return "quantised"
+    return "complex" if tensor.is_complex() else ""
 
 
 def _origin(path: str | os.PathLike[str]) -> str:
@@ -130,10 +150,45 @@ def load_weights(module: nn.Module, path: str | os.PathLike[str]) -> None:
     as the default weights of that library do.
     """
     state: Mapping[str, Tensor] = read_state_dict(path)
+    state = _without_prefix(module, state, _origin(path))
     renamed = module.from_library(state) if isinstance(module, LibraryNetwork) else None
     load_state_dict(module, state if renamed is None else renamed, _origin(path))
     if renamed is not None and isinstance(module, LibraryNetwork):
         module.expect_library_images()
+
+
+def _without_prefix(
+    module: nn.Module, state: Mapping[str, Tensor], origin: str
+) -> Mapping[str, Tensor]:
+    """Leave out what a wrapper, such as DataParallel, puts before all names."""
+    known = set(module.state_dict())
+    if isinstance(module, LibraryNetwork):
+        known |= set(module.get_submodule("body").state_dict())
+    found = Counter(
+        name[:start]
+        for name in state
+        for start in (0, *(i + 1 for i, c in enumerate(name) if c == "."))
+        if name[start:] in known
+    )
+    if not found:
+        return state
+    prefix = max(found, key=lambda p: (found[p], -len(p)))
+    if not prefix or found[prefix] <= len(state) // 4:
+        return state
+    stripped = {
+        name.removeprefix(prefix): tensor
+        for name, tensor in state.items()
+        if name.startswith(prefix)
+    }
+    others = [name for name in state if not name.startswith(prefix)]
+    unused = f" {len(others)} other tensors are not used: {_list(others)}."
+    warnings.warn(
+        f"{origin} has {prefix!r} before the names of the network, which is left out."
+        f"{unused if others else ''}",
+        UserWarning,
+        stacklevel=2,
+    )
+    return stripped
 
 
 def load_state_dict(
@@ -197,7 +252,7 @@ def _adapt_first_convolution(module: nn.Module, state: dict[str, Tensor]) -> Non
     name, layer = found
     given = state.get(f"{name}.weight")
     wanted = layer.weight.shape
-    if given is None or given.ndim != len(wanted):
+    if given is None or given.ndim != len(wanted) or given.shape[1] == 0:
         return
     if given.shape[0] == wanted[0] and given.shape[2:] == wanted[2:]:
         state[f"{name}.weight"] = adapt_channels(given, wanted[1])

@@ -1,5 +1,6 @@
 """From parameters and checked data to a network that can predict."""
 
+import warnings
 from math import prod
 from numbers import Integral
 
@@ -16,6 +17,7 @@ from sklearn_cnn.inference import (
     resolve_precision,
 )
 from sklearn_cnn.utils._generators import seeded
+from sklearn_cnn.utils._parameters import is_integer
 
 #: Parameters that shape what comes before the head ...
 STAGE_PARAMETERS = (
@@ -30,6 +32,12 @@ STAGE_PARAMETERS = (
 )
 #: ... and the head; each architecture obeys some of them.
 HEAD_PARAMETERS = ("global_pooling", "hidden_layer_sizes", "dropout", "conv_dropout")
+
+#: Those that are integers: one for each stage or layer, ...
+_ALWAYS = ("filters", "hidden_layer_sizes")
+_SEQUENCES = (*_ALWAYS, "blocks_per_stage")
+#: ... or for each spatial axis.
+_PER_AXIS = ("kernel_size", "stride")
 
 
 def assemble(estimator, layout, n_outputs, *, device, seed=0, samples=None):
@@ -121,9 +129,11 @@ def fixed_parameters(estimator):
 
 def as_builtin(value):
     """Give numbers and sequences Python's own types: they compare and store alike."""
-    if isinstance(value, np.ndarray | list | tuple):
-        return tuple(np.asarray(value).tolist())
-    return value.item() if isinstance(value, np.generic) else value
+    if hasattr(value, "__array__"):
+        value = np.asarray(value).tolist()
+    if isinstance(value, list | tuple | range):
+        return tuple(as_builtin(entry) for entry in value)
+    return value
 
 
 def _build(estimator, layout, n_outputs):
@@ -135,7 +145,22 @@ def _build(estimator, layout, n_outputs):
     module = architectures.build(
         architecture, *data, n_outputs, parameters, defaults, weights
     )
-    return module, architectures.probe(module, *data, n_outputs)
+    cost = architectures.probe(module, *data, n_outputs)
+    if is_classifier(estimator) and not isinstance(module, architectures.Network):
+        _warn_of_probabilities(architectures.ends_in_probabilities(module, *data))
+    return module, cost
+
+
+def _warn_of_probabilities(function):
+    if function is not None:
+        warnings.warn(
+            f"The network that architecture gives ends in a {function}: its outputs "
+            "stay between 0 and 1. The loss makes probabilities of outputs without "
+            f"bound itself, and learns badly from these. Remove the {function} at the "
+            f"end, such as torch.nn.{function.capitalize()}.",
+            UserWarning,
+            stacklevel=2,
+        )
 
 
 def _input_statistics(module, samples):
@@ -153,14 +178,17 @@ def _input_statistics(module, samples):
 
 
 def _check_sizes(parameters):
-    for name in ("filters", "hidden_layer_sizes", "blocks_per_stage"):
-        sizes = parameters.get(name)
-        if not isinstance(sizes, tuple):
+    for name in _SEQUENCES + _PER_AXIS:
+        given = parameters.get(name)
+        if given is None or (is_integer(given) and given > 0 and name not in _ALWAYS):
             continue
-        if any(not isinstance(size, int) or size < 1 for size in sizes) or (
-            name == "filters" and not sizes
-        ):
+        proper = isinstance(given, tuple) and all(
+            is_integer(size) and size > 0 for size in given
+        )
+        if not proper or (name == "filters" and not given):
+            example = "(3, 3), one for each spatial axis" if name in _PER_AXIS else ""
+            also = "" if name in _ALWAYS else "a positive integer, or "
             raise ValueError(
-                f"{name}={sizes!r} must be a sequence of positive integers, such as "
-                "(32, 64)."
+                f"{name}={given!r} must be {also}a sequence of positive integers, such "
+                f"as {example or '(32, 64)'}."
             )

@@ -128,6 +128,41 @@ class CNNParameters(BaseEstimator):
                     params.update((f"{name}__{key}", inner) for key, inner in nested)
         return params
 
+    def set_params(self, **params):
+        """Set parameters by name, those of parameters as ``name__parameter``.
+
+        Parameters
+        ----------
+        **params : dict
+            Names and values.
+
+        Returns
+        -------
+        self : estimator instance
+
+        Raises
+        ------
+        ValueError
+            If a name is not known, or a parameter has none of its own.
+        """
+        own = self.get_params(deep=False)
+        for key in params:
+            name, nested, inner = key.partition("__")
+            value = params.get(name, own.get(name))
+            if nested and name in own and not hasattr(value, "set_params"):
+                remedy = "Set the whole value"
+                if name == "architecture":
+                    remedy = (
+                        "Pass a callable (n_channels, spatial_shape, n_outputs) -> "
+                        f"torch.nn.Module that has {inner} built in, or that takes "
+                        "parameters of the estimator, such as filters, as keywords"
+                    )
+                raise ValueError(
+                    f"{key} cannot be set: {name}={value!r} has no parameters of its "
+                    f"own. {remedy}."
+                )
+        return super().set_params(**params)
+
     def __sklearn_clone__(self):
         given = self.augmentation
         if has_parameters(given) or not hasattr(given, "get_params"):

@@ -1,8 +1,10 @@
 """Where, and in what number format, a network is computed."""
 
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 
 import torch
+
+from sklearn_cnn.architectures import EverythingWritten
 
 #: Multiply-adds of a step below which neither bfloat16 nor a second thread pays much.
 SMALL_STEP = 1 << 28
@@ -70,7 +72,13 @@ def autocast(precision, device):
     """Compute products in bfloat16, if that is the precision."""
     if precision != "bfloat16":
         return nullcontext()  # entering a disabled autocast costs 0.1 ms
-    return torch.autocast(torch.device(device).type, torch.bfloat16)
+    return _in_bfloat16(torch.device(device).type)
+
+
+@contextmanager
+def _in_bfloat16(device_type):
+    with torch.autocast(device_type, torch.bfloat16), EverythingWritten():
+        yield
 
 
 def as_float32_or_wider(outputs):

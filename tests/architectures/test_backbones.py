@@ -323,6 +323,35 @@ def test_timm_weights_that_cannot_be_downloaded(tmp_path, monkeypatch):
         build("timm:resnet18", (32, 32), weights="a1_in1k")
 
 
+class Answered(Exception):
+    response = "404"
+
+
+@pytest.mark.parametrize(
+    ("error", "cached", "downloads"),
+    [
+        (ConnectionError("no route"), None, False),
+        (ConnectionError("no route"), "/cache/model.safetensors", True),
+        (Answered("not found"), None, True),
+    ],
+)
+def test_timm_is_asked_only_where_it_can_answer(monkeypatch, error, cached, downloads):
+    def create(name, pretrained=False, **keywords):
+        raise RuntimeError("the hub was asked")
+
+    def no_metadata(url):
+        raise error
+
+    monkeypatch.setattr("timm.create_model", create)
+    monkeypatch.setattr("huggingface_hub.get_hf_file_metadata", no_metadata)
+    monkeypatch.setattr(
+        "huggingface_hub.try_to_load_from_cache", lambda *args, **keywords: cached
+    )
+    reason = "the hub was asked" if downloads else "no route"
+    with pytest.raises(ValueError, match=rf"not be downloaded \({reason}\)"):
+        build("timm:resnet18", (32, 32), weights="DEFAULT")
+
+
 # ------------------------------------------------------------------- errors
 
 

@@ -189,3 +189,95 @@ def test_adapted_weights_repeat_the_channels_in_turn():
     torch.testing.assert_close(adapt_channels(weight, 1)[:, 0], weight.sum(1))
     four = adapt_channels(weight, 4)
     torch.testing.assert_close(four, weight[:, [0, 1, 2, 0]] * 3 / 4)
+
+
+@pytest.mark.parametrize(
+    "prefix", ["module.", "model.", "backbone.", "_orig_mod.", "module.encoder_q."]
+)
+def test_a_prefix_of_all_names_is_left_out(tmp_path, prefix):
+    source, target = small_network(), small_network()
+    state = {prefix + name: tensor for name, tensor in source.state_dict().items()}
+    torch.save(state, tmp_path / "w.pt")
+    with pytest.warns(UserWarning, match=f"w.pt' has '{re.escape(prefix)}' before"):
+        load_weights(target, tmp_path / "w.pt")
+    assert_equal(copied(target.stages), copied(source.stages))
+
+
+def test_what_is_beside_the_prefix_is_said_to_be_unused(tmp_path):
+    source, target = small_network(), small_network()
+    names = ("module.encoder_q.", "module.encoder_k.")
+    state = {
+        name + key: tensor + i
+        for i, name in enumerate(names)
+        for key, tensor in source.state_dict().items()
+    }
+    torch.save({**state, "module.queue": torch.zeros(3)}, tmp_path / "w.pt")
+    with pytest.warns(UserWarning, match=r"encoder_q.*other tensors .*encoder_k"):
+        load_weights(target, tmp_path / "w.pt")
+    assert_equal(copied(target.stages), copied(source.stages))
+
+
+def test_shapes_behind_a_prefix_are_compared(tmp_path):
+    state = small_network(filters=(4, 7)).state_dict()
+    torch.save({f"module.{k}": v for k, v in state.items()}, tmp_path / "w.pt")
+    with (
+        pytest.warns(UserWarning, match=r"'module\.'"),
+        pytest.raises(ValueError, match=r"have another shape: stages\.stage2"),
+    ):
+        load_weights(small_network(), tmp_path / "w.pt")
+
+
+def test_a_prefix_before_the_names_of_a_library(tmp_path):
+    from torchvision.models import resnet18
+
+    from sklearn_cnn.architectures import build
+
+    source = resnet18()
+    state = {f"module.{k}": v for k, v in source.state_dict().items()}
+    torch.save(state, tmp_path / "w.pt")
+    arguments = ("torchvision:resnet18", 3, (32, 32), 2, {}, {}, tmp_path / "w.pt")
+    with pytest.warns(UserWarning, match=r"'module\.' before"):
+        network = build(*arguments)
+    torch.testing.assert_close(network.body.conv1.weight, source.conv1.weight)
+
+
+@pytest.mark.filterwarnings("ignore:.*quant.*:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*:UserWarning")
+@pytest.mark.parametrize(
+    ("spoil", "kind"),
+    [
+        (lambda t: t.to_sparse(), "sparse"),
+        (lambda t: t.to("meta"), "meta"),
+        (lambda t: torch.quantize_per_tensor(t, 0.1, 0, torch.qint8), "quantised"),
+        (lambda t: t + 0j, "complex"),
+    ],
+)
+def test_tensors_without_plain_values_are_refused(tmp_path, spoil, kind):
+    state = small_network().state_dict()
+    name = "stages.stage1.0.conv.conv.weight"
+    state[name] = spoil(state[name])
+    torch.save(state, tmp_path / "w.pt")
+    with pytest.raises(ValueError, match=rf"plain tensors.*1 are not: {name} \({kind}"):
+        load_weights(small_network(), tmp_path / "w.pt")
+
+
+@pytest.mark.parametrize("n_channels", [1, 3])
+def test_a_first_convolution_of_no_channels_is_refused(tmp_path, n_channels):
+    state = small_network().state_dict()
+    name = "stages.stage1.0.conv.conv.weight"
+    state[name] = state[name][:, :0]
+    torch.save(state, tmp_path / "w.pt")
+    with pytest.raises(ValueError, match=r"another shape: .*weight \(4, 0, 3, 3\)"):
+        load_weights(small_network(n_channels), tmp_path / "w.pt")
+
+
+@pytest.mark.parametrize("size", [(40_000, 40_000), (0, 8), (1 << 40, 1)])
+def test_images_are_not_resized_to_whatever_a_file_says(tmp_path, size):
+    from sklearn_cnn.architectures import build
+
+    arguments = ("torchvision:resnet18", 3, (32, 32), 2, {}, {})
+    state = build(*arguments).state_dict()
+    state["resize._extra_state"] = torch.tensor(size)
+    torch.save(state, tmp_path / "w.pt")
+    with pytest.raises(ValueError, match=r"resized to \[.*1 to 2048 pixels"):
+        build(*arguments, tmp_path / "w.pt")
