@@ -127,14 +127,7 @@ def build(
     A parameter that the architecture does not obey must have kept its default.
     """
     found = _find(architecture, weights)
-    n_dims = len(spatial_shape)
-    if n_dims not in found.spatial_dims:
-        suited = " or ".join(_KINDS[n] for n in found.spatial_dims)
-        raise ValueError(
-            f"architecture={architecture!r} computes {suited} only, but X is read as "
-            f"{_KINDS[n_dims]}. Choose another architecture; or, if X does hold "
-            f"{suited}, say so by spatial_dims={found.spatial_dims[0]}."
-        )
+    _require_dims(len(spatial_shape), found, architecture)
     obeyed = found.defaults
     known = sorted(set(obeyed) & set(parameters)) or "no parameters"
     for name, value in parameters.items():
@@ -159,6 +152,18 @@ def build(
     if weights is not None and is_file(weights):
         load_weights(module, weights)
     return module
+
+
+def _require_dims(
+    n_dims: int, found: _Architecture, architecture: str | Builder | nn.Module
+) -> None:
+    if n_dims not in found.spatial_dims:
+        suited = " or ".join(_KINDS[n] for n in found.spatial_dims)
+        raise ValueError(
+            f"architecture={architecture!r} computes {suited} only, but X is read as "
+            f"{_KINDS[n_dims]}. Choose another architecture; or, if X does hold "
+            f"{suited}, say so by spatial_dims={found.spatial_dims[0]}."
+        )
 
 
 def _find(architecture: str | Builder | nn.Module, weights: Any) -> _Architecture:

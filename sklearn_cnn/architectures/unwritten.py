@@ -1,7 +1,7 @@
 """What convolutions in bfloat16 leave unwritten."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -63,39 +63,53 @@ def _convolve(
     n_axes = weight.ndim - 2
     kernel, dilations = tuple(weight.shape[2:]), _each(dilation, n_axes)
     learns = torch.is_grad_enabled() and weight.requires_grad
-    sizes = zip(
-        input.shape[-n_axes:],
-        kernel,
-        _each(stride, n_axes),
-        dilations,
-        _paddings(padding, kernel, dilations),
-        strict=True,
-    )
-    strides: list[int] = []
-    kept: list[slice] = []
-    explicit: list[int] = []
-    as_it_is = True
-    for n, k, s, d, (before, after) in sizes:
-        n_outputs = (n + before + after - d * (k - 1) - 1) // s + 1
-        single = n_outputs == 1 and s > 1
-        strides.append(1 if single else s)
-        as_it_is &= not single
-        taps = list(range(k))
-        if learns:
-            seen = _seen_taps(n, n_outputs, k, s, before, d)
-            # groups of one channel need it wherever a map is smaller than the kernel
-            as_it_is &= seen == taps and n > d * (k - 1)
-            taps = seen or taps
-        first, last = taps[0], taps[-1]
-        kept.append(slice(first, last + 1))
-        before -= first * d
-        after = (n_outputs - 1) * s + d * (last - first) + 1 - n - before
-        explicit = [before, after, *explicit]  # torch counts the last axis first
-    if as_it_is:
+    axes = [
+        _along_axis(*sizes, learns)
+        for sizes in zip(
+            input.shape[-n_axes:],
+            kernel,
+            _each(stride, n_axes),
+            dilations,
+            _paddings(padding, kernel, dilations),
+            strict=True,
+        )
+    ]
+    if not any(axis.differs for axis in axes):
         return convolve(input, weight, bias, stride, padding, dilation, groups)
-    padded = F.pad(input, explicit)  # a negative number cuts off
-    weight = weight[(slice(None), slice(None), *kept)]
+    strides, taps, paddings = zip(*(axis[1:] for axis in axes), strict=True)
+    # torch counts the last axis first; a negative number cuts off
+    padded = F.pad(input, [width for both in paddings[::-1] for width in both])
+    weight = weight[(slice(None), slice(None), *taps)]
     return convolve(padded, weight, bias, strides, 0, dilation, groups)
+
+
+class _Axis(NamedTuple):
+    """How an axis is convolved so that everything is written."""
+
+    differs: bool
+    stride: int
+    taps: slice
+    padding: tuple[int, int]
+
+
+def _along_axis(
+    n: int, k: int, s: int, d: int, paddings: tuple[int, int], learns: bool
+) -> _Axis:
+    before, after = paddings
+    n_outputs = (n + before + after - d * (k - 1) - 1) // s + 1
+    single = n_outputs == 1 and s > 1
+    differs = single
+    taps = list(range(k))
+    if learns:
+        seen = _seen_taps(n, n_outputs, k, s, before, d)
+        # groups of one channel need it wherever a map is smaller than the kernel
+        differs |= seen != taps or n <= d * (k - 1)
+        taps = seen or taps
+    first, last = taps[0], taps[-1]
+    before -= first * d
+    after = (n_outputs - 1) * s + d * (last - first) + 1 - n - before
+    stride = 1 if single else s
+    return _Axis(differs, stride, slice(first, last + 1), (before, after))
 
 
 def _in_float64(
