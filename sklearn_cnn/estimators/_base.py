@@ -197,13 +197,9 @@ class BaseCNN(
                 "anew with warm_start=False."
             )
         # a copy: an interrupted training must not change the fitted estimator
-        learner = self._learner.copied()
-        learner.loss = self._make_loss()
-        learner.predictor.compile = self.compile
-        learner.predictor.precision = resolve_precision(
-            self.precision, learner.predictor.prepare.device, 0
-        )
-        return learner
+        device = self._predictor.prepare.device
+        precision = resolve_precision(self.precision, device, 0)
+        return self._learner.copied(self._make_loss(), precision, self.compile)
 
     def _plan(self, learner, samples, partial):
         predictor, batch_size = learner.predictor, self._batch_size(samples)

@@ -44,6 +44,12 @@ class Predictor:
     def __getstate__(self):
         return {**vars(self), "_compiled": None}
 
+    def replaced(self, precision, compile):
+        """Make the like for the same network."""
+        return Predictor(
+            self.module, self.prepare, precision, self.sample_cost, compile
+        )
+
     @property
     def network(self):
         """What computes: the module, or what the compiler made of it."""

@@ -100,11 +100,16 @@ class Learner:
         if best:
             self._best[name] = value
 
-    def copied(self):
-        """Copy it, so that a training that is interrupted changes nothing."""
+    def copied(self, loss, precision, compile):
+        """Copy it, so that a training that is interrupted changes nothing.
+
+        The copy has another loss, and its predictor another precision and compiler.
+        """
         other = copy.copy(self)
-        parts = (self.predictor, self._optimizer)  # together: one points to the other
-        other.predictor, other._optimizer = copy.deepcopy(parts)
+        other.loss = loss
+        # together: one points to the other
+        predictor, other._optimizer = copy.deepcopy((self.predictor, self._optimizer))
+        other.predictor = predictor.replaced(precision, compile)
         other.callbacks = [(name, copy.copy(c)) for name, c in self.callbacks]
         other.history, other.net = list(self.history), None
         other._best = dict(self._best)

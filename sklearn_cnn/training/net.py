@@ -4,7 +4,7 @@ import torch
 from skorch import NeuralNet
 from skorch.history import History
 
-from sklearn_cnn.inference import Predictor, autocast
+from sklearn_cnn.inference import autocast
 from sklearn_cnn.training.batches import Batches
 from sklearn_cnn.training.callbacks import copied_callbacks
 
@@ -94,12 +94,7 @@ class CNNNet(NeuralNet):
         if self.module_.training != training:  # it walks through all layers
             self.module_.train(training)
         if training:
-            predictor = Predictor(
-                predictor.module,
-                predictor.prepare,
-                self.learner.plan.precision,
-                predictor.sample_cost,
-            )
+            predictor = predictor.replaced(self.learner.plan.precision, compile=False)
         for out in predictor.batches(images, rows):
             yield out.to(device).double()
 
