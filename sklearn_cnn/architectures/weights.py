@@ -52,7 +52,7 @@ def is_file(weights: Any) -> bool:
         return False
     path = Path(weights)
     separated = "/" in weights or os.sep in weights
-    return separated or path.suffix in _SUFFIXES or path.is_file()
+    return separated or path.suffix in _SUFFIXES or os.path.isfile(weights)
 
 
 def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:
@@ -62,7 +62,7 @@ def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     name, or a checkpoint that has them under one of ``_WRAPPERS``.
     """
     origin = _origin(path)
-    if not Path(path).is_file():
+    if not os.path.isfile(path):
         raise FileNotFoundError(
             f"{origin} is not a file. Check the path; it counts from {os.getcwd()!r}."
         )
@@ -97,7 +97,8 @@ def _odd_kind(tensor: Tensor) -> str:
 
 
 def _origin(path: str | os.PathLike[str]) -> str:
-    return f"weights={os.fspath(path)!r}"
+    name = os.fspath(path)
+    return f"weights={name if len(name) < 500 else name[:500] + '...'!r}"
 
 
 def _read(path: Path, origin: str) -> Any:

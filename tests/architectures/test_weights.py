@@ -281,3 +281,9 @@ def test_images_are_not_resized_to_whatever_a_file_says(tmp_path, size):
     torch.save(state, tmp_path / "w.pt")
     with pytest.raises(ValueError, match=r"resized to \[.*1 to 2048 pixels"):
         build(*arguments, tmp_path / "w.pt")
+
+
+def test_a_name_too_long_for_a_file_is_cut_in_the_message():
+    with pytest.raises(FileNotFoundError, match="is not a file") as caught:
+        read_state_dict("x" * 5000 + ".pt")
+    assert len(str(caught.value)) < 1000
