@@ -41,6 +41,11 @@ class CNNNet(NeuralNet):
         self.targets = targets
         self.initialize()
 
+    @property
+    def prepare(self):
+        """What makes the input of the network from rows of an array."""
+        return self.learner.predictor.prepare
+
     def get_default_callbacks(self):
         """Give none: the loop records what they would."""
         return []

@@ -164,6 +164,7 @@ def test_the_net_of_skorch_is_made_when_it_is_asked_for(digits):
     for cnn in (silent, pickle.loads(pickle.dumps(silent))):
         net = cnn.net_
         assert net is cnn.net_ and net.module_ is cnn.module_
+        assert net.prepare(X[:2].copy()).shape == (2, 1, 8, 8)
         assert net.history[:, "train_loss"] == cnn.loss_curve_
         np.testing.assert_array_equal(net.predict(X), cnn.predict(X))
         np.testing.assert_allclose(net.predict_proba(X), cnn.predict_proba(X))
