@@ -19,7 +19,7 @@ from sklearn_cnn.architectures.probe import (
 )
 from sklearn_cnn.architectures.registry import available_architectures, build, register
 from sklearn_cnn.architectures.summary import evaluating, summarize
-from sklearn_cnn.architectures.unwritten import EverythingWritten
+from sklearn_cnn.architectures.unwritten import EverythingWritten, leaves_unwritten
 from sklearn_cnn.architectures.weights import first_convolution
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "ends_in_probabilities",
     "evaluating",
     "first_convolution",
+    "leaves_unwritten",
     "probe",
     "probe_training_on_one",
     "register",

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
@@ -48,6 +48,40 @@ class EverythingWritten(TorchFunctionMode):
         return func(*args, **keywords)
 
 
+class _Watching(TorchFunctionMode):
+    """See whether any convolution would be computed with other arguments."""
+
+    found = False
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        keywords = kwargs or {}
+        if func in _TRANSPOSED:
+            self.found = True
+        elif func in _CONVOLUTIONS:
+            self.found |= any(axis.differs for axis in _axes(*args, **keywords))
+        return func(*args, **keywords)
+
+
+def leaves_unwritten(module: nn.Module, images: Tensor) -> bool:
+    """Tell whether a network needs ``EverythingWritten`` for images of this shape.
+
+    One with code of others may compute other images otherwise: it always does.
+    """
+    packages = {type(layer).__module__.split(".")[0] for layer in module.modules()}
+    if not packages <= {"torch", "sklearn_cnn"}:
+        return True
+    watching = _Watching()
+    with torch.autocast("cpu", torch.bfloat16), watching:
+        module(images)
+    return watching.found
+
+
 def _convolve(
     convolve: Callable[..., Tensor],
     input: Tensor,
@@ -60,10 +94,29 @@ def _convolve(
 ) -> Tensor:
     if not _is_reduced(input):
         return convolve(input, weight, bias, stride, padding, dilation, groups)
+    axes = _axes(input, weight, bias, stride, padding, dilation)
+    if not any(axis.differs for axis in axes):
+        return convolve(input, weight, bias, stride, padding, dilation, groups)
+    strides, taps, paddings = zip(*(axis[1:] for axis in axes), strict=True)
+    # torch counts the last axis first; a negative number cuts off
+    padded = F.pad(input, [width for both in paddings[::-1] for width in both])
+    weight = weight[(slice(None), slice(None), *taps)]
+    return convolve(padded, weight, bias, strides, 0, dilation, groups)
+
+
+def _axes(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> list["_Axis"]:
     n_axes = weight.ndim - 2
     kernel, dilations = tuple(weight.shape[2:]), _each(dilation, n_axes)
     learns = torch.is_grad_enabled() and weight.requires_grad
-    axes = [
+    return [
         _along_axis(*sizes, learns)
         for sizes in zip(
             input.shape[-n_axes:],
@@ -74,13 +127,6 @@ def _convolve(
             strict=True,
         )
     ]
-    if not any(axis.differs for axis in axes):
-        return convolve(input, weight, bias, stride, padding, dilation, groups)
-    strides, taps, paddings = zip(*(axis[1:] for axis in axes), strict=True)
-    # torch counts the last axis first; a negative number cuts off
-    padded = F.pad(input, [width for both in paddings[::-1] for width in both])
-    weight = weight[(slice(None), slice(None), *taps)]
-    return convolve(padded, weight, bias, strides, 0, dilation, groups)
 
 
 class _Axis(NamedTuple):

@@ -68,10 +68,16 @@ def dtype_of(precision):
     return torch.float64 if precision == "float64" else torch.float32
 
 
-def autocast(precision, device):
-    """Compute products in bfloat16, if that is the precision."""
+def autocast(precision, device, *, guarded=True):
+    """Compute products in bfloat16, if that is the precision.
+
+    ``guarded`` where a convolution might leave something unwritten, which costs 7 % of
+    a training step of the reference CNN.
+    """
     if precision != "bfloat16":
         return nullcontext()  # entering a disabled autocast costs 0.1 ms
+    if not guarded:
+        return torch.autocast(torch.device(device).type, torch.bfloat16)
     return _in_bfloat16(torch.device(device).type)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from sklearn_cnn.architectures import FeatureDropout, ValueDropout
+from sklearn_cnn.architectures import FeatureDropout, ValueDropout, leaves_unwritten
 from sklearn_cnn.inference import (
     SMALL_STEP,
     all_threads,
@@ -44,6 +44,7 @@ class Objective:
     precision: str
     inference_precision: str
     device: str
+    guarded: bool = True
 
     def __call__(self, network, batch):
         """Compute the loss of a batch, and the outputs."""
@@ -60,7 +61,7 @@ class Objective:
         return self._outputs(network, images, self.inference_precision)
 
     def _outputs(self, network, images, precision):
-        with autocast(precision, self.device):
+        with autocast(precision, self.device, guarded=self.guarded):
             return as_float32_or_wider(network(images))
 
 
@@ -199,6 +200,15 @@ class GhostBatches(Execution):
             for own, *found in zip(self.network.buffers(), *buffers, strict=True):
                 averaged = own.is_floating_point()
                 own.copy_(torch.stack(found).mean(dim=0) if averaged else found[0])
+
+
+def must_guard(module, images, precision):
+    """Tell whether bfloat16 would leave something of a network unwritten."""
+    if precision != "bfloat16" or not (images.device.type == "cpu"):
+        return True
+    tried = _sharing_copy(module, torch.Generator()).train()
+    with generator_restored():
+        return leaves_unwritten(tried, images)
 
 
 def choose_execution(run, objective):

@@ -11,7 +11,7 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_cnn.inference import gathered
-from sklearn_cnn.training.execution import Objective, choose_execution
+from sklearn_cnn.training.execution import Objective, choose_execution, must_guard
 from sklearn_cnn.training.freezing import Freezing
 from sklearn_cnn.training.observers import StopTraining
 from sklearn_cnn.training.schedules import Schedule
@@ -201,12 +201,14 @@ class Run:
                 of_features = held_out.batches.of_features(predictor)
                 held_out = replace(held_out, batches=of_features)
         self.batches, self.held_out = batches, held_out
+        # a head alone is too small to gain from less precision
+        precision = predictor.precision if on_features else plan.precision
         objective = Objective(
             learner.loss,
-            # a head alone is too small to gain from less precision
-            predictor.precision if on_features else plan.precision,
+            precision,
             predictor.precision,
             predictor.prepare.device,
+            must_guard(self.trained, batches.prepare.blank(2), precision),
         )
         self.execution = choose_execution(self, objective)
         self.finite = Snapshot(self.trained)
