@@ -30,7 +30,14 @@ class EverythingWritten(TorchFunctionMode):
 
     That holds for the layers and functions of torch in any network, and for what its
     compiler makes of them. All other calls are left alone.
+
+    Attributes
+    ----------
+    was_needed : bool
+        Whether any call was made with other arguments.
     """
+
+    was_needed: bool = False
 
     def __torch_function__(
         self,
@@ -41,49 +48,33 @@ class EverythingWritten(TorchFunctionMode):
     ) -> Any:
         """Call a function of torch, convolutions with other arguments."""
         keywords = kwargs or {}
-        if func in _CONVOLUTIONS:
-            return _convolve(func, *args, **keywords)
-        if func in _TRANSPOSED and _is_reduced(*args, **keywords):
+        if func in _CONVOLUTIONS and _is_reduced(*args, **keywords):
+            axes = _axes(*args, **keywords)
+            if any(axis.differs for axis in axes):
+                self.was_needed = True
+                return _convolve(func, axes, *args, **keywords)
+        elif func in _TRANSPOSED and _is_reduced(*args, **keywords):
+            self.was_needed = True
             return _in_float64(func, *args, **keywords)
         return func(*args, **keywords)
 
 
-class _Watching(TorchFunctionMode):
-    """See whether any convolution would be computed with other arguments."""
-
-    found = False
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Sequence[type],
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
-        keywords = kwargs or {}
-        if func in _TRANSPOSED:
-            self.found = True
-        elif func in _CONVOLUTIONS:
-            self.found |= any(axis.differs for axis in _axes(*args, **keywords))
-        return func(*args, **keywords)
-
-
 def leaves_unwritten(module: nn.Module, images: Tensor) -> bool:
-    """Tell whether a network needs ``EverythingWritten`` for images of this shape.
+    """Tell whether a network on the CPU needs ``EverythingWritten`` for such images.
 
     One with code of others may compute other images otherwise: it always does.
     """
     packages = {type(layer).__module__.split(".")[0] for layer in module.modules()}
     if not packages <= {"torch", "sklearn_cnn"}:
         return True
-    watching = _Watching()
-    with torch.autocast("cpu", torch.bfloat16), watching:
+    with torch.autocast("cpu", torch.bfloat16), EverythingWritten() as guard:
         module(images)
-    return watching.found
+    return bool(guard.was_needed)
 
 
 def _convolve(
     convolve: Callable[..., Tensor],
+    axes: "list[_Axis]",
     input: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,
@@ -92,11 +83,6 @@ def _convolve(
     dilation: Any = 1,
     groups: int = 1,
 ) -> Tensor:
-    if not _is_reduced(input):
-        return convolve(input, weight, bias, stride, padding, dilation, groups)
-    axes = _axes(input, weight, bias, stride, padding, dilation)
-    if not any(axis.differs for axis in axes):
-        return convolve(input, weight, bias, stride, padding, dilation, groups)
     strides, taps, paddings = zip(*(axis[1:] for axis in axes), strict=True)
     # torch counts the last axis first; a negative number cuts off
     padded = F.pad(input, [width for both in paddings[::-1] for width in both])

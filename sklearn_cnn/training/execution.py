@@ -77,17 +77,21 @@ class Execution:
         What is computed.
     objective : Objective
         What is minimised.
+    threads : context manager
+        Entered and left with the phase; what it gives is in ``pool``.
     """
 
-    def __init__(self, network, objective):
+    def __init__(self, network, objective, threads):
         self.network = network
         self.objective = objective
+        self._threads = threads
 
     def __enter__(self):
+        self.pool = self._threads.__enter__()
         return self
 
     def __exit__(self, *error):
-        """Leave everything as it was."""
+        self._threads.__exit__(*error)
 
     def begin_epoch(self):
         """Make ready for batches; the network is in training mode."""
@@ -115,15 +119,8 @@ class WholeBatches(Execution):
     """Each batch as a whole, on one thread or on all threads of torch."""
 
     def __init__(self, network, objective, *, one_thread=False):
-        super().__init__(network, objective)
-        self._threads = single_thread() if one_thread else all_threads()
-
-    def __enter__(self):
-        self._threads.__enter__()
-        return self
-
-    def __exit__(self, *error):
-        self._threads.__exit__(*error)
+        threads = single_thread() if one_thread else all_threads()
+        super().__init__(network, objective, threads)
 
     def backward(self, batch):  # noqa: D102
         loss, outputs = self.objective(self.network, batch)
@@ -144,16 +141,8 @@ class GhostBatches(Execution):
     """
 
     def __init__(self, network, objective, n):
-        super().__init__(network, objective)
+        super().__init__(network, objective, workers(n))
         self.n = n
-
-    def __enter__(self):
-        self._workers = workers(self.n)
-        self._pool = self._workers.__enter__()
-        return self
-
-    def __exit__(self, *error):
-        self._workers.__exit__(*error)
 
     def begin_epoch(self):  # noqa: D102
         high = torch.iinfo(torch.int64).max
@@ -172,7 +161,7 @@ class GhostBatches(Execution):
             return loss.detach(), outputs.detach()
 
         parts = batch.split(equal_sizes(len(batch.targets), self.n))
-        results = list(self._pool.map(backward, self.copies, parts))
+        results = list(self.pool.map(backward, self.copies, parts))
         self._sum_gradients()
         losses, outputs = zip(*results, strict=True)
         return torch.stack(losses).sum(), torch.cat(outputs)
@@ -192,7 +181,7 @@ class GhostBatches(Execution):
                 return self.objective.infer(self.network, part)
 
         parts = images.tensor_split(min(len(images), self.n))
-        return torch.cat(list(self._pool.map(infer, parts)))
+        return torch.cat(list(self.pool.map(infer, parts)))
 
     def end_epoch(self):  # noqa: D102
         buffers = [copied.buffers() for copied in self.copies]
@@ -202,10 +191,10 @@ class GhostBatches(Execution):
                 own.copy_(torch.stack(found).mean(dim=0) if averaged else found[0])
 
 
-def must_guard(module, images, precision):
-    """Tell whether bfloat16 would leave something of a network unwritten."""
-    if precision != "bfloat16" or not (images.device.type == "cpu"):
-        return True
+def must_guard(module, images, precision, device):
+    """Tell whether convolutions in bfloat16 would leave something unwritten."""
+    if precision != "bfloat16" or torch.device(device).type != "cpu":
+        return False
     tried = _sharing_copy(module, torch.Generator()).train()
     with generator_restored():
         return leaves_unwritten(tried, images)

@@ -201,14 +201,16 @@ class Run:
                 of_features = held_out.batches.of_features(predictor)
                 held_out = replace(held_out, batches=of_features)
         self.batches, self.held_out = batches, held_out
+        device = predictor.prepare.device
         # a head alone is too small to gain from less precision
         precision = predictor.precision if on_features else plan.precision
         objective = Objective(
             learner.loss,
             precision,
             predictor.precision,
-            predictor.prepare.device,
-            must_guard(self.trained, batches.prepare.blank(2), precision),
+            device,
+            # predictions in bfloat16 are those of a training in it
+            must_guard(self.trained, batches.prepare.blank(2), precision, device),
         )
         self.execution = choose_execution(self, objective)
         self.finite = Snapshot(self.trained)

@@ -1,6 +1,7 @@
 """Steps, epochs and trainings: who hears of them, who computes them, what is kept."""
 
 import pickle
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -126,7 +127,9 @@ def test_another_execution_fits_in(digits, monkeypatch):
     parameters = {**SMALL, "max_iter": 2, "normalization": None}
     whole = CNNClassifier(**parameters).fit(X, y)
     monkeypatch.setattr(
-        loop, "choose_execution", lambda run, obj: InHalves(run.trained, obj)
+        loop,
+        "choose_execution",
+        lambda run, obj: InHalves(run.trained, obj, nullcontext()),
     )
     halves = CNNClassifier(**parameters).fit(X, y)
     assert InHalves.n_batches == 6
