@@ -7,7 +7,7 @@ from sklearn.utils import assert_all_finite
 
 from sklearn_cnn.estimators._samples import Samples
 from sklearn_cnn.estimators._targets import require_moderate
-from sklearn_cnn.images import ImageInput, as_array
+from sklearn_cnn.images import ImageInput, as_values
 from sklearn_cnn.utils._fitting import naming
 from sklearn_cnn.utils._sklearn import check_sample_weight
 
@@ -28,7 +28,7 @@ class SampleInput(ImageInput):
         if sample_weight is not None:
             with naming("sample_weight"):
                 sample_weight = check_sample_weight(
-                    _without_torch(sample_weight),
+                    as_values(sample_weight, "sample_weight"),
                     array,
                     dtype=np.float64,
                     ensure_non_negative=True,
@@ -43,7 +43,7 @@ class SampleInput(ImageInput):
                 f"while a minimum of {min_samples} is required."
             )
         with naming("y"):
-            codes = self._encode(_without_torch(y), array, rows, reset, classes)
+            codes = self._encode(as_values(y, "y"), array, rows, reset, classes)
         return Samples(array, layout, rows, codes, sample_weight)
 
     def _encode(self, y, array, rows, reset, classes):
@@ -75,7 +75,3 @@ class SampleInput(ImageInput):
     @abstractmethod
     def _kind_of_targets(self, y):
         """Choose one of the classes in ``_targets``."""
-
-
-def _without_torch(values):
-    return as_array(values) if hasattr(values, "detach") else values

@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.base import (
     BaseEstimator,
-    ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     clone,
 )
@@ -19,7 +18,7 @@ from sklearn_cnn.estimators._assembly import STAGE_PARAMETERS, as_builtin, assem
 from sklearn_cnn.estimators._base import BaseCNN, fitting
 from sklearn_cnn.estimators._documentation import documented
 from sklearn_cnn.estimators._samples import Samples, Seeds
-from sklearn_cnn.images import ImageInput, keep_index
+from sklearn_cnn.images import ImageFeatureNames, ImageInput, keep_index
 from sklearn_cnn.inference import (
     FeatureMaps,
     find_layer,
@@ -42,9 +41,7 @@ _INPUT = (
 
 @documented
 @dataclass(eq=False, repr=False)
-class CNNFeatures(
-    ImageInput, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
-):
+class CNNFeatures(ImageInput, ImageFeatureNames, TransformerMixin, BaseEstimator):
     """Turn images into vectors that a convolutional network computes.
 
     The network is a pretrained backbone, which ``architecture`` and ``weights`` name,
@@ -225,24 +222,6 @@ class CNNFeatures(
         require_finite(features)
         # a copy: what is remembered must not change
         return keep_index(features.astype(np.float32), X, self)
-
-    def get_feature_names_out(self, input_features=None):
-        """Name the features: "cnnfeatures0" and so on.
-
-        Parameters
-        ----------
-        input_features : array-like of str or None, default=None
-            Names of the values of an image, or of the column that images were in;
-            checked for their number alone.
-
-        Returns
-        -------
-        feature_names_out : ndarray of str objects
-            One for each feature.
-        """
-        if input_features is not None and len(input_features) == 1:
-            input_features = None  # of images that an earlier step has read
-        return super().get_feature_names_out(input_features)
 
     @property
     def module_(self):

@@ -2,11 +2,13 @@
 
 from sklearn_cnn.images.arrays import (
     as_array,
+    as_values,
     check_image_array,
     rows_of_several_sizes,
     take_rows,
     value_range,
 )
+from sklearn_cnn.images.columns import ImageFeatureNames
 from sklearn_cnn.images.decoding import as_size, check_mode, decode
 from sklearn_cnn.images.files import ImageFiles
 from sklearn_cnn.images.folder import image_folder

@@ -25,7 +25,7 @@ def as_array(X):
     or the only column of a table.
     """
     if isinstance(X, torch.Tensor):
-        return dense_tensor(X).numpy()
+        return dense_tensor(X, "X").numpy()
     if isinstance(X, np.memmap):
         require_whole_file(X)
     if isinstance(X, np.ma.MaskedArray):
@@ -40,6 +40,13 @@ def as_array(X):
         return with_names(X)
     _require_one_shape(sorted({row.shape for row in rows}))
     return np.stack(rows)
+
+
+def as_values(values, name):
+    """Give targets or weights as numpy can hold them: tensors, and what masks hide."""
+    if isinstance(values, torch.Tensor):
+        return dense_tensor(values, name).numpy()
+    return unmasked(values, name)
 
 
 def as_rows(X):

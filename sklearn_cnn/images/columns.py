@@ -1,6 +1,7 @@
 """Images in the cells of a table: one column of arrays."""
 
 import numpy as np
+from sklearn.base import ClassNamePrefixFeaturesOutMixin
 
 
 def as_column(X):
@@ -54,3 +55,25 @@ def column_name(X):
         return False
     name = X.columns[0] if hasattr(X, "columns") else None
     return name if isinstance(name, str) else None
+
+
+class ImageFeatureNames(ClassNamePrefixFeaturesOutMixin):
+    """Names of what a step makes of images, also where these were in a column."""
+
+    def get_feature_names_out(self, input_features=None):
+        """Name the features by the class, in small letters, and their number.
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Names of the values of an image, or of the column that images were in;
+            checked for their number alone.
+
+        Returns
+        -------
+        feature_names_out : ndarray of str objects
+            One for each feature.
+        """
+        if input_features is not None and len(input_features) == 1:
+            input_features = None  # of images that an earlier step has read
+        return super().get_feature_names_out(input_features)

@@ -55,20 +55,22 @@ def _refuse_dataset(X, kind):
     )
 
 
-def dense_tensor(tensor):
+def dense_tensor(tensor, name):
     """Give a tensor that numpy can hold, of the same values; others are refused."""
     if tensor.device.type == "meta":
         raise ValueError(
-            "X is a tensor on the device 'meta', which holds no values. Pass one on "
-            "the CPU or an accelerator."
+            f"{name} is a tensor on the device 'meta', which holds no values. Pass one "
+            "on the CPU or an accelerator."
         )
     if tensor.is_quantized:
-        raise ValueError(f"X is a tensor of {tensor.dtype}: pass X.dequantize().")
+        raise ValueError(
+            f"{name} is a tensor of {tensor.dtype}: pass {name}.dequantize()."
+        )
     if tensor.is_nested or tensor.layout is not torch.strided:
         kind = "nested" if tensor.is_nested else tensor.layout
         raise ValueError(
-            f"X is a {kind} tensor, but must be dense: pass X.to_dense(), or of a "
-            "nested one X.to_padded_tensor(0)."
+            f"{name} is a {kind} tensor, but must be dense: pass {name}.to_dense(), or "
+            f"of a nested one {name}.to_padded_tensor(0)."
         )
     tensor = tensor.detach().cpu().resolve_conj().resolve_neg()
     # numpy has no bfloat16 and no float8; float32 holds their values exactly

@@ -5,10 +5,10 @@ from typing import ClassVar
 
 import numpy as np
 from joblib import effective_n_jobs
-from sklearn.base import ClassNamePrefixFeaturesOutMixin
 from sklearn.utils import gen_even_slices
 from sklearn.utils.parallel import Parallel, delayed
 
+from sklearn_cnn.images import ImageFeatureNames
 from sklearn_cnn.transforms import _functional
 from sklearn_cnn.transforms._base import _ImageTransformer
 from sklearn_cnn.transforms._documentation import documented
@@ -18,7 +18,7 @@ from sklearn_cnn.utils._sklearn import Interval, StrOptions
 
 
 @documented
-class HOGDescriptor(ClassNamePrefixFeaturesOutMixin, _ImageTransformer):
+class HOGDescriptor(ImageFeatureNames, _ImageTransformer):
     """Describe images by histograms of oriented gradients (HOG) [1]_.
 
     The image is divided into cells. Each has a histogram of the directions in which
@@ -115,24 +115,6 @@ class HOGDescriptor(ClassNamePrefixFeaturesOutMixin, _ImageTransformer):
         self.transform_sqrt = transform_sqrt
         self.n_jobs = n_jobs
         self.data_format = data_format
-
-    def get_feature_names_out(self, input_features=None):
-        """Name the features: "hogdescriptor0" and so on.
-
-        Parameters
-        ----------
-        input_features : array-like of str or None, default=None
-            Names of the values of an image, or of the column that images were in;
-            checked for their number alone.
-
-        Returns
-        -------
-        feature_names_out : ndarray of str objects
-            One for each feature.
-        """
-        if input_features is not None and len(input_features) == 1:
-            input_features = None  # of images that an earlier step has read
-        return super().get_feature_names_out(input_features)
 
     def _learn(self, array, layout):
         self._n_features_out = self._transform(array[:1], layout).shape[1]

@@ -44,7 +44,8 @@ def test_large_images_count_too():
 
 
 def test_what_fits_is_built():
-    CNNClassifier(filters=(1100,), max_iter=1).fit(X, y)
+    cnn = CNNClassifier(filters=(1100,), max_iter=1).fit(X, y)
+    assert cnn.module_.stages[0][0].conv.conv.weight.shape[0] == 1100
 
 
 @pytest.mark.parametrize("name", ["filters", "hidden_layer_sizes", "blocks_per_stage"])

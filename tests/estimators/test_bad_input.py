@@ -345,3 +345,24 @@ def test_devices_that_do_not_compute_are_named(device):
     X = np.random.default_rng(0).normal(size=(24, 6, 6))
     with pytest.raises(ValueError, match=f"device='{device}' cannot be used here"):
         CNNClassifier(**SMALL, device=device).fit(X, np.arange(24) % 3)
+
+
+def test_masks_of_targets_and_weights_are_not_lost():
+    X = np.random.default_rng(0).normal(size=(24, 6, 6))
+    y = np.ma.array(np.arange(24) % 3, mask=np.arange(24) == 5)
+    with pytest.raises(ValueError, match="y is masked, and a mask would be lost"):
+        CNNClassifier(**SMALL).fit(X, y)
+    weight = np.ma.array(np.ones(24), mask=np.arange(24) == 5)
+    with pytest.raises(ValueError, match="sample_weight is masked"):
+        CNNClassifier(**SMALL).fit(X, y.data, sample_weight=weight)
+    CNNClassifier(**SMALL).fit(X, np.ma.array(y.data), np.ma.array(weight.data))
+
+
+@pytest.mark.parametrize("spoil", [lambda t: t.to("meta"), lambda t: t.to_sparse()])
+def test_tensors_without_values_are_said_of_what_they_are(spoil):
+    X = np.random.default_rng(0).normal(size=(24, 6, 6))
+    tensor = spoil(torch.ones(24))
+    with pytest.raises(ValueError, match=r"^y is a .*tensor"):
+        CNNRegressor(**SMALL).fit(X, tensor)
+    with pytest.raises(ValueError, match=r"^sample_weight is a .*tensor"):
+        CNNRegressor(**SMALL).fit(X, np.arange(24), sample_weight=tensor)

@@ -28,7 +28,7 @@ sys.exit(f"loaded: {loaded}" if loaded else 0)
 """
 
 
-def in_another_process(tmp_path, *content):
+def assert_alike_in_another_process(tmp_path, *content):
     path = tmp_path / "estimator.pickle"
     path.write_bytes(pickle.dumps(content))
     done = subprocess.run(
@@ -40,13 +40,13 @@ def in_another_process(tmp_path, *content):
 def test_a_prediction_loads_nothing_that_trains(digits, tmp_path):
     X, y = digits
     cnn = CNNClassifier(**SMALL, early_stopping=True).fit(X, y)
-    in_another_process(tmp_path, cnn, X, cnn.predict_proba(X))
+    assert_alike_in_another_process(tmp_path, cnn, X, cnn.predict_proba(X))
 
 
 def test_nor_do_features(digits, tmp_path):
     X, y = digits
     features = CNNFeatures(estimator=CNNClassifier(**SMALL)).fit(X, y)
-    in_another_process(tmp_path, features, X, features.transform(X))
+    assert_alike_in_another_process(tmp_path, features, X, features.transform(X))
 
 
 @pytest.fixture
