@@ -2,7 +2,6 @@
 
 import warnings
 from math import prod
-from numbers import Integral
 
 import numpy as np
 from sklearn.base import is_classifier
@@ -17,7 +16,7 @@ from sklearn_cnn.inference import (
     resolve_precision,
 )
 from sklearn_cnn.utils._generators import seeded
-from sklearn_cnn.utils._parameters import is_integer
+from sklearn_cnn.utils._parameters import is_integer, require_integer
 
 #: Parameters that shape what comes before the head ...
 STAGE_PARAMETERS = (
@@ -98,8 +97,7 @@ def unfitted_predictor(estimator, n_outputs=None):
     name, shape = type(estimator).__name__, estimator.input_shape
     if n_outputs is None:
         n_outputs = 2 if is_classifier(estimator) else 1
-    if not isinstance(n_outputs, Integral) or n_outputs < 1:
-        raise ValueError(f"n_outputs={n_outputs!r} must be an integer of at least 1.")
+    require_integer("n_outputs", n_outputs, 1)
     if shape is None or -1 in tuple(shape):
         raise ValueError(
             f"This {name} is not fitted, and input_shape={shape!r} does not tell what "

@@ -70,22 +70,8 @@ class Predictor:
     def features(self, images, rows=None, compute=before_head, *, fold=True):
         """Compute, or remember, what goes into the head, or another layer gives.
 
-        Parameters
-        ----------
-        images : array-like of shape (n_samples, ...)
-            Images with the layout of the training images.
-        rows : ndarray of int or None
-            Which of them; None means all.
-        compute : callable
-            Takes the network and a batch, and returns a tensor. Its ``repr`` tells it
-            from others.
-        fold : bool
-            As in ``batches``.
-
-        Returns
-        -------
-        features : ndarray of shape (n_rows, n_features)
-            Read-only.
+        The arguments are those of ``batches``; the ``repr`` of ``compute`` tells it
+        from others. Gives a read-only array of shape (n_rows, n_features).
         """
         self._evaluate()
 
