@@ -30,6 +30,15 @@ ALLOWED = {
         "utils",
     },
     "comparison": {"transforms", "utils"},
+    "export": {
+        "estimators",
+        "transforms",
+        "training",
+        "inference",
+        "architectures",
+        "images",
+        "utils",
+    },
 }
 #: Which folders may import these packages.
 ONLY_IN = {"skorch": {"training"}}
