@@ -44,11 +44,9 @@ class Predictor:
     def __getstate__(self):
         return {**vars(self), "_compiled": None}
 
-    def replaced(self, precision, compile):
-        """Make the like for the same network."""
-        return Predictor(
-            self.module, self.prepare, precision, self.sample_cost, compile
-        )
+    def replaced(self, module, precision, compile):
+        """Make the like for another network of the same form."""
+        return Predictor(module, self.prepare, precision, self.sample_cost, compile)
 
     @property
     def network(self):

@@ -3,6 +3,7 @@
 import copy
 
 from sklearn_cnn.training.freezing import Freezing
+from sklearn_cnn.utils._copying import copy_module, copy_optimizer
 
 
 class Learner:
@@ -105,24 +106,28 @@ class Learner:
 
         The copy has another loss, and its predictor another precision and compiler.
         """
-        other = copy.copy(self)
+        other, weights = self._with_own_network(precision, compile)
         other.loss = loss
-        # together: one points to the other
-        predictor, other._optimizer = copy.deepcopy((self.predictor, self._optimizer))
-        other.predictor = predictor.replaced(precision, compile)
+        if self._optimizer is not None:
+            other._optimizer = copy_optimizer(self._optimizer, weights)
         other.callbacks = [(name, copy.copy(c)) for name, c in self.callbacks]
-        other.history, other.net = list(self.history), None
-        other._best = dict(self._best)
         return other
 
     def frozen(self):
         """Copy it as far as predictions need it."""
-        other = copy.copy(self)
-        other.predictor = copy.deepcopy(self.predictor)
+        before = self.predictor
+        other, _ = self._with_own_network(before.precision, before.compile)
         other.module.eval()
-        other._optimizer = other._optimizer_state = other.net = None
-        other.history = list(self.history)
+        other._optimizer_state = None
         return other
+
+    def _with_own_network(self, precision, compile):
+        other, memo = object.__new__(type(self)), {}
+        vars(other).update(vars(self), net=None, _optimizer=None)
+        module = copy_module(self.module, memo)
+        other.predictor = self.predictor.replaced(module, precision, compile)
+        other.history, other._best = list(self.history), dict(self._best)
+        return other, memo
 
     def __getstate__(self):
         state = {**vars(self), "net": None, "_optimizer": None}

@@ -87,15 +87,16 @@ def train_epoch(run):
 def train_on_batches(run):
     """Take a step for each batch of an epoch; give the mean loss of a sample."""
     losses, sizes = None, []
-    candidate = run.finite.read()
+    before = Snapshot(run.trained)
     run.execution.begin_epoch()
     # closed at an error too, with the thread that reads ahead
     with closing(iter(run.batches)) as batches:
         for i, batch in enumerate(batches):
             loss = step(run, batch)
             if i == 0:
-                if isfinite(loss.item()):
-                    run.finite.keep(candidate)
+                # without any finite loss, training goes back to where it began
+                if run.finite is None or isfinite(loss.item()):
+                    run.finite = before
                 # one block of memory: a scalar kept from each step would lie in the
                 # way of the large blocks that the next steps ask for
                 losses = loss.new_empty(run.batches.n_batches)
@@ -154,8 +155,12 @@ def validate(run):
 
 def is_finite(module):
     """Tell whether all weights and buffers of a network are finite."""
-    tensors = module.state_dict().values()
-    return all(bool(torch.isfinite(t).all()) for t in tensors if t.is_floating_point())
+    tensors = [t for t in module.state_dict().values() if t.is_floating_point()]
+    # a sum meets NaN and infinity if there are any, or overflows
+    sums = torch.stack([t.sum() for t in tensors])
+    if torch.isfinite(sums).all():
+        return True
+    return all(bool(torch.isfinite(t).all()) for t in tensors)
 
 
 def go_back(run, what):
@@ -183,6 +188,8 @@ class Run:
         What it is run on.
     row : dict
         Of the present epoch in the history.
+    finite : Snapshot or None
+        Of the last epoch that began with a finite loss.
     validates : bool
         Whether the present batch is one of validation.
     """
@@ -213,7 +220,7 @@ class Run:
             must_guard(self.trained, batches.prepare.blank(2), precision, device),
         )
         self.execution = choose_execution(self, objective)
-        self.finite = Snapshot(self.trained)
+        self.finite = None
         self.schedule = Schedule(plan.lr_schedule, phase.epochs * batches.n_batches)
         self.n_steps = 0
         self.validates = False

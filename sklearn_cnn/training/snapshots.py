@@ -4,22 +4,14 @@ import torch
 
 
 class Snapshot:
-    """A copy of a module's weights and buffers."""
+    """A copy of a module's present weights and buffers."""
 
     def __init__(self, module):
         self.module = module
-        self._kept = self.read()
-
-    def read(self):
-        """Copy the present state."""
-        return [tensor.detach().clone() for tensor in self._tensors()]
-
-    def keep(self, state):
-        """Remember a state that ``read`` gave."""
-        self._kept = state
+        self._kept = [tensor.detach().clone() for tensor in self._tensors()]
 
     def restore(self):
-        """Give the module the remembered state."""
+        """Give the module that state again."""
         with torch.no_grad():
             for tensor, kept in zip(self._tensors(), self._kept, strict=True):
                 tensor.copy_(kept)
