@@ -26,6 +26,8 @@ class Learner:
         The last one.
     history : list of dict
         A row for each epoch, with the names that skorch gives to what it holds.
+    best : dict of float
+        The smallest of each loss so far.
     callbacks : list of (str, skorch.callbacks.Callback)
         As skorch initialised them.
     net : CNNNet or None
@@ -40,7 +42,7 @@ class Learner:
         self.fixed_parameters = fixed_parameters
         self.plan = None
         self.history = []
-        self._best = {}
+        self.best = {}
         self.callbacks, self._given_callbacks = [], []
         self.constant = frozenset(
             name
@@ -97,9 +99,9 @@ class Learner:
         """Put a loss into a row, and whether it is the smallest so far."""
         row[name] = value
         # skorch's Checkpoint and PrintLog look for this column
-        row[f"{name}_best"] = best = name not in self._best or value < self._best[name]
+        row[f"{name}_best"] = best = name not in self.best or value < self.best[name]
         if best:
-            self._best[name] = value
+            self.best[name] = value
 
     def copied(self, loss, precision, compile):
         """Copy it, so that a training that is interrupted changes nothing.
@@ -126,7 +128,7 @@ class Learner:
         vars(other).update(vars(self), net=None, _optimizer=None)
         module = copy_module(self.module, memo)
         other.predictor = self.predictor.replaced(module, precision, compile)
-        other.history, other._best = list(self.history), dict(self._best)
+        other.history, other.best = list(self.history), dict(self.best)
         return other, memo
 
     def __getstate__(self):

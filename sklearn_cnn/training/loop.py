@@ -18,7 +18,7 @@ from sklearn_cnn.training.schedules import Schedule
 from sklearn_cnn.training.snapshots import Snapshot
 
 
-def train(learner, batches, held_out=None, observers=()):
+def train(learner, batches, held_out=None, observers=(), checkpoints=None):
     """Train a network as it is planned, or until an observer ends it.
 
     Parameters
@@ -31,12 +31,15 @@ def train(learner, batches, held_out=None, observers=()):
         Validation samples.
     observers : sequence of Observer
         Told of everything in their order, of the end in the reverse one.
+    checkpoints : Checkpoints or None
+        Keeps the states between epochs; one that it holds is gone on with.
     """
+    first = 0 if checkpoints is None else checkpoints.phase
     try:
         for observer in observers:
             observer.train_begin(batches)
-        for phase in learner.plan.phases:
-            run = Run(learner, phase, batches, held_out, observers)
+        for phase in learner.plan.phases[first:]:
+            run = Run(learner, phase, batches, held_out, observers, checkpoints)
             if not train_phase(run):
                 break
     except StopTraining:
@@ -47,17 +50,23 @@ def train(learner, batches, held_out=None, observers=()):
     for observer in reversed(observers):
         observer.train_end(batches)
     learner.module.eval()
+    if checkpoints is not None:
+        checkpoints.finish(learner)
 
 
 def train_phase(run):
     """Train for the epochs of a phase; tell whether another phase may follow."""
     with run.execution:
-        goes_on = all(train_epoch(run) for _ in range(run.phase.epochs))
+        while run.goes_on and run.n_epochs < run.phase.epochs:
+            run.goes_on = train_epoch(run)
+            run.n_epochs += 1
+            if run.checkpoints is not None:
+                run.checkpoints.keep(run)
     # the loss is taken before a step: the last one has none after it
     if isfinite(run.row["train_loss"]) and not is_finite(run.trained):
         go_back(run, "The weights became NaN or infinite")
         return False
-    return goes_on
+    return run.goes_on
 
 
 def train_epoch(run):
@@ -186,6 +195,10 @@ class Run:
         where nothing before it changes.
     batches, held_out : Batches, HeldOut or None
         What it is run on.
+    n_epochs, n_steps : int
+        That are over.
+    goes_on : bool
+        Whether another epoch may follow.
     row : dict
         Of the present epoch in the history.
     finite : Snapshot or None
@@ -194,7 +207,7 @@ class Run:
         Whether the present batch is one of validation.
     """
 
-    def __init__(self, learner, phase, batches, held_out, observers):
+    def __init__(self, learner, phase, batches, held_out, observers, checkpoints):
         predictor, plan = learner.predictor, learner.plan
         self.learner, self.phase, self.observers = learner, phase, observers
         self.listeners = [o for o in observers if o.hears_batches]
@@ -222,10 +235,13 @@ class Run:
         self.execution = choose_execution(self, objective)
         self.finite = None
         self.schedule = Schedule(plan.lr_schedule, phase.epochs * batches.n_batches)
-        self.n_steps = 0
-        self.validates = False
+        self.n_epochs = self.n_steps = 0
+        self.goes_on, self.validates = True, False
         for group in self.optimizer.param_groups:
             group["initial_lr"] = plan.learning_rate * group["lr_factor"]
+        self.checkpoints = checkpoints
+        if checkpoints is not None:
+            checkpoints.restore(self)
 
     def set_learning_rates(self):
         """Give the optimizer the learning rates of the next step."""

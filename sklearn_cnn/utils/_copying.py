@@ -31,7 +31,7 @@ def copy_module(module, memo=None):
 def copy_optimizer(optimizer, memo):
     """Copy an optimizer for the weights that ``memo`` of ``copy_module`` holds."""
     other = object.__new__(type(optimizer))
-    state: dict = defaultdict(dict)
+    state = defaultdict(dict)
     for parameter, values in optimizer.state.items():
         state[memo[id(parameter)]] = {
             name: value.clone() if isinstance(value, torch.Tensor) else value
