@@ -37,21 +37,22 @@ def identity_of(estimator, samples, held_out, seeds):
 
     Returns
     -------
-    identity : dict of str
+    identity : dict of dict of str
+        "parameters" and "data".
     """
-    parameters = estimator.get_params(deep=False)
-    identity = {
+    parameters = {
         name: _described(value)
-        for name, value in sorted(parameters.items())
+        for name, value in estimator.get_params(deep=False).items()
         if name not in _OF_NO_EFFECT
     }
-    identity["random_state"] = str(seeds and list(seeds))
+    parameters["random_state"] = str(seeds and list(seeds))
+    data = {}
     for suffix, given in (("", samples), ("_val", held_out)):
         if given is not None:
-            identity[f"X{suffix}"] = digest(given.images)
-            identity[f"y{suffix}"] = _hash(given.codes, vars(estimator._targets))
-            identity[f"sample_weight{suffix}"] = _hash(given.sample_weight)
-    return identity
+            data[f"X{suffix}"] = digest(given.images)
+            data[f"y{suffix}"] = _hash(given.codes, vars(estimator._targets))
+            data[f"sample_weight{suffix}"] = _hash(given.sample_weight)
+    return {"parameters": parameters, "data": data}
 
 
 def _described(value):

@@ -43,8 +43,8 @@ class Checkpoints:
         Holds a folder for each training; made if it is not there.
     interval : int or datetime.timedelta
         Number of epochs, or time, between two states.
-    identity : dict
-        What the training depends on, by name; values as JSON has them.
+    identity : dict of dict of str
+        What the training depends on by name: "parameters" and "data".
     seeds : list of int
         Of its random numbers.
     draws_anew : bool
@@ -151,7 +151,10 @@ class Checkpoints:
             self._found, self.seeds = found, found["seeds"]
 
     def _look_for_others(self):
-        """Say what differs from a training that waits to be gone on with."""
+        """Say what differs from a training that waits to be gone on with.
+
+        One of other data and other parameters as well is not what was meant.
+        """
         others = self.directory.glob(f"*/{_LAST}")
         for path in sorted(others, key=os.path.getmtime, reverse=True):
             try:
@@ -160,12 +163,13 @@ class Checkpoints:
                 continue
             if facts["finished"] or _is_in_use(path.parent):
                 continue
-            before, now = facts["identity"], self.identity
-            names = [name for name in now if before.get(name) != now[name]]
-            self._warn_of_another(
-                [_difference(name, before.get(name), now[name]) for name in names]
-            )
-            return
+            differing = [
+                _differences(facts["identity"][kind], self.identity[kind])
+                for kind in ("parameters", "data")
+            ]
+            if not all(differing):
+                self._warn_of_another(sum(differing, []))
+                return
 
     def _warn_of_another(self, differences):
         warnings.warn(
@@ -333,8 +337,13 @@ def _hash_of(module):
     return key.hexdigest()
 
 
-def _difference(name, before, now):
-    """Name what differs; of hashes and long values not more than that."""
-    if max(len(str(before)), len(str(now))) > 60:
-        return name
-    return f"{name} ({before} there, {now} here)"
+def _differences(before, now):
+    """Name what differs; with its values, unless these are hashes or long."""
+    names = [name for name in before | now if before.get(name) != now.get(name)]
+    values = [(str(before.get(name)), str(now.get(name))) for name in names]
+    return [
+        name
+        if max(map(len, pair)) > 60
+        else "{} ({} there, {} here)".format(name, *pair)
+        for name, pair in zip(names, values, strict=True)
+    ]
