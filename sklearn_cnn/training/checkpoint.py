@@ -168,7 +168,7 @@ class Checkpoints:
                 for kind in ("parameters", "data")
             ]
             if not all(differing):
-                self._warn_of_another(sum(differing, []))
+                self._warn_of_another([*differing[0], *differing[1]])
                 return
 
     def _warn_of_another(self, differences):
@@ -340,10 +340,5 @@ def _hash_of(module):
 def _differences(before, now):
     """Name what differs; with its values, unless these are hashes or long."""
     names = [name for name in before | now if before.get(name) != now.get(name)]
-    values = [(str(before.get(name)), str(now.get(name))) for name in names]
-    return [
-        name
-        if max(map(len, pair)) > 60
-        else "{} ({} there, {} here)".format(name, *pair)
-        for name, pair in zip(names, values, strict=True)
-    ]
+    told = (f"{n} ({before.get(n)} there, {now.get(n)} here)" for n in names)
+    return [n if len(text) > 120 else text for n, text in zip(names, told, strict=True)]
