@@ -341,4 +341,4 @@ def _differences(before, now):
     """Name what differs; with its values, unless these are hashes or long."""
     names = [name for name in before | now if before.get(name) != now.get(name)]
     told = (f"{n} ({before.get(n)} there, {now.get(n)} here)" for n in names)
-    return [n if len(text) > 120 else text for n, text in zip(names, told, strict=True)]
+    return [n if len(text) > 80 else text for n, text in zip(names, told, strict=True)]
