@@ -10,6 +10,7 @@ from sklearn_cnn.architectures import (  # they register themselves
     vgg,
 )
 from sklearn_cnn.architectures.blocks import ACTIVATIONS, ConvBlock
+from sklearn_cnn.architectures.blueprint import Blueprint
 from sklearn_cnn.architectures.dropout import FeatureDropout, ValueDropout
 from sklearn_cnn.architectures.network import Network
 from sklearn_cnn.architectures.probe import (
@@ -24,6 +25,7 @@ from sklearn_cnn.architectures.weights import first_convolution
 
 __all__ = [
     "ACTIVATIONS",
+    "Blueprint",
     "ConvBlock",
     "EverythingWritten",
     "FeatureDropout",

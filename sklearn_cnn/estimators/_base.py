@@ -25,6 +25,7 @@ from sklearn_cnn.estimators._fitted import FittedAttributes
 from sklearn_cnn.estimators._html import html_with_layers
 from sklearn_cnn.estimators._parameters import CNNParameters
 from sklearn_cnn.estimators._samples import Seeds
+from sklearn_cnn.estimators._stored import StoredEstimator
 from sklearn_cnn.images import take_rows
 from sklearn_cnn.inference import (
     require_finite,
@@ -51,6 +52,7 @@ def fitting(estimator):
 
 
 class BaseCNN(
+    StoredEstimator,
     SampleInput,
     FittedAttributes,
     CallbackSupportMixin,
