@@ -19,6 +19,7 @@ from sklearn_cnn.architectures.probe import (
     probe_training_on_one,
 )
 from sklearn_cnn.architectures.registry import available_architectures, build, register
+from sklearn_cnn.architectures.stored import StoredModule
 from sklearn_cnn.architectures.summary import evaluating, summarize
 from sklearn_cnn.architectures.unwritten import EverythingWritten, leaves_unwritten
 from sklearn_cnn.architectures.weights import first_convolution
@@ -30,6 +31,7 @@ __all__ = [
     "EverythingWritten",
     "FeatureDropout",
     "Network",
+    "StoredModule",
     "ValueDropout",
     "available_architectures",
     "build",

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from sklearn_cnn.architectures.registry import build, registered_builder
+from sklearn_cnn.architectures.stored import StoredModule
 from sklearn_cnn.architectures.weights import is_file
 from sklearn_cnn.utils._plain_state import PlainState
 
@@ -49,6 +50,8 @@ class Blueprint(PlainState):
         builder = registered_builder(self.architecture)
         if builder is not None:
             state["builder"] = builder  # to import its module registers the name
+        if isinstance(self.architecture, nn.Module):
+            state["architecture"] = StoredModule.of(self.architecture)
         return state
 
     def _kind_of_weights(self) -> str | None:
@@ -61,3 +64,7 @@ class Blueprint(PlainState):
     def _set_plain_state(self, state: dict[str, Any]) -> None:
         state.pop("builder", None)
         vars(self).update(state)
+        if isinstance(self.architecture, StoredModule):
+            vars(self)["architecture"] = self.architecture.module()
+        elif not (isinstance(self.architecture, str) or callable(self.architecture)):
+            raise TypeError(f"architecture={self.architecture!r} builds no network.")

@@ -5,6 +5,7 @@ from sklearn_cnn.export._archive import nodes
 #: Private types of this library, as skops names them; those that are public join them.
 _PRIVATE = (
     "architectures.blueprint.Blueprint",
+    "architectures.stored.StoredModule",
     "estimators._targets.LabelSets",
     "estimators._targets.Labels",
     "estimators._targets.Numbers",
@@ -108,8 +109,8 @@ def _splitters():
     """Name the ways to split data, which searches hold."""
     from sklearn import model_selection
 
-    found = [getattr(model_selection, name) for name in model_selection.__all__]
-    return {_name(f) for f in found if hasattr(f, "get_n_splits")}
+    found = vars(model_selection).values()
+    return {_name(f) for f in found if isinstance(f, type) and "split" in vars(f)}
 
 
 def _name(given):

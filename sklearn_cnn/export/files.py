@@ -170,8 +170,8 @@ def _require_fitted(model):
     name = type(model).__name__
     if isinstance(model, type) or not hasattr(model, "fit"):
         raise TypeError(
-            f"model must be a fitted estimator, got {reprlib.repr(model)}. Save each of "
-            "several models into a file of its own."
+            f"model must be a fitted estimator, got {reprlib.repr(model)}. Several "
+            "models go into a file each."
         )
     try:
         check_is_fitted(model)

@@ -13,7 +13,6 @@ from sklearn_cnn.inference.precision import (
 )
 from sklearn_cnn.inference.predictor import Predictor, gathered, require_finite
 from sklearn_cnn.inference.preparation import Preparation
-from sklearn_cnn.inference.stored import as_bytes, from_bytes
 from sklearn_cnn.inference.threads import all_threads, single_thread, workers
 
 __all__ = [
@@ -22,12 +21,10 @@ __all__ = [
     "Predictor",
     "Preparation",
     "all_threads",
-    "as_bytes",
     "as_float32_or_wider",
     "autocast",
     "dtype_of",
     "find_layer",
-    "from_bytes",
     "gathered",
     "has_hooks",
     "layer_outputs",

@@ -7,6 +7,7 @@ import torch
 from torch.nn.parameter import is_lazy
 
 from sklearn_cnn.utils._generators import seeded, usual_modes
+from sklearn_cnn.utils._tensors import as_bytes, from_bytes
 
 
 def network_state(predictor):
@@ -90,6 +91,7 @@ def _difference(predictor, state):
     """Say in which way what is built anew differs; nothing if it does not."""
     try:
         module = rebuilt_network(state, predictor.prepare)
+        before, after = (_outputs(predictor, m) for m in (predictor.module, module))
     except Exception as error:  # builders of others fail in any way
         return str(error).strip().partition("\n")[0] or type(error).__name__
     tied = [len({id(p) for p in m.parameters()}) for m in (module, predictor.module)]
@@ -99,7 +101,6 @@ def _difference(predictor, state):
         other = module.state_dict()[name]
         if other.dtype != tensor.dtype or other.shape != tensor.shape:
             return f"{name} is of another shape or dtype"
-    before, after = (_outputs(predictor, m) for m in (predictor.module, module))
     if not np.array_equal(before, after, equal_nan=True):
         return "it gives other outputs"
     return None
@@ -114,29 +115,3 @@ def _outputs(predictor, module):
     images = prepare.place_images(images)
     with seeded(0, prepare.device), torch.inference_mode():
         return predictor._run(call, module, images).cpu().numpy()
-
-
-def as_bytes(tensors, **metadata):
-    """Give tensors by name in the format of safetensors [1]_.
-
-    References
-    ----------
-    .. [1] https://github.com/huggingface/safetensors
-    """
-    from safetensors.torch import save
-
-    stored, seen = {}, set()
-    for name, tensor in tensors.items():
-        values = tensor.detach().cpu().contiguous()
-        shared = values.untyped_storage().data_ptr() in seen
-        stored[name] = values.clone() if shared else values
-        seen.add(values.untyped_storage().data_ptr())
-    return save(stored, metadata={"format": "pt", **metadata})
-
-
-def from_bytes(stored):
-    """Give the tensors that ``as_bytes`` stored."""
-    from safetensors.torch import load
-
-    # copies, which lie in memory as torch aligns it
-    return {name: tensor.clone() for name, tensor in load(stored).items()}

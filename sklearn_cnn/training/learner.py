@@ -4,9 +4,9 @@ import copy
 import json
 from os import PathLike, fspath
 
-from sklearn_cnn.inference import as_bytes, from_bytes
 from sklearn_cnn.training.freezing import Freezing
 from sklearn_cnn.utils._plain_state import PlainState, with_optimizer
+from sklearn_cnn.utils._tensors import as_bytes, from_bytes
 
 
 class Learner(PlainState):
