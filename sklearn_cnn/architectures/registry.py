@@ -173,10 +173,13 @@ def registered_builder(architecture: Any) -> Builder | None:
     """Give what others registered under a name; None for the names of this library."""
     if not isinstance(architecture, str) or architecture not in _REGISTERED:
         return None
-    builder = _REGISTERED[architecture].build
-    while isinstance(builder, partial):
+    builder: Any = _REGISTERED[architecture].build
+    if isinstance(builder, partial):  # with the defaults of register
         builder = builder.func
-    ours = builder.__module__.partition(".")[0] == __name__.partition(".")[0]
+    origin = builder
+    while isinstance(origin, partial) or hasattr(origin, "__wrapped__"):
+        origin = origin.func if isinstance(origin, partial) else origin.__wrapped__
+    ours = origin.__module__.partition(".")[0] == __name__.partition(".")[0]
     return None if ours else builder
 
 

@@ -3,6 +3,7 @@
 import importlib
 import reprlib
 import types
+from functools import partial
 
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
@@ -186,7 +187,7 @@ def _require_importable(model):
     """Refuse parameters that can only be stored by code, and name them."""
     parameters = model.get_params() if hasattr(model, "get_params") else {}
     for name, value in parameters.items():
-        value = getattr(value, "func", value)  # of a partial
+        value = value.func if isinstance(value, partial) else value
         if isinstance(value, types.FunctionType | type):
             home, path = value.__module__, value.__qualname__
             if home == "__main__" or not _names(home, path, value):

@@ -23,7 +23,8 @@ def as_bytes(tensors: Mapping[str, Tensor], holds: str) -> bytes:
         address = values.untyped_storage().data_ptr()
         stored[name] = values.clone() if address in seen else values
         seen.add(address)
-    return bytes(save(stored, metadata={"format": "pt", "holds": holds}))
+    # several entries would come in an order that chance decides
+    return bytes(save(stored, metadata={"holds": holds}))
 
 
 def from_bytes(stored: bytes) -> dict[str, Tensor]:
