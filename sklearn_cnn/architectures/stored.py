@@ -135,7 +135,10 @@ def _found(given: Any) -> type[nn.Module]:
         if not given.startswith(_KNOWN):
             raise ValueError(f"{given!r} is not of a known package.")
         module, _, name = given.rpartition(".")
-        given = getattr(import_module(module), name)
+        try:
+            given = getattr(import_module(module), name)
+        except (ImportError, AttributeError):
+            raise ValueError(f"There is no {given} here.") from None
     if not (isinstance(given, type) and issubclass(given, nn.Module)):
         raise ValueError(f"{given!r} is not a class of torch modules.")
     return given

@@ -20,7 +20,7 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,60}\.(json|safetensors|npy|npz|bin)")
 _MAX_MEMBERS = 100_000
 #: How many times larger than stored a member of text may be.
 _MAX_RATIO = 100
-_BEGINS, _DIRECTORY_END = b"PK\x03\x04", 22
+_BEGINS, _ENDS, _DIRECTORY_END = b"PK\x03\x04", b"PK\x05\x06", 22
 _HOW_TO_SAVE = "Save the model again by sklearn_cnn.save(model, path)."
 
 
@@ -53,6 +53,8 @@ def read(path):
             raise ValueError(f"{path} {_what_it_is(begin)}")
         content = begin + file.read()
     try:
+        if content[-_DIRECTORY_END:][:4] != _ENDS:
+            raise ValueError("its end is missing")
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             _require_format(archive, path)
             _check_entries(archive, len(content))
@@ -61,6 +63,7 @@ def read(path):
         for name, member in members.items():
             _check_content(name, member)
         _check_sums(description["members"], members)
+        schema = json.loads(members[SCHEMA])
     except _OtherFormat as error:
         raise ValueError(f"{path} {error}") from None
     except Exception as error:  # damaged bytes make the readers fail in any way
@@ -69,7 +72,7 @@ def read(path):
             f"{path} is damaged, incomplete or was changed ({reason}), and nothing of "
             f"it was loaded. Copy it again. {_HOW_TO_SAVE}"
         ) from error
-    return content, description, json.loads(members[SCHEMA])
+    return content, description, schema
 
 
 class _OtherFormat(Exception):
@@ -123,7 +126,7 @@ def _check_entries(archive, n_bytes):
         times = _MAX_RATIO if text else 1
         if entry.flag_bits & 1 or entry.file_size > times * entry.compress_size:
             raise ValueError(f"{name} is larger than it can be")
-    if archive.comment or sum(entry.compress_size for entry in entries) > n_bytes:
+    if sum(entry.compress_size for entry in entries) > n_bytes:
         raise ValueError("the archive holds more than its members")
 
 
