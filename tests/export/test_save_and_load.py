@@ -40,6 +40,7 @@ import sklearn_cnn
 from sklearn_cnn import CNNClassifier, CNNFeatures, CNNRegressor, load, save
 from sklearn_cnn import augmentation as aug
 from sklearn_cnn import transforms as tf
+from sklearn_cnn.export import _archive
 from sklearn_cnn.inspection import TrainingCurveDisplay
 
 X, y = load_digits(return_X_y=True)
@@ -696,3 +697,35 @@ def test_nothing_stays_open(tmp_path):
         warnings.simplefilter("error")
         saved_and_loaded(cnn, tmp_path)
         gc.collect()
+
+
+def test_a_network_of_a_gpu_loads_where_there_is_none(tmp_path, monkeypatch):
+    cnn = clone(CNN).set_params(warm_start=True).fit(IMAGES, y)
+    path = tmp_path / "model.cnn"
+    save(cnn, path)
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    description = json.loads(members.pop("metadata.json"))
+    schema = members["schema.json"]
+    assert schema.count(rb'"\"cpu\""') == 2  # of the preparation, and fixed
+    members["schema.json"] = schema.replace(rb'"\"cpu\""', rb'"\"cuda:7\""')
+    with open(path, "wb") as file:
+        _archive.write(file, description, members)
+    # whether or not this machine has one
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    loaded = load(path)
+    assert loaded.device_ == "cpu"
+    assert_same_predictions(cnn, loaded, IMAGES)
+    cnn.fit(IMAGES, y), loaded.fit(IMAGES, y)  # with device="auto"
+    assert_same_predictions(cnn, loaded, IMAGES)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+def test_a_network_on_a_gpu_stays_there(tmp_path):
+    cnn = clone(CNN).set_params(device="cuda").fit(IMAGES, y)
+    loaded = saved_and_loaded(cnn, tmp_path, include_optimizer=True)
+    assert loaded.device_ == "cuda"
+    assert_same_predictions(cnn, loaded, IMAGES)
+    cnn.partial_fit(IMAGES, y), loaded.partial_fit(IMAGES, y)
+    assert_same_predictions(cnn, loaded, IMAGES)
