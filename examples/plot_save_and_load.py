@@ -57,28 +57,30 @@ with zipfile.ZipFile(path) as archive:
 print(json.dumps(about["networks"][0], indent=1)[:700], "...")
 
 # %%
-# Weights are stored once, and everything else takes little beside them. A pickle is as
-# large, but whoever loads one runs what its author wrote.
+# Weights are stored once, and everything else takes little beside them. A pickle also
+# keeps what the optimizer knows, which a file has with ``include_optimizer=True`` only;
+# and whoever loads a pickle runs what its author wrote.
 
-best = search.best_estimator_[-1]
 parts = {
     "weights": sizes["weights-1.safetensors"],
     "scikit-learn's objects": sizes["schema.json"],
     "arrays": sum(size for name, size in sizes.items() if name.endswith(".npy")),
     "description": sizes["metadata.json"],
 }
-figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.6), layout="constrained")
+figure, axes = plt.subplots(figsize=(7, 2.4), layout="constrained")
 start = 0
 for label, size in parts.items():
-    left.barh("file of save", size / 1000, left=start, label=label)
+    axes.barh("file", size / 1000, left=start, label=label)
     start += size / 1000
-left.barh("pickle", len(pickle.dumps(search)) / 1000, color="lightgrey")
-left.set(xlabel="size (kB)", title="What the file consists of")
-left.legend(loc="center right", bbox_to_anchor=(0.95, 0.6))
+axes.barh("pickle", len(pickle.dumps(search)) / 1000, color="lightgrey")
+axes.set(xlabel="size (kB)", title="What the file consists of")
+axes.legend(loc="lower right")
+plt.show()
 
-# the history is part of what was loaded, and so displays draw it
-TrainingCurveDisplay.from_estimator(loaded.best_estimator_, ax=right)
-right.set_title("Training curve of the loaded model")
+# %%
+# The history is part of the model, so that displays draw what was loaded:
+
+TrainingCurveDisplay.from_estimator(loaded.best_estimator_)
 plt.show()
 
 # %%
