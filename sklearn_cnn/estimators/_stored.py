@@ -1,34 +1,25 @@
 """What of an estimator is stored: its parameters too have to be plain."""
 
-import warnings
 from os import PathLike, fspath
 
 from torch import nn
 
 from sklearn_cnn.architectures import StoredModule
-from sklearn_cnn.utils._plain_state import PlainState
+from sklearn_cnn.utils._plain_estimator import PlainEstimator
 
 #: Stands for the very module that the network was made of.
 _AS_BUILT = "<as built>"
 
 
-class StoredEstimator(PlainState):
+class StoredEstimator(PlainEstimator):
     """An estimator whose parameters are stored as far as that needs no code."""
 
     def _plain_state(self):
-        state = dict(vars(self))
+        state = super()._plain_state()
         if isinstance(self.weights, PathLike):
             state["weights"] = fspath(self.weights)
         if isinstance(self.architecture, nn.Module):
             state["architecture"] = self._stored_architecture()
-        if state.get("callbacks"):
-            warnings.warn(
-                "callbacks are objects of other code, and are not saved. Set them "
-                "again, by set_params(callbacks=...), before training goes on.",
-                UserWarning,
-                stacklevel=2,
-            )
-            state["callbacks"] = None
         return state
 
     def _stored_architecture(self):
@@ -38,7 +29,7 @@ class StoredEstimator(PlainState):
         return StoredModule.of(self.architecture)
 
     def _set_plain_state(self, state):
-        vars(self).update(state)
+        super()._set_plain_state(state)
         if isinstance(self.architecture, StoredModule):
             self.architecture = self.architecture.module()
         elif self.architecture == _AS_BUILT:

@@ -1,5 +1,7 @@
 """What loading trusts: types that do nothing when they are made of any state."""
 
+from types import FunctionType
+
 from sklearn_cnn.export._archive import nodes
 
 #: Private types of this library, as skops names them; those that are public join them.
@@ -21,12 +23,14 @@ _PRIVATE = (
     "training.plan.TrainingPlan",
 )
 #: Of what scikit-learn's meta-estimators consist, besides estimators: skops asks for
-#: them, though they hold nothing but values.
+#: them, though they hold nothing but values. Not the distributions of scipy.stats,
+#: which a randomised search may hold: they execute text of their state.
 _OF_OTHERS = {
     "ObjectNode": (
         "sklearn.calibration._CalibratedClassifier",
         "sklearn.calibration._SigmoidCalibration",
         "sklearn.calibration._TemperatureScaling",
+        "sklearn.compose._column_transformer.make_column_selector",
         "sklearn.metrics._scorer._CurveScorer",
         "sklearn.metrics._scorer._MultimetricScorer",
         "sklearn.metrics._scorer._PassthroughScorer",
@@ -59,7 +63,7 @@ def require_trusted(schema, untrusted, trusted, path):
     by_user = {_name(given) for given in trusted or ()}
     refused = set(untrusted) - by_user - own
     allowed = {loader: set(names) for loader, names in _OF_OTHERS.items()}
-    allowed["FunctionNode"] = _metrics()
+    allowed["FunctionNode"] = _functions()
     allowed["ObjectNode"] |= _splitters()
     known = set().union(*allowed.values())
     refused -= known
@@ -97,12 +101,13 @@ def _own_types():
     return names | {f"{_PACKAGE}.{name}" for name in _PRIVATE}
 
 
-def _metrics():
-    """Name the functions of ``sklearn.metrics``, which scorers hold."""
-    from sklearn import metrics
+def _functions():
+    """Name the functions that scorers, and selections of features, hold."""
+    from sklearn import feature_selection, metrics
 
-    found = [getattr(metrics, name) for name in metrics.__all__]
-    return {_name(f) for f in found if callable(f) and not isinstance(f, type)}
+    found = (*vars(metrics).values(), *vars(feature_selection).values())
+    functions = {_name(f) for f in found if isinstance(f, FunctionType)}
+    return {name for name in functions if name.startswith("sklearn.")}
 
 
 def _splitters():

@@ -16,7 +16,9 @@ import pytest
 import scipy.sparse
 import skops.io
 import torch
+from scipy.stats import loguniform
 from sklearn.datasets import load_digits
+from sklearn.model_selection import RandomizedSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
@@ -253,6 +255,22 @@ def test_types_that_could_run_code(name, path, monkeypatch, no_trace):
     put(path, NODES[name])
     refused(path, name)
     assert "this" not in sys.modules
+
+
+def test_distributions_of_scipy_execute_their_state(path, no_trace):
+    search = RandomizedSearchCV(
+        CNNClassifier(max_iter=1), {"tol": loguniform(1e-5, 1e-3)}, n_iter=1, cv=2
+    ).fit(IMAGES, y)
+    save(search, path)
+    text = members_of(path)["schema.json"]
+    harm = f"open({str(no_trace)!r}, 'w')\n".encode()
+    text = re.sub(
+        rb'"\\"\\ndef _parse_args', b'"\\"' + harm + rb"\\ndef _parse_args", text
+    )
+    rewrite(path, lambda members: members.update({"schema.json": text}))
+    refused(path, "scipy.stats")
+    save(search.best_estimator_, path)
+    load(path)
 
 
 def test_what_is_trusted_is_trusted_by_name_alone(path):

@@ -4,6 +4,7 @@ import copy
 import gc
 import json
 import os
+import pickle
 import subprocess
 import sys
 import threading
@@ -12,10 +13,12 @@ import zipfile
 
 import numpy as np
 import pytest
+import sklearn
 import skops.io
 import torch
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.callback import ProgressBar
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.datasets import load_digits
 from sklearn.ensemble import (
@@ -450,10 +453,44 @@ def test_several_threads_save_and_load(tmp_path):
     ]
 
 
+def test_requests_of_metadata(tmp_path):
+    with sklearn.config_context(enable_metadata_routing=True):
+        step = tf.ChannelScaler().set_partial_fit_request(sample_weight=True)
+        cnn = clone(CNN).set_fit_request(sample_weight="weights")
+        loaded = saved_and_loaded(make_pipeline(step, cnn).fit(IMAGES, y), tmp_path)
+        scaler, network = (e.get_metadata_routing() for _, e in loaded.steps)
+    assert scaler.partial_fit.requests == {"sample_weight": True}
+    assert network.fit.requests["sample_weight"] == "weights"
+    assert network.fit.owner is loaded[-1]
+
+
+def test_callbacks_of_scikit_learn(tmp_path):
+    cnn = clone(CNN).set_callbacks(ProgressBar())
+    cnn.fit(IMAGES, y)
+    with pytest.warns(UserWarning, match="are not saved"):
+        loaded = saved_and_loaded(cnn, tmp_path)
+    assert_same_predictions(cnn, loaded, IMAGES)
+    assert cnn._skl_callbacks and not loaded._skl_callbacks
+
+
+def test_a_subclass_is_trusted_by_name(networks, tmp_path):
+    for kind in (networks.Subclass, networks.OwnState):
+        cnn = kind(**QUICK).fit(IMAGES, y)
+        copied = pickle.loads(pickle.dumps(copy.deepcopy(cnn)))
+        assert_same_predictions(cnn, copied, IMAGES)
+        save(cnn, tmp_path / "model.cnn")
+        with pytest.raises(ValueError, match=f"users_networks.{kind.__name__}"):
+            load(tmp_path / "model.cnn")
+        loaded = load(tmp_path / "model.cnn", trusted=[kind])
+        assert_same_predictions(cnn, loaded, IMAGES)
+
+
 def test_callbacks_are_the_users(tmp_path):
     cnn = clone(CNN).set_params(callbacks=[EpochScoring("accuracy", name="accuracy")])
     cnn.fit(IMAGES, y, X_val=IMAGES, y_val=y)
-    with pytest.warns(UserWarning, match=r"callbacks .* are not saved. Set them again"):
+    with pytest.warns(
+        UserWarning, match=r"callbacks .* are not saved\. Set them again"
+    ):
         save(cnn, tmp_path / "model.cnn")
     loaded = load(tmp_path / "model.cnn")
     assert loaded.callbacks is None and cnn.callbacks is not None
@@ -467,7 +504,15 @@ NETWORKS = """
 import torch
 from torch import nn
 from torch.nn import functional as F
+from sklearn_cnn import CNNClassifier
 from sklearn_cnn.architectures import register
+
+class Subclass(CNNClassifier):
+    pass
+
+class OwnState(CNNClassifier):
+    def __getstate__(self):
+        return {**super().__getstate__()}
 
 class Own(nn.Module):
     def __init__(self, n_channels=1, spatial_shape=(8, 8), n_outputs=10, width=4):
