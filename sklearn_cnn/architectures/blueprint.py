@@ -1,6 +1,7 @@
 """How a network was built, and how it is built again."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from sklearn_cnn.architectures.registry import build, registered_builder
 from sklearn_cnn.architectures.stored import StoredModule
 from sklearn_cnn.architectures.weights import is_file
 from sklearn_cnn.utils._plain_state import PlainState
+
+_NO_BUILDERS = {"builtins", "functools", "numpy", "operator", "scipy", "sklearn"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,5 +69,14 @@ class Blueprint(PlainState):
         vars(self).update(state)
         if isinstance(self.architecture, StoredModule):
             vars(self)["architecture"] = self.architecture.module()
-        elif not (isinstance(self.architecture, str) or callable(self.architecture)):
-            raise TypeError(f"architecture={self.architecture!r} builds no network.")
+        elif not isinstance(self.architecture, str):
+            _require_builder(self.architecture)
+
+
+def _require_builder(architecture: Any) -> None:
+    """Refuse to call what others trust as values: functions of NumPy and the like."""
+    while isinstance(architecture, partial):
+        architecture = architecture.func
+    home = getattr(architecture, "__module__", None) or type(architecture).__module__
+    if not callable(architecture) or home.partition(".")[0] in _NO_BUILDERS:
+        raise ValueError(f"architecture, of {type(architecture)}, builds no network.")

@@ -8,7 +8,9 @@ import hashlib
 import io
 import json
 import re
+import reprlib
 import zipfile
+import zlib
 from math import prod
 
 import numpy as np
@@ -67,7 +69,7 @@ def read(path):
     except _OtherFormat as error:
         raise ValueError(f"{path} {error}") from None
     except Exception as error:  # damaged bytes make the readers fail in any way
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        reason = str(error).strip().partition("\n")[0][:200] or type(error).__name__
         raise ValueError(
             f"{path} is damaged, incomplete or was changed ({reason}), and nothing of "
             f"it was loaded. Copy it again. {_HOW_TO_SAVE}"
@@ -80,7 +82,7 @@ class _OtherFormat(Exception):
 
 
 def _compression(content):
-    small = len(zipfile.zlib.compress(content)) * _MAX_RATIO > len(content)
+    small = len(zlib.compress(content)) * _MAX_RATIO > len(content)
     return zipfile.ZIP_DEFLATED if small else zipfile.ZIP_STORED
 
 
@@ -138,7 +140,8 @@ def _description(content):
     if type(version) is not int or version < 1:
         raise ValueError(f"format_version is {version!r}")
     if version > VERSION:
-        made_by = description.get("versions", {}).get("sklearn_cnn", "a newer version")
+        versions = description.get("versions", {})
+        made_by = reprlib.repr(versions.get("sklearn_cnn", "a newer version"))
         raise _OtherFormat(
             f"has format {version}, which this version of sklearn_cnn does not know: "
             f"it reads up to format {VERSION}. Upgrade sklearn_cnn; the file was "

@@ -43,6 +43,8 @@ _OF_OTHERS = {
     "PartialNode": ("functools.partial",),
 }
 _PACKAGE = "sklearn_cnn"
+#: So many names are given in an error.
+_NAMED = 10
 
 
 def require_trusted(schema, untrusted, trusted, path):
@@ -59,34 +61,25 @@ def require_trusted(schema, untrusted, trusted, path):
     path : path
         Of the file.
     """
-    own = _own_types()
     by_user = {_name(given) for given in trusted or ()}
-    refused = set(untrusted) - by_user - own
     allowed = {loader: set(names) for loader, names in _OF_OTHERS.items()}
+    allowed["ObjectNode"] |= _own_types() | _splitters()
     allowed["FunctionNode"] = _functions()
-    allowed["ObjectNode"] |= _splitters()
-    known = set().union(*allowed.values())
-    refused -= known
+    known = set().union(*allowed.values()) - by_user
+    refused = set(untrusted) - known - by_user
     for node in nodes(schema):
-        name, loader = f"{node.get('__module__')}.{node.get('__class__')}", None
-        if name not in by_user and (name in own or name in known):
-            loader = node["__loader__"]
-            fits = (
-                loader == "ObjectNode"
-                if name in own
-                else name in allowed.get(loader, ())
-            )
-            # a type may be harmless as an object, and not when it is called
-            if not fits:
-                refused.add(name)
+        name = f"{node.get('__module__')}.{node.get('__class__')}"
+        # a type may be harmless as an object, and not when it is called
+        if name in known and name not in allowed.get(node["__loader__"], ()):
+            refused.add(name)
     if refused:
-        names = sorted(refused)
+        names = sorted(refused)[:_NAMED]
         raise ValueError(
             f"{path} asks for {names}, which are not trusted by default: they may run "
             "code or crash the process. Nothing was loaded. If you trust whoever made "
             f"the file, load it by load(path, trusted={names})."
         )
-    return sorted(set(untrusted))
+    return sorted(untrusted)
 
 
 def _own_types():

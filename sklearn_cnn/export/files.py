@@ -163,7 +163,7 @@ def _import_skops():
 
 
 def _damaged(path, error):
-    reason = str(error).strip().partition("\n")[0] or type(error).__name__
+    reason = str(error).strip().partition("\n")[0][:400] or type(error).__name__
     return ValueError(f"{path} cannot be loaded: {reason}")
 
 

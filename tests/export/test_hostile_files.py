@@ -291,15 +291,33 @@ def test_old_protocols_of_skops_are_no_way_round(path, no_trace):
         refused(path)
 
 
-def test_functions_of_numpy_build_no_network(path):
-    def change(schema):
-        for node in _archive.nodes(schema):
-            if node["__class__"] == "Blueprint":
-                state = node["content"]["content"]["plain"]["content"]
-                state["architecture"] = object_of("numpy", "exp", "FunctionNode")
+def test_what_is_trusted_as_a_value_is_not_called(path):
+    scores = object_of("sklearn.metrics.pairwise", "pairwise_distances", "FunctionNode")
+    given = {
+        "func": scores,
+        "args": arguments([[1]]),
+        "kwds": {**TEXT, "content": "{}"},
+    }
+    given["namespace"] = {**TEXT, "content": "null"}
+    for architecture in (
+        object_of("numpy", "exp", "FunctionNode"),
+        object_of("builtins", "list", "TypeNode"),
+        scores,
+        object_of("functools", "partial", "PartialNode", content=given),
+        object_of("sklearn.svm._classes", "SVC"),
+        {**TEXT, "content": "3"},
+    ):
+        before = path.read_bytes()
 
-    rewrite_schema(path, change)
-    refused(path)
+        def change(schema, architecture=architecture):
+            for node in _archive.nodes(schema):
+                if node["__class__"] == "Blueprint":
+                    state = node["content"]["content"]["plain"]["content"]
+                    state["architecture"] = architecture
+
+        rewrite_schema(path, change)
+        refused(path, "builds no network")
+        path.write_bytes(before)
 
 
 def test_a_module_that_is_none_of_torch(path):
@@ -547,7 +565,7 @@ def test_newer_versions_and_other_formats(path, cnn):
                 archive.writestr(name, members[name])
 
     changed(format_version=2, versions={"sklearn_cnn": "9.1"})
-    refused(path, "Upgrade sklearn_cnn; the file was written by 9.1")
+    refused(path, "Upgrade sklearn_cnn; the file was written by '9.1'")
     changed(format="other")
     refused(path, "is an archive of another kind")
     for version in ("1", None, 0, 1.0, True):
