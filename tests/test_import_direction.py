@@ -31,6 +31,7 @@ ALLOWED = {
     },
     "comparison": {"transforms", "utils"},
     "export": {
+        "augmentation",  # whose types a saved model may hold
         "estimators",
         "transforms",
         "training",

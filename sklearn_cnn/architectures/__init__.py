@@ -10,6 +10,7 @@ from sklearn_cnn.architectures import (  # they register themselves
     vgg,
 )
 from sklearn_cnn.architectures.blocks import ACTIVATIONS, ConvBlock
+from sklearn_cnn.architectures.blueprint import Blueprint
 from sklearn_cnn.architectures.dropout import FeatureDropout, ValueDropout
 from sklearn_cnn.architectures.network import Network
 from sklearn_cnn.architectures.probe import (
@@ -18,16 +19,19 @@ from sklearn_cnn.architectures.probe import (
     probe_training_on_one,
 )
 from sklearn_cnn.architectures.registry import available_architectures, build, register
+from sklearn_cnn.architectures.stored import StoredModule
 from sklearn_cnn.architectures.summary import evaluating, summarize
 from sklearn_cnn.architectures.unwritten import EverythingWritten, leaves_unwritten
 from sklearn_cnn.architectures.weights import first_convolution
 
 __all__ = [
     "ACTIVATIONS",
+    "Blueprint",
     "ConvBlock",
     "EverythingWritten",
     "FeatureDropout",
     "Network",
+    "StoredModule",
     "ValueDropout",
     "available_architectures",
     "build",

@@ -29,13 +29,13 @@ _CENTRED = {"googlenet", "inception_v3"}
 
 
 def find(
-    architecture: str, weights: Any
+    architecture: str, weights: Any, pretrained: bool = True
 ) -> tuple[Callable[..., nn.Module], tuple[int, ...]]:
     """Look a backbone up: give its builder, and for how many dimensions it is.
 
     ``architecture`` is "torchvision:NAME", "timm:NAME" or "timm:NAME.TAG", where the
     tag says what a file of weights expects of images. The builder downloads weights of
-    the library; a file is left to :func:`~.weights.load_weights`.
+    the library, if ``pretrained``; a file is left to :func:`~.weights.load_weights`.
     """
     prefix, _, name = architecture.partition(":")
     if prefix not in _LIBRARIES:
@@ -44,6 +44,8 @@ def find(
             f"{did_you_mean(prefix, _LIBRARIES)} Use 'torchvision:NAME' or 'timm:NAME'."
         )
     model = _LIBRARIES[prefix](name, weights)
+    if not pretrained:
+        model.weights = None
     return join(model.trunk, LIBRARY_HEAD), model.spatial_dims
 
 

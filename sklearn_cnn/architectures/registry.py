@@ -121,12 +121,15 @@ def build(
     parameters: dict[str, Any],
     defaults: dict[str, Any],
     weights: Any = None,
+    *,
+    pretrained: bool = True,
 ) -> nn.Module:
     """Build a network of an estimator's parameters, whose defaults are ``defaults``.
 
-    A parameter that the architecture does not obey must have kept its default.
+    A parameter that the architecture does not obey must have kept its default. Unless
+    ``pretrained``, it has the shape that weights ask for, and random values.
     """
-    found = _find(architecture, weights)
+    found = _find(architecture, weights, pretrained)
     _require_dims(len(spatial_shape), found, architecture)
     obeyed = found.defaults
     known = sorted(set(obeyed) & set(parameters)) or "no parameters"
@@ -149,7 +152,7 @@ def build(
         module = found.build(*data, **keywords)
     else:
         module = build_own(found.build, architecture, data, keywords)
-    if weights is not None and is_file(weights):
+    if pretrained and weights is not None and is_file(weights):
         load_weights(module, weights)
     return module
 
@@ -166,9 +169,25 @@ def _require_dims(
         )
 
 
-def _find(architecture: str | Builder | nn.Module, weights: Any) -> _Architecture:
+def registered_builder(architecture: Any) -> Builder | None:
+    """Give what others registered under a name; None for the names of this library."""
+    if not isinstance(architecture, str) or architecture not in _REGISTERED:
+        return None
+    builder: Any = _REGISTERED[architecture].build
+    if isinstance(builder, partial):  # with the defaults of register
+        builder = builder.func
+    origin = builder
+    while isinstance(origin, partial) or hasattr(origin, "__wrapped__"):
+        origin = origin.func if isinstance(origin, partial) else origin.__wrapped__
+    ours = origin.__module__.partition(".")[0] == __name__.partition(".")[0]
+    return None if ours else builder
+
+
+def _find(
+    architecture: str | Builder | nn.Module, weights: Any, pretrained: bool
+) -> _Architecture:
     if isinstance(architecture, str) and ":" in architecture:
-        return _Architecture(*libraries.find(architecture, weights))
+        return _Architecture(*libraries.find(architecture, weights, pretrained))
     if weights is not None and not is_file(weights):
         raise ValueError(
             f"weights={weights!r} is not a file, and architecture={architecture!r} has "

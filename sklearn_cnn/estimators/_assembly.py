@@ -68,14 +68,16 @@ def assemble(estimator, layout, n_outputs, *, device, seed=0, samples=None):
         If parameters, data and weights do not fit together.
     """
     precision = resolve_precision(estimator.precision, device, 0)
+    blueprint = _blueprint(estimator, layout, n_outputs)
     with seeded(seed, device):
-        module, cost = _build(estimator, layout, n_outputs)
+        module, cost = _build(estimator, blueprint)
     mean = scale = None
     if samples is not None and estimator.input_scaling == "standardize":
         mean, scale = _input_statistics(module, samples)
     prepare = Preparation(layout, mean, scale, dtype_of(precision), device)
     compile = getattr(estimator, "compile", False)
-    return Predictor(prepare.place(module), prepare, precision, cost, compile)
+    module = prepare.place(module)
+    return Predictor(module, prepare, precision, cost, compile, blueprint)
 
 
 def unfitted_predictor(estimator, n_outputs=None):
@@ -134,18 +136,20 @@ def as_builtin(value):
     return value
 
 
-def _build(estimator, layout, n_outputs):
+def _blueprint(estimator, layout, n_outputs):
     parameters = network_parameters(estimator)
     architecture, weights = parameters.pop("architecture"), parameters.pop("weights")
     _check_sizes(parameters)
-    data = (layout.n_channels, layout.spatial_shape)
+    data = (layout.n_channels, layout.spatial_shape, n_outputs)
     defaults = {name: getattr(type(estimator), name) for name in parameters}
-    module = architectures.build(
-        architecture, *data, n_outputs, parameters, defaults, weights
-    )
-    cost = architectures.probe(module, *data, n_outputs)
+    return architectures.Blueprint(architecture, data, parameters, defaults, weights)
+
+
+def _build(estimator, blueprint):
+    data, module = blueprint.data, blueprint.build()
+    cost = architectures.probe(module, *data)
     if is_classifier(estimator) and not isinstance(module, architectures.Network):
-        _warn_of_probabilities(architectures.ends_in_probabilities(module, *data))
+        _warn_of_probabilities(architectures.ends_in_probabilities(module, *data[:2]))
     return module, cost
 
 

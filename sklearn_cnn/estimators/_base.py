@@ -26,6 +26,7 @@ from sklearn_cnn.estimators._html import html_with_layers
 from sklearn_cnn.estimators._identity import identity_of
 from sklearn_cnn.estimators._parameters import CNNParameters
 from sklearn_cnn.estimators._samples import Seeds
+from sklearn_cnn.estimators._stored import StoredEstimator
 from sklearn_cnn.images import take_rows
 from sklearn_cnn.inference import (
     require_finite,
@@ -52,6 +53,7 @@ def fitting(estimator):
 
 
 class BaseCNN(
+    StoredEstimator,
     SampleInput,
     FittedAttributes,
     CallbackSupportMixin,

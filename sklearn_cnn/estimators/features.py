@@ -18,6 +18,7 @@ from sklearn_cnn.estimators._assembly import STAGE_PARAMETERS, as_builtin, assem
 from sklearn_cnn.estimators._base import BaseCNN, fitting
 from sklearn_cnn.estimators._documentation import documented
 from sklearn_cnn.estimators._samples import Samples, Seeds
+from sklearn_cnn.estimators._stored import StoredEstimator
 from sklearn_cnn.images import ImageFeatureNames, ImageInput, keep_index
 from sklearn_cnn.inference import (
     FeatureMaps,
@@ -41,7 +42,9 @@ _INPUT = (
 
 @documented
 @dataclass(eq=False, repr=False)
-class CNNFeatures(ImageInput, ImageFeatureNames, TransformerMixin, BaseEstimator):
+class CNNFeatures(
+    StoredEstimator, ImageInput, ImageFeatureNames, TransformerMixin, BaseEstimator
+):
     """Turn images into vectors that a convolutional network computes.
 
     The network is a pretrained backbone, which ``architecture`` and ``weights`` name,

@@ -2,7 +2,9 @@
 
 from sklearn_cnn.utils._lazy import lazy
 
-__all__: list[str] = []
+__all__ = ["load", "model_card", "save"]
 
 # a service that predicts from an ONNX file must load no torch
-__getattr__, __dir__ = lazy(__name__, {})
+__getattr__, __dir__ = lazy(
+    __name__, {"files": ["load", "save"], "card": ["model_card"]}
+)

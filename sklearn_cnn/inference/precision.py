@@ -33,6 +33,16 @@ def resolve_device(device):
     return device
 
 
+def device_here(device, dtype):
+    """Give the device that a network was trained on, or another if it isn't here."""
+    try:
+        return resolve_device(device)
+    except ValueError:
+        here = resolve_device("auto")
+        # Apple's has no float64
+        return "cpu" if here == "mps" and dtype == "float64" else here
+
+
 def resolve_precision(precision, device, step_cost):
     """Choose the number format of a training.
 

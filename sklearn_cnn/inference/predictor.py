@@ -10,13 +10,15 @@ from sklearn_cnn.architectures import Network
 from sklearn_cnn.inference.features import before_head, remembered
 from sklearn_cnn.inference.folding import fold_batch_norms, has_hooks
 from sklearn_cnn.inference.precision import as_float32_or_wider, autocast
+from sklearn_cnn.inference.stored import network_state, rebuilt_network
 from sklearn_cnn.inference.threads import map_chunks
+from sklearn_cnn.utils._plain_state import PlainState
 
 #: Most values that a batch of a prediction reads on a CPU, whose cache then holds it.
 _PREDICTION_VALUES = 3 << 14
 
 
-class Predictor:
+class Predictor(PlainState):
     """A network, and all that is needed to run it over an image array.
 
     Parameters
@@ -31,22 +33,46 @@ class Predictor:
         Multiply-adds of one forward pass of one sample.
     compile : bool
         Whether to run it through :func:`torch.compile`.
+    blueprint : sklearn_cnn.architectures.Blueprint
+        How the module was built.
     """
 
-    def __init__(self, module, prepare, precision, sample_cost, compile=False):
+    def __init__(
+        self, module, prepare, precision, sample_cost, compile=False, blueprint=None
+    ):
         self.module = module
         self.prepare = prepare
         self.precision = precision
         self.sample_cost = sample_cost
         self.compile = compile
+        self.blueprint = blueprint
         self._compiled = None
 
-    def __getstate__(self):
+    def _whole_state(self):
         return {**vars(self), "_compiled": None}
+
+    def _plain_state(self):
+        return {
+            **self._whole_state(),
+            "module": network_state(self),
+            "blueprint": None,  # is in the state of the module
+        }
+
+    def _set_plain_state(self, state):
+        vars(self).update(state)
+        self.blueprint = state["module"]["blueprint"]
+        self.module = rebuilt_network(state["module"], self.prepare)
 
     def replaced(self, module, precision, compile):
         """Make the like for another network of the same form."""
-        return Predictor(module, self.prepare, precision, self.sample_cost, compile)
+        return Predictor(
+            module,
+            self.prepare,
+            precision,
+            self.sample_cost,
+            compile,
+            self.blueprint,
+        )
 
     @property
     def network(self):
@@ -59,7 +85,7 @@ class Predictor:
 
     def outputs(self, images):
         """Compute the outputs for all images, of shape (n_samples, n_outputs)."""
-        self._evaluate()
+        self.evaluate()
         if has_frozen_backbone(self.module) and not has_hooks(self.module):
             return self._outputs_of(self.features(images))
         parts = (part.double() for part in self.batches(images))
@@ -71,7 +97,7 @@ class Predictor:
         The arguments are those of ``batches``; the ``repr`` of ``compute`` tells it
         from others. Gives a read-only array of shape (n_rows, n_features).
         """
-        self._evaluate()
+        self.evaluate()
 
         def run():
             parts = self.batches(images, rows, compute, fold=fold)
@@ -131,7 +157,8 @@ class Predictor:
         with torch.inference_mode():
             return self._run(compute, self.module, blank)
 
-    def _evaluate(self):
+    def evaluate(self):
+        """Let layers behave as at prediction."""
         if self.module.training:  # to set it walks through all layers
             self.module.eval()
 

@@ -4,12 +4,14 @@ import numpy as np
 import torch
 
 from sklearn_cnn.images import ImageLayout
+from sklearn_cnn.inference.precision import device_here, dtype_of
 from sklearn_cnn.utils._dtypes import exact_in_float32
+from sklearn_cnn.utils._plain_state import PlainState
 
 _MEMORY_FORMATS = {2: torch.channels_last, 3: torch.channels_last_3d}
 
 
-class Preparation:
+class Preparation(PlainState):
     """Turn rows of a numpy array into a tensor that a network takes.
 
     Rows are moved to the device as they are, and only there become floats, are
@@ -36,8 +38,17 @@ class Preparation:
         self.device = device
         self._statistics = {}
 
-    def __getstate__(self):
+    def _whole_state(self):
         return {**vars(self), "_statistics": {}}
+
+    def _plain_state(self):
+        dtype = str(self.dtype).removeprefix("torch.")
+        return {**self._whole_state(), "dtype": dtype}
+
+    def _set_plain_state(self, state):
+        vars(self).update(state)
+        self.dtype = dtype_of(state["dtype"])
+        self.device = device_here(state["device"], state["dtype"])
 
     def __call__(self, rows):
         """Prepare rows, which lie in new memory: it may be overwritten."""
@@ -68,6 +79,10 @@ class Preparation:
         if self.mean is not None:
             mean, factor = self._statistics_like(batch)
             batch = batch.sub_(mean).mul_(factor)
+        return self.place_images(batch)
+
+    def place_images(self, batch):
+        """Bring a batch to where, and how, the network takes it."""
         memory_format = self._memory_format
         return batch.to(self.device, self.dtype).contiguous(memory_format=memory_format)
 

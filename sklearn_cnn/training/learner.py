@@ -1,12 +1,17 @@
 """A network, and all that is needed to go on training it."""
 
 import copy
+import json
+from os import PathLike, fspath
 
 from sklearn_cnn.training.freezing import Freezing
+from sklearn_cnn.training.states import load_optimizer
 from sklearn_cnn.utils._copying import copy_module, copy_optimizer
+from sklearn_cnn.utils._plain_state import PlainState, with_optimizer
+from sklearn_cnn.utils._tensors import as_bytes, from_bytes
 
 
-class Learner:
+class Learner(PlainState):
     """What a training changes, and the next one may go on with.
 
     A pickle holds the optimizer as its state; it is made anew when it is asked for.
@@ -73,7 +78,7 @@ class Learner:
                 groups, plan.optimizer, plan.momentum, plan.learning_rate
             )
             if self._optimizer_state is not None:
-                self._optimizer.load_state_dict(self._optimizer_state)
+                load_optimizer(self._optimizer, self._optimizer_state)
                 self._optimizer_state = None
         return self._optimizer
 
@@ -131,9 +136,64 @@ class Learner:
         other.history, other.best = list(self.history), dict(self.best)
         return other, memo
 
-    def __getstate__(self):
+    def _whole_state(self):
         state = {**vars(self), "net": None, "_optimizer": None}
         state["history"] = [dict(row) for row in self.history]
         if self._optimizer is not None:
             state["_optimizer_state"] = self._optimizer.state_dict()
         return state
+
+    def _plain_state(self):
+        state = self._whole_state()
+        fixed = dict(self.fixed_parameters)
+        del fixed["architecture"]  # is in the blueprint
+        if isinstance(fixed["weights"], PathLike):
+            fixed["weights"] = fspath(fixed["weights"])
+        optimizer = state["_optimizer_state"] if with_optimizer.get() else None
+        return {
+            **state,
+            "fixed_parameters": fixed,
+            "history": _as_json(state["history"]),
+            "best": _as_json(self.best),
+            # they are of the user
+            "callbacks": [],
+            "_given_callbacks": [],
+            "constant": sorted(self.constant),
+            "_optimizer_state": optimizer and _stored_optimizer(optimizer),
+        }
+
+    def _set_plain_state(self, state):
+        vars(self).update(state)
+        self.constant = frozenset(state["constant"])
+        self.history, self.best = map(json.loads, (state["history"], state["best"]))
+        if state["_optimizer_state"]:
+            self._optimizer_state = _read_optimizer(state["_optimizer_state"])
+        self.fixed_parameters = {
+            **state["fixed_parameters"],
+            "architecture": self.predictor.blueprint.architecture,
+            "device": self.predictor.prepare.device,
+        }
+
+
+def _as_json(values):
+    # callbacks record numbers of numpy and torch
+    return json.dumps(values, default=lambda value: value.tolist())
+
+
+def _stored_optimizer(state):
+    tensors, numbers = {}, {}
+    for index, values in state["state"].items():
+        for name, value in values.items():
+            kind = tensors if hasattr(value, "dtype") else numbers
+            kind[f"{index}.{name}"] = value
+    settings = {"numbers": numbers, "param_groups": state["param_groups"]}
+    stored = as_bytes(tensors, holds="optimizer")
+    return {"tensors": stored, "settings": json.dumps(settings)}
+
+
+def _read_optimizer(stored):
+    settings, state = json.loads(stored["settings"]), {}
+    for key, value in {**settings["numbers"], **from_bytes(stored["tensors"])}.items():
+        index, name = key.split(".")
+        state.setdefault(int(index), {})[name] = value
+    return {"state": state, "param_groups": settings["param_groups"]}

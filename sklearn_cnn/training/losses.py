@@ -3,8 +3,10 @@
 from torch import nn
 from torch.nn import functional as F
 
+from sklearn_cnn.utils._plain_state import PlainState
 
-class Loss(nn.Module):
+
+class Loss(PlainState, nn.Module):
     """Mean over the samples of a loss that every subclass defines for one of them."""
 
     def forward(self, outputs, targets, sample_weight=None):
@@ -15,6 +17,14 @@ class Loss(nn.Module):
     def per_sample(self, outputs, targets):
         """Compute the loss of every sample, of shape (n_samples,)."""
         raise NotImplementedError
+
+    def _plain_state(self):
+        of_torch = vars(nn.Module())
+        return {k: v for k, v in vars(self).items() if k not in of_torch}
+
+    def _set_plain_state(self, state):
+        nn.Module.__init__(self)
+        vars(self).update(state)
 
 
 class CrossEntropy(Loss):

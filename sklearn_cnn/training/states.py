@@ -25,14 +25,25 @@ def restore_learner(learner, state):
         for name, tensor in learner.module.state_dict(keep_vars=True).items():
             tensor.copy_(state["network"][name])
     optimizer = learner.optimizer
-    for parameter, values in zip(
-        _parameters(optimizer), state["optimizer"], strict=True
-    ):
-        optimizer.state[parameter] = {
-            name: _laid_out_as(parameter, value) for name, value in values.items()
-        }
+    by_number = {i: kept for i, kept in enumerate(state["optimizer"]) if kept}
+    load_optimizer(optimizer, {**optimizer.state_dict(), "state": by_number})
     learner.history[:] = [{"batches": [{}], **row} for row in state["history"]]
     learner.best.update(state["best"])
+
+
+def load_optimizer(optimizer, state):
+    """Load the state of an optimizer, with each tensor in memory as its weight is.
+
+    Fused kernels rely on that, and files of tensors do not tell it.
+    """
+    optimizer.load_state_dict(state)
+    for weight, values in optimizer.state.items():
+        for name, value in values.items():
+            is_like = getattr(value, "shape", None) == weight.shape
+            if is_like and value.stride() != weight.stride():
+                values[name] = weight.new_empty_strided(
+                    weight.shape, weight.stride(), dtype=value.dtype
+                ).copy_(value)
 
 
 def state_of_run(run):
@@ -81,14 +92,6 @@ def cloned(state):
 
 def _parameters(optimizer):
     return [p for group in optimizer.param_groups for p in group["params"]]
-
-
-def _laid_out_as(parameter, value):
-    """Bring a state to the memory format of its weight: fused kernels rely on it."""
-    if not isinstance(value, torch.Tensor) or value.shape != parameter.shape:
-        return value
-    with torch.no_grad():
-        return torch.empty_like(parameter, requires_grad=False).copy_(value)
 
 
 def _plain_row(row):

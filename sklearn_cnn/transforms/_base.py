@@ -16,13 +16,14 @@ from sklearn_cnn.images import (
     warn_if_flat_images,
 )
 from sklearn_cnn.utils._fitting import unchanged_on_error
+from sklearn_cnn.utils._plain_estimator import PlainEstimator
 from sklearn_cnn.utils._sklearn import Options, StrOptions, fit_context
 
 #: How many values are worked on at a time: what fits into the caches, about.
 _CHUNK = 1 << 20
 
 
-class _ImageTransformer(ImageInput, TransformerMixin, BaseEstimator):
+class _ImageTransformer(PlainEstimator, ImageInput, TransformerMixin, BaseEstimator):
     """A step that treats every sample by itself.
 
     Subclasses say by ``_apply(images)`` what it does to an array of shape (n_samples,

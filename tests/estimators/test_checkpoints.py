@@ -410,30 +410,34 @@ def fit(**parameters):
     )
     return model.fit(X, y)
 
+start = time.perf_counter()
 expected = fit()
+seconds = time.perf_counter() - start
 moments = random.Random(int(sys.argv[2]))
-n_killed = n_states = 0
-while n_killed < 20:
+
+def kill(directory):
     child = os.fork()
     if not child:
         fit(checkpoint_dir=directory)
         os._exit(0)
-    time.sleep(moments.uniform(0.0, 0.25))
+    time.sleep(moments.uniform(0, seconds / 2))
     os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
-    if os.WIFSIGNALED(status):
+    return os.WIFSIGNALED(status)
+
+n_killed, n_resumed = 0, set()
+while n_killed < 20:
+    directory = Path(sys.argv[1]) / str(n_killed)
+    while n_killed < 20 and kill(directory):
         n_killed += 1
-    for path in directory.glob("*/last.safetensors"):
-        n_states += read_state(path)["format"]
-    if os.WIFEXITED(status):
-        assert os.WEXITSTATUS(status) == 0
-        break
-resumed = fit(checkpoint_dir=directory)
-assert resumed.loss_curve_ == expected.loss_curve_
-for a, b in zip(expected.module_.parameters(), resumed.module_.parameters()):
-    assert (a == b).all()
-np.testing.assert_array_equal(expected.predict_proba(X), resumed.predict_proba(X))
-print(n_killed, n_states)
+        for path in directory.glob("*/last.safetensors"):
+            n_resumed.add(len(read_state(path)["run"]["learner"]["history"]))
+    resumed = fit(checkpoint_dir=directory)
+    assert resumed.loss_curve_ == expected.loss_curve_
+    for a, b in zip(expected.module_.parameters(), resumed.module_.parameters()):
+        assert (a == b).all()
+    np.testing.assert_array_equal(expected.predict_proba(X), resumed.predict_proba(X))
+print(len(n_resumed))
 """
 
 
@@ -449,6 +453,4 @@ def test_a_fit_that_is_killed_goes_on_to_the_same_bits(tmp_path):
         timeout=300,
     )
     assert run.returncode == 0, run.stderr
-    n_killed, n_states = map(int, run.stdout.split())
-    assert n_killed >= 15
-    assert n_states >= 10
+    assert int(run.stdout) >= 5  # epochs in which it was killed

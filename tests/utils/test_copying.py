@@ -20,6 +20,7 @@ class Tied(nn.Module):
         self.by_name = nn.ModuleDict({"first": self.first})
         self.notes = {"seen": [1, 2], "tensor": torch.ones(2)}
         self.outside = [self.first]
+        self.constant = torch.arange(3.0)
 
     def forward(self, x):
         return self.second(self.first(x))
@@ -76,6 +77,8 @@ def test_what_is_one_object_stays_one():
     copied.notes["seen"].append(3)
     assert module.notes["seen"] == [1, 2]
     assert copied.notes["tensor"] is not module.notes["tensor"]
+    assert torch.equal(copied.constant, module.constant)
+    assert copied.constant is not module.constant
 
 
 def test_buffers_that_share_memory_go_on_sharing_it():
