@@ -2,7 +2,13 @@
 
 from sklearn_cnn.utils._lazy import lazy
 
-__all__: list[str] = []
+__all__ = ["OnnxClassifier", "OnnxRegressor", "load_onnx", "to_onnx"]
 
 # a service that predicts from an ONNX file must load no torch
-__getattr__, __dir__ = lazy(__name__, {})
+__getattr__, __dir__ = lazy(
+    __name__,
+    {
+        "onnx_estimators": ["OnnxClassifier", "OnnxRegressor", "load_onnx"],
+        "onnx_export": ["to_onnx"],
+    },
+)
