@@ -23,18 +23,35 @@ def add_step(graph, value, step, name):
     ValueError
         If ONNX cannot express it; the message gives its ``name`` in the pipeline.
     """
-    if step is None or step == "passthrough":
+    if is_passed_through(step):
         return value
-    for kind, add in _OURS.items():
-        if type(step) is kind:
-            _require_one_size(step, name)
-            return add(graph, value, step)
-    if type(step).__module__.startswith("sklearn."):
-        return add_sklearn(graph, value, step, name)[0]
-    raise ValueError(
-        f"The step {name!r}, {type(step).__name__}, cannot be expressed in ONNX. "
-        f"{_remedy(step)}"
-    )
+    if type(step) in _OURS:
+        return _OURS[type(step)](graph, value, step)
+    return add_sklearn(graph, value, step, name)[0]
+
+
+def is_passed_through(step):
+    """Tell what a pipeline has in the place of a step that does nothing."""
+    return step is None or (isinstance(step, str) and step == "passthrough")
+
+
+def require_expressible(step, name):
+    """Refuse transformers of which is known that ONNX cannot express them."""
+    if is_passed_through(step):
+        return
+    kind = type(step)
+    if kind not in _OURS and not kind.__module__.startswith("sklearn."):
+        raise ValueError(
+            f"The step {name!r}, {kind.__name__}, cannot be expressed in ONNX. "
+            f"{_remedy(step)}"
+        )
+    shape = getattr(step, "input_shape_", ())
+    if None in shape:
+        raise ValueError(
+            f"The step {name!r}, {kind.__name__}, was fitted on images of several "
+            f"sizes, {shape}, but ONNX needs one. Fit it on images of one size, or "
+            "export the steps after it."
+        )
 
 
 def _remedy(step):
@@ -43,16 +60,6 @@ def _remedy(step):
     if is_classifier(step) or is_regressor(step):
         return "Take another predictor; or save this one by sklearn_cnn.export.save."
     return "Export the steps after it, and apply it before."
-
-
-def _require_one_size(step, name):
-    shape = getattr(step, "input_shape_", ())
-    if None in shape:
-        raise ValueError(
-            f"The step {name!r}, {type(step).__name__}, was fitted on images of "
-            f"several sizes, {shape}, but ONNX needs one. Fit it on images of one "
-            "size, or export the steps after it."
-        )
 
 
 # --- steps that move pixels -----------------------------------------------------------
