@@ -21,7 +21,12 @@ from sklearn_cnn.export._onnx_file import sealed
 from sklearn_cnn.export._onnx_graph import GraphWriter, Value
 from sklearn_cnn.export._onnx_model import FORMAT, LABEL_TYPES, OnnxModel
 from sklearn_cnn.export._onnx_network import add_network
-from sklearn_cnn.export._onnx_steps import add_sklearn, add_step
+from sklearn_cnn.export._onnx_steps import (
+    add_sklearn,
+    add_step,
+    is_passed_through,
+    require_expressible,
+)
 from sklearn_cnn.export.onnx_estimators import estimator_of
 from sklearn_cnn.images import ImageInput, take_rows
 
@@ -31,6 +36,9 @@ _LIBRARIES = ("sklearn_cnn", "numpy", "onnx", "onnxruntime", "scikit-learn", "to
 def written(model, input_dtype, quantize):
     """Write, check and, if that is wanted, quantise. Gives the bytes of the file."""
     pipeline = _pipeline_of(model)
+    for name, step in pipeline.steps[:-1]:
+        require_expressible(step, name)
+    about = {**_about_targets(pipeline.steps[-1][1]), **_about(pipeline)}
     form, shape, dtype = _input_of(pipeline, input_dtype)
     samples = typical_samples(pipeline, shape, dtype)
     graph = GraphWriter(shape, dtype)
@@ -43,7 +51,7 @@ def written(model, input_dtype, quantize):
     else:
         shape = pipeline.predict(samples[:1]).shape[1:]
         outputs = _add_classical(graph, value, predictor, name, shape)
-    about = {**_about_targets(predictor), **_about(pipeline), "input": form}
+    about["input"] = form
     onnx_model = graph.model(
         outputs, {f"sklearn_cnn.{k}": json.dumps(v) for k, v in about.items()}
     )
@@ -96,7 +104,7 @@ def _unwrapped(model):
     if hasattr(model, "best_estimator_"):
         return _unwrapped(model.best_estimator_)
     if isinstance(model, type) or not hasattr(model, "get_params"):
-        if (isinstance(model, str) and model == "passthrough") or model is None:
+        if is_passed_through(model):
             return model
         raise TypeError(
             f"model={model!r} is no fitted estimator. Pass a CNNClassifier, a "
@@ -145,11 +153,6 @@ def _input_of(pipeline, input_dtype):
             "spatial_dims": 1,
             "data_format": "channels_last",
         }
-    if None in shape or None in form["input_shape_"]:
-        raise ValueError(
-            f"{type(first).__name__} was fitted on images of several sizes, but ONNX "
-            "needs one. Fit it on images of one size, or export the steps after it."
-        )
     names = getattr(first, "feature_names_in_", None)
     form["n_features_in_"] = first.n_features_in_
     form["feature_names_in_"] = None if names is None else names.tolist()
@@ -220,29 +223,20 @@ def _about_targets(predictor):
     if is_regressor(predictor):
         return {"task": "regressor"}
     classes = predictor.classes_
-    multilabel = getattr(predictor, "multilabel_", False)
-    kind = "str" if getattr(classes, "dtype", None) is not None else None
-    if kind is None or classes.ndim != 1:
+    if isinstance(classes, list):
         raise ValueError(
             f"{type(predictor).__name__} predicts several labels a sample, which only "
             "a CNNClassifier can in ONNX."
         )
-    if classes.dtype.kind != "U":
-        kind = classes.dtype.name
     labels = classes.tolist()
-    if kind not in LABEL_TYPES or not all(
-        isinstance(label, bool | int | float | str) for label in labels
-    ):
+    kind = "str" if classes.dtype.kind == "U" else classes.dtype.name
+    texts = all(isinstance(label, str) for label in labels)
+    if kind not in LABEL_TYPES or (kind == "object" and not texts):
         raise ValueError(
             f"classes_ holds labels of type {kind}, such as {labels[0]!r}, which no "
             "ONNX file can hold. Fit on strings or numbers."
         )
-    if kind == "object" and not all(isinstance(label, str) for label in labels):
-        raise ValueError(
-            f"classes_ holds objects, such as {labels[0]!r}, which no ONNX file can "
-            "hold. Fit on strings or numbers."
-        )
-    task = "multilabel" if multilabel else "classifier"
+    task = "multilabel" if getattr(predictor, "multilabel_", False) else "classifier"
     return {"task": task, "classes": labels, "label_type": kind}
 
 
