@@ -3,8 +3,9 @@
 import copy
 import logging
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import replace
+from io import StringIO
 
 import numpy as np
 import torch
@@ -112,9 +113,11 @@ def network_model(predictor, compute=None):
 @contextmanager
 def _quiet():
     """Keep what the exporter says of itself off the user's screen."""
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript")]
+    names = "torch.onnx", "onnxscript", "torch.fx.experimental.symbolic_shapes"
+    loggers = [logging.getLogger(name) for name in names]
     levels = [logger.level for logger in loggers]
-    with warnings.catch_warnings():
+    # where it fails, it prints the network
+    with warnings.catch_warnings(), redirect_stderr(StringIO()):
         warnings.simplefilter("ignore")
         for logger in loggers:
             logger.setLevel(logging.CRITICAL)
