@@ -22,7 +22,6 @@ from sklearn_cnn import CNNClassifier, CNNRegressor
 from sklearn_cnn.export import OnnxClassifier, OnnxRegressor, load_onnx, to_onnx
 from sklearn_cnn.export._onnx_file import sealed
 from sklearn_cnn.images import ImageFiles
-from sklearn_cnn.inspection import PredictionDisplay
 from sklearn_cnn.transforms import Rescale
 
 
@@ -141,7 +140,6 @@ def test_it_works_in_tools(binary_path, regressor_path, digits):
     pytest.importorskip("matplotlib").use("agg")
     assert RocCurveDisplay.from_estimator(model, X, y).roc_auc > 0.7
     ConfusionMatrixDisplay.from_estimator(model, X, y)
-    PredictionDisplay.from_estimator(model, X, y)
     calibrated = CalibratedClassifierCV(FrozenEstimator(model)).fit(X, y)
     assert calibrated.score(X, y) > 0.7
     regressor = load_onnx(regressor_path)
