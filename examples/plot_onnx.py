@@ -2,9 +2,9 @@
 From a pipeline to a service without PyTorch
 ============================================
 
-What is trained with PyTorch need not be served with it. A pipeline that brings images to
-one size, and classifies them, becomes one graph of ONNX; a process that has never heard of
-PyTorch predicts from the file, and with integers of 8 bits it does so in less time.
+What is trained with PyTorch need not be served with it. A pipeline that brings images
+to one size, and classifies them, becomes one graph of ONNX; a process that has never
+heard of PyTorch predicts from the file, and with integers of 8 bits in less time.
 """
 
 # %%
@@ -34,8 +34,8 @@ model = make_pipeline(
 ).fit(X_train, y_train)
 
 # %%
-# Two files: one computes as the model does, one with integers of 8 bits, whose ranges 200
-# images tell.
+# Two files: one computes as the model does, one with integers of 8 bits, whose ranges
+# 200 images tell.
 
 folder = tempfile.TemporaryDirectory()
 paths = {name: Path(folder.name) / f"{name}.onnx" for name in ("float32", "int8")}

@@ -2,12 +2,12 @@
 
 Run from the root of the repository::
 
-    python tests/benchmarks/onnx.py --mnist PATH
+    python tests/benchmarks/onnx_files.py --mnist PATH
 
 The default network learns MNIST for a few epochs. Its graph is computed by
-``OnnxClassifier``, by ``CNNClassifier`` and by a plain loop over batches in ONNX Runtime;
-of the batch sizes of that loop the fastest counts. Times are medians over rounds in which
-all take turns.
+``OnnxClassifier``, by ``CNNClassifier`` and by a plain loop over batches in ONNX
+Runtime; of the batch sizes of that loop the fastest counts. Times are medians over
+rounds in which all take turns.
 """
 
 import argparse
