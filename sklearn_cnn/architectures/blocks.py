@@ -86,6 +86,7 @@ class Dense(nn.Linear):
             not self.training
             and x.device.type == "cpu"
             and not torch.is_autocast_enabled("cpu")
+            and not torch.compiler.is_exporting()
             and self.weight.numel() <= _MAX_EXACT_WEIGHTS
         )
         if not exact:

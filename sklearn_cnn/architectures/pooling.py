@@ -90,8 +90,8 @@ class GlobalAveragePooling(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Average over space; best with channels last in memory."""
-        if x.ndim == 3:
-            return x.mean(dim=2)
+        if x.ndim == 3 or torch.compiler.is_exporting():
+            return x.mean(dim=tuple(range(2, x.ndim)))
         return x.movedim(1, -1).flatten(1, -2).mean(dim=1)
 
 

@@ -3,7 +3,6 @@
 from math import prod
 
 import numpy as np
-import torch
 from sklearn.utils import assert_all_finite
 
 from sklearn_cnn.images.columns import as_column, with_names
@@ -16,6 +15,7 @@ from sklearn_cnn.images.refusals import (
     refuse_other_things,
 )
 from sklearn_cnn.images.stored import require_whole_file
+from sklearn_cnn.utils._loaded import is_tensor
 
 
 def as_array(X):
@@ -24,7 +24,7 @@ def as_array(X):
     The arrays are in a list, a tuple, a Series, a one-dimensional ndarray of objects,
     or the only column of a table.
     """
-    if isinstance(X, torch.Tensor):
+    if is_tensor(X):
         return dense_tensor(X, "X").numpy()
     if isinstance(X, np.memmap):
         require_whole_file(X)
@@ -44,7 +44,7 @@ def as_array(X):
 
 def as_values(values, name):
     """Give targets or weights as numpy can hold them: tensors, and what masks hide."""
-    if isinstance(values, torch.Tensor):
+    if is_tensor(values):
         return dense_tensor(values, name).numpy()
     return unmasked(values, name)
 
@@ -95,7 +95,7 @@ def _holds_arrays(X):
     # lists of lists of numbers are numpy's own affair
     while isinstance(first, list | tuple) and first:
         first = first[0]
-    return isinstance(first, torch.Tensor) or getattr(first, "shape", ()) != ()
+    return is_tensor(first) or getattr(first, "shape", ()) != ()
 
 
 def _is_sequence(X):

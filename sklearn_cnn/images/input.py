@@ -40,6 +40,8 @@ class ImageInput:
         if isinstance(array, ImageFiles):
             array.check_files()
         self.input_shape_ = layout.shape
+        # a file for another runtime takes what this took
+        self._input_form = tuple(array.shape[1:]), array.dtype.name
         if not is_table:
             # what scikit-learn counts are the columns of a table
             self.n_features_in_ = 1 if is_column else layout.n_features

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping, Set
 
 import numpy as np
-import torch
-from torch.utils.data import DataLoader, Dataset, IterableDataset
+
+from sklearn_cnn.utils._loaded import loaded_torch
 
 
 def refuse_other_things(X):
@@ -26,14 +26,9 @@ def refuse_other_things(X):
             f"X is a {kind}, which is used up by one pass, but must be an array or a "
             "list: pass list(X)."
         )
-    if isinstance(X, DataLoader | IterableDataset):
-        raise ValueError(
-            f"X is a {kind}, but must be an array. The estimator makes batches itself: "
-            "pass X=torch.cat([x for x, _ in loader]) and y of the same pass, from a "
-            "loader that does not shuffle or augment."
-        )
-    if isinstance(X, Dataset):
-        _refuse_dataset(X, kind)
+    torch = loaded_torch()
+    if torch is not None:
+        _refuse_torch_data(X, kind, torch.utils.data)
     if type(X).__module__.startswith("skorch"):
         raise ValueError(
             f"X is a {kind} of skorch, but must be an array: pass "
@@ -41,7 +36,15 @@ def refuse_other_things(X):
         )
 
 
-def _refuse_dataset(X, kind):
+def _refuse_torch_data(X, kind, data):
+    if isinstance(X, data.DataLoader | data.IterableDataset):
+        raise ValueError(
+            f"X is a {kind}, but must be an array. The estimator makes batches itself: "
+            "pass X=torch.cat([x for x, _ in loader]) and y of the same pass, from a "
+            "loader that does not shuffle or augment."
+        )
+    if not isinstance(X, data.Dataset):
+        return
     if hasattr(X, "samples") and hasattr(X, "targets"):
         raise ValueError(
             f"X is a {kind}, but must be an array or images on disk: pass "
@@ -66,12 +69,13 @@ def dense_tensor(tensor, name):
         raise ValueError(
             f"{name} is a tensor of {tensor.dtype}: pass {name}.dequantize()."
         )
-    if tensor.is_nested or tensor.layout is not torch.strided:
+    if tensor.is_nested or str(tensor.layout) != "torch.strided":
         kind = "nested" if tensor.is_nested else tensor.layout
         raise ValueError(
             f"{name} is a {kind} tensor, but must be dense: pass {name}.to_dense(), or "
             f"of a nested one {name}.to_padded_tensor(0)."
         )
+    torch = loaded_torch()
     tensor = tensor.detach().cpu().resolve_conj().resolve_neg()
     # numpy has no bfloat16 and no float8; float32 holds their values exactly
     wide = (torch.float16, torch.float32, torch.float64)

@@ -7,7 +7,6 @@ from functools import partial
 
 import joblib
 import numpy as np
-import torch
 from scipy.sparse import issparse
 
 from sklearn_cnn.images.decoding import as_size, check_header, check_mode, decode
@@ -22,6 +21,7 @@ from sklearn_cnn.images.stored import (
     require_whole_file,
     without_map,
 )
+from sklearn_cnn.utils._loaded import is_tensor
 from sklearn_cnn.utils._parameters import require_integer
 
 #: Pixels of a file from which on a second thread decodes faster than one: below, most
@@ -185,7 +185,7 @@ def _remedy(shape, other):
 
 
 def _require_rows(array):
-    if isinstance(array, torch.Tensor):
+    if is_tensor(array):
         raise ValueError(
             "array is a torch.Tensor, but it must be an array: pass tensor.numpy()."
         )

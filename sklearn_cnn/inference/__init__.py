@@ -1,7 +1,7 @@
 """What predicts: it knows nothing of what trains, neither skorch nor optimizers."""
 
 from sklearn_cnn.inference.features import FeatureMaps
-from sklearn_cnn.inference.folding import has_hooks
+from sklearn_cnn.inference.folding import fold_batch_norms, has_hooks
 from sklearn_cnn.inference.layers import find_layer, layer_outputs, named_layers
 from sklearn_cnn.inference.precision import (
     SMALL_STEP,
@@ -25,6 +25,7 @@ __all__ = [
     "autocast",
     "dtype_of",
     "find_layer",
+    "fold_batch_norms",
     "gathered",
     "has_hooks",
     "layer_outputs",
