@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from numbers import Integral
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import is_classifier, is_regressor
@@ -9,11 +10,39 @@ from sklearn.metrics import get_scorer_names
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, check_cv
 from sklearn.utils import check_consistent_length, check_random_state
 
+from sklearn_cnn.comparison.metadata import route
 from sklearn_cnn.utils._spelling import did_you_mean
 
 
-def check_contest(estimators, X, y, *, groups, cv, scoring, random_state):
-    """Give estimators and metrics by name, the folds, and the generator that drew them.
+class Contest(NamedTuple):
+    """What is compared, and how.
+
+    Parameters
+    ----------
+    estimators, metrics : dict
+        By name.
+    folds : list of (train, test)
+        Row numbers.
+    random_state : RandomState
+        What drew them, and may draw more.
+    fit_params : dict of {str: dict}
+        Metadata for each estimator.
+    score_params : dict
+        Metadata for the metrics.
+    """
+
+    estimators: dict
+    metrics: dict
+    folds: list
+    random_state: np.random.RandomState
+    fit_params: dict
+    score_params: dict
+
+
+def check_contest(
+    estimators, X, y, *, groups=None, params=None, cv, scoring, random_state
+):
+    """Check all that is compared, and draw the folds.
 
     Without a ``random_state`` its seed is the operating system's, and numpy's global
     generator is left alone.
@@ -22,7 +51,14 @@ def check_contest(estimators, X, y, *, groups, cv, scoring, random_state):
     metrics = _check_metrics(scoring, kind)
     own = np.random.RandomState() if random_state is None else random_state
     rng = check_random_state(own)
-    return named, metrics, _check_folds(cv, X, y, groups, kind, rng), rng
+    splitter = _check_splitter(cv, X, y, groups, kind, rng)
+    fit_params, score_params, split_params = route(params, named, metrics, splitter)
+    if groups is not None:
+        split_params = {**split_params, "groups": groups}
+    folds = _folds(splitter, X, y, split_params)
+    if not folds:
+        raise ValueError(f"cv={cv!r} gives no folds. Pass one pair of rows or more.")
+    return Contest(named, metrics, folds, rng, fit_params, score_params)
 
 
 def _check_estimators(estimators):
@@ -97,10 +133,10 @@ def _check_metrics(scoring, kind):
     return dict(metrics)
 
 
-def _check_folds(cv, X, y, groups, kind, random_state):
-    """Split the rows once, for all estimators: (train, test) row numbers of each fold.
+def _check_splitter(cv, X, y, groups, kind, random_state):
+    """Make what splits the rows.
 
-    Splits of a number shuffle, spread classes evenly, and keep groups together.
+    Of a number it shuffles, spreads classes evenly, and keeps groups together.
     """
     if y is None:
         raise ValueError("y is None, but a comparison needs targets to score with.")
@@ -109,10 +145,12 @@ def _check_folds(cv, X, y, groups, kind, random_state):
     if groups is not None and isinstance(cv, Integral | None):
         kind_of_folds = StratifiedGroupKFold if classifier else GroupKFold
         cv = kind_of_folds(cv or 5, shuffle=True, random_state=seed)
-    splitter = check_cv(cv, y, classifier=classifier, shuffle=True, random_state=seed)
+    return check_cv(cv, y, classifier=classifier, shuffle=True, random_state=seed)
+
+
+def _folds(splitter, X, y, params):
+    """Split the rows once, for all estimators."""
     rows = np.arange(len(y))
     # masks and negative numbers become row numbers
-    folds = [(rows[train], rows[test]) for train, test in splitter.split(X, y, groups)]
-    if not folds:
-        raise ValueError(f"cv={cv!r} gives no folds. Pass one pair of rows or more.")
-    return folds
+    splits = splitter.split(X, y, **params)
+    return [(rows[train], rows[test]) for train, test in splits]

@@ -12,6 +12,7 @@ from sklearn_cnn.utils._sklearn import Interval, validate_params
 _TIMES = ("fit_time", "predict_time")
 _COUNTS = ("peak_memory", "model_size", "n_parameters")
 PARAMETER_CONSTRAINTS = {
+    "params": [dict, None],
     "n_jobs": [Integral, None],
     "random_state": ["random_state"],
     "n_threads": [Interval(Integral, 1, None, closed="left"), None],
@@ -27,6 +28,7 @@ def compare_estimators(
     y,
     *,
     groups=None,
+    params=None,
     cv=None,
     scoring=None,
     n_jobs=None,
@@ -51,6 +53,11 @@ def compare_estimators(
     groups : array-like of shape (n_samples,), default=None
         What each row belongs to, such as a patient or a camera, for splits that keep
         the rows of a group together.
+    params : dict of {str: object}, default=None
+        Metadata by name, such as ``sample_weight``, for those of the estimators,
+        metrics and splits that have requested it (see scikit-learn's metadata routing,
+        which must be enabled). Of what has an entry for each row, they get those of the
+        fold.
     cv : int, splitter or iterable of (train, test), default=None
         How rows are split, once for all estimators. None is 5 folds. Numbers shuffle
         the rows, as data are often sorted, and spread classes evenly; a splitter does
@@ -142,16 +149,18 @@ def compare_estimators(
     >>> results["difference_accuracy"].round(2).to_dict()
     {'neighbours': 0.0, 'majority': -0.88}
     """
-    named, metrics, folds, rng = check_contest(
+    contest = check_contest(
         estimators,
         X,
         y,
         groups=groups,
+        params=params,
         cv=cv,
         scoring=scoring,
         random_state=random_state,
     )
-    tasks = make_tasks(named, folds, None if random_state is None else rng)
+    metrics = contest.metrics
+    tasks = make_tasks(contest, contest.folds, seeded=random_state is not None)
     records = evaluate(
         tasks, X, y, metrics, n_jobs=n_jobs, n_threads=n_threads, verbose=verbose
     )
@@ -160,15 +169,18 @@ def compare_estimators(
     return results
 
 
-def make_tasks(named, folds, random_state):
-    """List all fits, estimator by estimator, and seed the estimators by a generator.
-
-    Without one they are as they are.
-    """
-    seeded = {name: seeded_clone(e, random_state) for name, e in named.items()}
+def make_tasks(contest, folds, *, seeded):
+    """List all fits, estimator by estimator; these are seeded, or as they are."""
+    generator = contest.random_state if seeded else None
+    clones = {
+        name: seeded_clone(e, generator) for name, e in contest.estimators.items()
+    }
+    score_params = contest.score_params
     return [
-        Task(name, estimator, number, train, test)
-        for name, estimator in seeded.items()
+        Task(
+            name, estimator, number, train, test, contest.fit_params[name], score_params
+        )
+        for name, estimator in clones.items()
         for number, (train, test) in enumerate(folds)
     ]
 

@@ -152,6 +152,7 @@ class ComparisonDisplay:
         *,
         train_sizes=(0.1, 0.25, 0.5, 1.0),
         groups=None,
+        params=None,
         cv=None,
         scoring=None,
         n_jobs=None,
@@ -175,6 +176,8 @@ class ComparisonDisplay:
             integers, their number. They are drawn at random, the same for all
             estimators, and smaller sets are parts of larger ones.
         groups : array-like of shape (n_samples,), default=None
+            As in :func:`compare_estimators`.
+        params : dict of {str: object}, default=None
             As in :func:`compare_estimators`.
         cv : int, splitter or iterable of (train, test), default=None
             As in :func:`compare_estimators`.
@@ -210,23 +213,25 @@ class ComparisonDisplay:
         sklearn.exceptions.FitFailedWarning
             If estimators failed or Ctrl-C stopped the rest; they are left out.
         """
-        named, metrics, folds, rng = check_contest(
+        contest = check_contest(
             estimators,
             X,
             y,
             groups=groups,
+            params=params,
             cv=cv,
             scoring=scoring,
             random_state=random_state,
         )
+        metrics, folds = contest.metrics, contest.folds
         if len(metrics) > 1:
             raise ValueError(
                 f"scoring={scoring!r} names {len(metrics)} metrics, but one figure "
                 "shows one. Pass one of them."
             )
         sizes = _count_rows(train_sizes, min(len(train) for train, _ in folds))
-        subsets = _subsets(folds, sizes, rng)
-        tasks = make_tasks(named, subsets, None if random_state is None else rng)
+        subsets = _subsets(folds, sizes, contest.random_state)
+        tasks = make_tasks(contest, subsets, seeded=random_state is not None)
         records = evaluate(
             tasks, X, y, metrics, n_jobs=n_jobs, n_threads=n_threads, verbose=verbose
         )

@@ -18,7 +18,7 @@ from sklearn_cnn.comparison.resources import (
     model_size,
     timed,
 )
-from sklearn_cnn.utils._sklearn import safe_indexing
+from sklearn_cnn.utils._sklearn import check_method_params, safe_indexing
 
 
 class Task(NamedTuple):
@@ -29,6 +29,8 @@ class Task(NamedTuple):
     fold: int
     train: np.ndarray
     test: np.ndarray
+    fit_params: dict
+    score_params: dict
 
     def record(self, **results):
         """Write down, in plain numbers and strings, what is known of the fit."""
@@ -118,10 +120,12 @@ def _measure(task, X, y, scorer):
     estimator = clone(task.estimator)
     X_train, y_train = safe_indexing(X, task.train), safe_indexing(y, task.train)
     X_test, y_test = safe_indexing(X, task.test), safe_indexing(y, task.test)
+    fit_params = check_method_params(X, task.fit_params, task.train)
+    score_params = check_method_params(X, task.score_params, task.test)
     with PeakMemory() as peak:
-        estimator, fit_time = timed(estimator.fit, X_train, y_train)
+        estimator, fit_time = timed(estimator.fit, X_train, y_train, **fit_params)
         _, predict_time = timed(estimator.predict, X_test)
-    scores = scorer(estimator, X_test, y_test)
+    scores = scorer(estimator, X_test, y_test, **score_params)
     for metric, score in scores.items():
         if not np.isfinite(score):
             raise ValueError(f"{metric} is {score} in fold {task.fold}")

@@ -73,10 +73,10 @@ def _give_back_freed_memory():
         trim(0)
 
 
-def timed(function, *arguments):
+def timed(function, *arguments, **keywords):
     """Call a function, and give its result and the seconds by the clock on the wall."""
     start = perf_counter()
-    result = function(*arguments)
+    result = function(*arguments, **keywords)
     return result, perf_counter() - start
 
 

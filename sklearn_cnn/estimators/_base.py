@@ -3,7 +3,7 @@
 import reprlib
 import warnings
 from abc import ABCMeta, abstractmethod
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from numbers import Real
 from typing import ClassVar
 
@@ -23,6 +23,7 @@ from sklearn_cnn.estimators._assembly import (
 from sklearn_cnn.estimators._checks import SampleInput
 from sklearn_cnn.estimators._fitted import FittedAttributes
 from sklearn_cnn.estimators._html import html_with_layers
+from sklearn_cnn.estimators._identity import identity_of
 from sklearn_cnn.estimators._parameters import CNNParameters
 from sklearn_cnn.estimators._samples import Seeds
 from sklearn_cnn.estimators._stored import StoredEstimator
@@ -142,24 +143,25 @@ class BaseCNN(
         samples = self._check_samples(X, y, sample_weight, reset=not goes_on, **checks)
         seeds = Seeds.draw(self.random_state, self.n_iter_ if goes_on else 0)
         held_out = self._check_validation(validation)
-        if held_out is None and self.early_stopping and not partial:
-            strata = self._targets.strata
-            samples, held_out = samples.hold_out(
-                self.validation_fraction, strata, seeds.split
-            )
-        if goes_on:
-            learner = self._copied_learner()
-        else:
-            learner = self._new_learner(samples, seeds)
-        learner.begin(self._plan(learner, samples, partial))
-        order = np.random.default_rng(seeds.order)
-        augment = self._augmenter(learner, samples, seeds.augmentation)
-        batches = self._batches(learner, samples, shuffle=order, augment=augment)
-        held_out = held_out and self._held_out(learner, held_out)
-        context, data = self._begin_task(X, y, sample_weight, learner.plan.epochs)
-        observers = self._observers(learner, held_out, context, data)
-        with seeded(seeds.torch, learner.predictor.prepare.device):
-            training.train(learner, batches, held_out, observers)
+        with self._checkpoints(samples, held_out, seeds, partial) as checkpoints:
+            if checkpoints is not None:
+                seeds = Seeds(*checkpoints.seeds)
+            if held_out is None and self.early_stopping and not partial:
+                samples, held_out = self._hold_out(samples, seeds)
+            if goes_on:
+                learner = self._copied_learner()
+            else:
+                learner = self._new_learner(samples, seeds)
+            learner.begin(self._plan(learner, samples, partial))
+            order = np.random.default_rng(seeds.order)
+            augment = self._augmenter(learner, samples, seeds.augmentation)
+            batches = self._batches(learner, samples, shuffle=order, augment=augment)
+            held_out = held_out and self._held_out(learner, held_out)
+            context, data = self._begin_task(X, y, sample_weight, learner.plan.epochs)
+            if checkpoints is None or not checkpoints.end(learner):
+                observers = self._observers(learner, held_out, context, data)
+                with seeded(seeds.torch, learner.predictor.prepare.device):
+                    training.train(learner, batches, held_out, observers, checkpoints)
         self._learner = learner
         context.call_on_fit_task_end(
             estimator=self, reconstruction_attributes={}, **data
@@ -167,6 +169,22 @@ class BaseCNN(
         return self
 
     # --- building and training --------------------------------------------------
+
+    def _checkpoints(self, samples, held_out, seeds, partial):
+        if self.checkpoint_dir is None or partial:
+            return nullcontext()
+        draws_anew = self.random_state is None
+        return training.Checkpoints(
+            self.checkpoint_dir,
+            self.checkpoint_interval,
+            identity_of(self, samples, held_out, None if draws_anew else seeds),
+            list(seeds),
+            draws_anew=draws_anew,
+        )
+
+    def _hold_out(self, samples, seeds):
+        strata = self._targets.strata
+        return samples.hold_out(self.validation_fraction, strata, seeds.split)
 
     def _new_learner(self, samples, seeds):
         predictor = assemble(

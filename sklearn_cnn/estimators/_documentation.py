@@ -139,6 +139,14 @@ compile : bool, default=False
 callbacks : list of skorch callbacks or None, default=None
     Told of epochs and batches. Copies of them are used (see ``net_.callbacks_``), which
     point to the same objects: a list, a trial or a writer is your own.
+checkpoint_dir : str, path or None, default=None
+    Directory in which :meth:`fit` keeps the last state of the training, and the best
+    network. A fit of the same data and parameters goes on from the last state, to the
+    same bits; each other fit has a subdirectory of its own. None writes nothing.
+checkpoint_interval : int or datetime.timedelta, default=1
+    Epochs, or time, from one write to the next; whatever it is, Ctrl-C writes the last
+    epoch that was finished. 1 loses least; take more where epochs last less than a
+    second.
 random_state : int, RandomState instance or None, default=None
     Seeds initial weights, order of samples, dropout, augmentation and hold-out. The
     same integer gives the same bits on one machine; global random state is never

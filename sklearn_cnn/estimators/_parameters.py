@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import KW_ONLY, dataclass
+from datetime import timedelta
 from numbers import Integral, Real
 from os import PathLike
 from typing import Any, ClassVar
@@ -60,6 +61,8 @@ class CNNParameters(BaseEstimator):
     precision: str = "auto"
     compile: bool = False
     callbacks: list | None = None
+    checkpoint_dir: Any = None
+    checkpoint_interval: Any = 1
     random_state: Any = None
     verbose: int = 0
 
@@ -102,6 +105,8 @@ class CNNParameters(BaseEstimator):
         "precision": [StrOptions({"auto", "float32", "bfloat16", "float64"})],
         "compile": ["boolean"],
         "callbacks": [list, None],
+        "checkpoint_dir": [str, PathLike, None],
+        "checkpoint_interval": [_POSITIVE, timedelta],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }

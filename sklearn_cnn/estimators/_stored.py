@@ -1,7 +1,5 @@
 """What of an estimator is stored: its parameters too have to be plain."""
 
-from os import PathLike, fspath
-
 from torch import nn
 
 from sklearn_cnn.architectures import StoredModule
@@ -16,8 +14,6 @@ class StoredEstimator(PlainEstimator):
 
     def _plain_state(self):
         state = super()._plain_state()
-        if isinstance(self.weights, PathLike):
-            state["weights"] = fspath(self.weights)
         if isinstance(self.architecture, nn.Module):
             state["architecture"] = self._stored_architecture()
         return state

@@ -14,7 +14,7 @@ from types import BuiltinFunctionType, FunctionType
 import numpy as np
 import torch
 
-from sklearn_cnn.images import take_rows
+from sklearn_cnn.images import add_pixels
 from sklearn_cnn.inference.folding import has_hooks
 from sklearn_cnn.inference.layers import layer_outputs
 
@@ -22,8 +22,6 @@ from sklearn_cnn.inference.layers import layer_outputs
 MAX_BYTES = 1 << 29
 #: Multiply-adds that are worth hashing the images, and so many more for each weight.
 _WORTH, _WORTH_PER_WEIGHT = 1 << 30, 1 << 10
-#: Bytes of images that are hashed at a time.
-_CHUNK = 1 << 24
 _SETTING_TYPES = (
     bool,
     int,
@@ -145,7 +143,7 @@ def _key(predictor, images, rows, compute):
         if statistics is not None:
             key.update(np.asarray(statistics).tobytes())
     _add_layers(key, predictor.module)
-    _add_images(key, images, rows)
+    add_pixels(key, images, rows)
     return key.digest()
 
 
@@ -194,13 +192,3 @@ def _bytes(tensor):
     axes = sorted(range(tensor.ndim), key=tensor.stride, reverse=True)
     values = tensor.detach().cpu().permute(axes).contiguous()
     return values.view(torch.uint8).numpy() if values.ndim else values.numpy()
-
-
-def _add_images(key, images, rows):
-    rows = np.arange(len(images)) if rows is None else rows
-    row_bytes = max(1, take_rows(images, rows[:1]).nbytes)
-    step = max(1, _CHUNK // row_bytes)
-    for start in range(0, len(rows), step):
-        taken = take_rows(images, rows[start : start + step])
-        key.update(f"{taken.dtype}{taken.shape}".encode())
-        key.update(taken)

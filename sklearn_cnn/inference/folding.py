@@ -1,12 +1,11 @@
 """A network for predictions alone, which computes less."""
 
-import copy
-
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from sklearn_cnn.architectures import ConvBlock
+from sklearn_cnn.utils._copying import copy_module
 
 
 def fold_batch_norms(module: nn.Module) -> nn.Module:
@@ -24,7 +23,7 @@ def fold_batch_norms(module: nn.Module) -> nn.Module:
     if not any(isinstance(layer, ConvBlock) for layer in module.modules()):
         return module
     shared = {id(p): p for p in module.parameters()}
-    folded = copy.deepcopy(module, shared)
+    folded = copy_module(module, shared)
     for block in folded.modules():
         if not isinstance(block, ConvBlock):
             continue

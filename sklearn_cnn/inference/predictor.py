@@ -63,15 +63,10 @@ class Predictor(PlainState):
         self.blueprint = state["module"]["blueprint"]
         self.module = rebuilt_network(state["module"], self.prepare)
 
-    def replaced(self, precision, compile):
-        """Make the like for the same network."""
+    def replaced(self, module, precision, compile):
+        """Make the like for another network of the same form."""
         return Predictor(
-            self.module,
-            self.prepare,
-            precision,
-            self.sample_cost,
-            compile,
-            self.blueprint,
+            module, self.prepare, precision, self.sample_cost, compile, self.blueprint
         )
 
     @property

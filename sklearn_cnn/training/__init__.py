@@ -11,6 +11,7 @@ __getattr__, __dir__ = lazy(
     {
         "augmenter": ["Augmenter"],
         "callbacks": ["SkorchCallbacks", "require_validation"],
+        "checkpoint": ["Checkpoints"],
         "batches": ["Batches", "HeldOut", "batch_sizes"],
         "freezing": ["freezes_backbone", "frozen_stages"],
         "learner": ["Learner"],

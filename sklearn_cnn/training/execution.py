@@ -1,6 +1,5 @@
 """How one batch is computed, forward and backward: the one seam for every way to."""
 
-import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +17,7 @@ from sklearn_cnn.inference import (
     workers,
 )
 from sklearn_cnn.training.batches import equal_sizes
+from sklearn_cnn.utils._copying import copy_module
 from sklearn_cnn.utils._generators import generator_restored
 
 #: Samples that a ghost batch needs at least, for the statistics of normalisation.
@@ -267,7 +267,7 @@ def _sharing_copy(module, generator):
         id(p): nn.Parameter(p.detach(), requires_grad=p.requires_grad)
         for p in module.parameters()
     }
-    copied = copy.deepcopy(module, shared)
+    copied = copy_module(module, shared)
     for parent in list(copied.modules()):
         for name, layer in parent.named_children():
             if type(layer) in _DROPOUTS:

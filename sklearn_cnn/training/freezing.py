@@ -58,7 +58,8 @@ class Freezing:
         names = frozen_stages(module, freeze)
         stages = module.stage_modules() if names else {}
         self._layers = [layer for name in names for layer in stages[name]]
-        module.eval()
+        if names:
+            module.eval()  # and so stays what ``train`` does not reach
         weights = module.stage_parameters() if names else {}
         frozen = {id(parameter) for name in names for parameter in weights[name]}
         for name, parameter in module.named_parameters():

@@ -5,6 +5,8 @@ import json
 from os import PathLike, fspath
 
 from sklearn_cnn.training.freezing import Freezing
+from sklearn_cnn.training.states import laid_out_as
+from sklearn_cnn.utils._copying import copy_module, copy_optimizer
 from sklearn_cnn.utils._plain_state import PlainState, with_optimizer
 from sklearn_cnn.utils._tensors import as_bytes, from_bytes
 
@@ -29,6 +31,8 @@ class Learner(PlainState):
         The last one.
     history : list of dict
         A row for each epoch, with the names that skorch gives to what it holds.
+    best : dict of float
+        The smallest of each loss so far.
     callbacks : list of (str, skorch.callbacks.Callback)
         As skorch initialised them.
     net : CNNNet or None
@@ -43,7 +47,7 @@ class Learner(PlainState):
         self.fixed_parameters = fixed_parameters
         self.plan = None
         self.history = []
-        self._best = {}
+        self.best = {}
         self.callbacks, self._given_callbacks = [], []
         self.constant = frozenset(
             name
@@ -76,7 +80,9 @@ class Learner(PlainState):
             if self._optimizer_state is not None:
                 self._optimizer.load_state_dict(self._optimizer_state)
                 self._optimizer_state = None
-                _lay_out_alike(self._optimizer)
+                for parameter, known in self._optimizer.state.items():
+                    for name, value in known.items():
+                        known[name] = laid_out_as(parameter, value)
         return self._optimizer
 
     def begin(self, plan):
@@ -101,33 +107,37 @@ class Learner(PlainState):
         """Put a loss into a row, and whether it is the smallest so far."""
         row[name] = value
         # skorch's Checkpoint and PrintLog look for this column
-        row[f"{name}_best"] = best = name not in self._best or value < self._best[name]
+        row[f"{name}_best"] = best = name not in self.best or value < self.best[name]
         if best:
-            self._best[name] = value
+            self.best[name] = value
 
     def copied(self, loss, precision, compile):
         """Copy it, so that a training that is interrupted changes nothing.
 
         The copy has another loss, and its predictor another precision and compiler.
         """
-        other = copy.copy(self)
+        other, weights = self._with_own_network(precision, compile)
         other.loss = loss
-        # together: one points to the other
-        predictor, other._optimizer = copy.deepcopy((self.predictor, self._optimizer))
-        other.predictor = predictor.replaced(precision, compile)
+        if self._optimizer is not None:
+            other._optimizer = copy_optimizer(self._optimizer, weights)
         other.callbacks = [(name, copy.copy(c)) for name, c in self.callbacks]
-        other.history, other.net = list(self.history), None
-        other._best = dict(self._best)
         return other
 
     def frozen(self):
         """Copy it as far as predictions need it."""
-        other = copy.copy(self)
-        other.predictor = copy.deepcopy(self.predictor)
+        before = self.predictor
+        other, _ = self._with_own_network(before.precision, before.compile)
         other.module.eval()
-        other._optimizer = other._optimizer_state = other.net = None
-        other.history = list(self.history)
+        other._optimizer_state = None
         return other
+
+    def _with_own_network(self, precision, compile):
+        other, memo = object.__new__(type(self)), {}
+        vars(other).update(vars(self), net=None, _optimizer=None)
+        module = copy_module(self.module, memo)
+        other.predictor = self.predictor.replaced(module, precision, compile)
+        other.history, other.best = list(self.history), dict(self.best)
+        return other, memo
 
     def _whole_state(self):
         state = {**vars(self), "net": None, "_optimizer": None}
@@ -147,7 +157,7 @@ class Learner(PlainState):
             **state,
             "fixed_parameters": fixed,
             "history": _as_json(state["history"]),
-            "_best": _as_json(self._best),
+            "best": _as_json(self.best),
             # they are of the user
             "callbacks": [],
             "_given_callbacks": [],
@@ -158,7 +168,7 @@ class Learner(PlainState):
     def _set_plain_state(self, state):
         vars(self).update(state)
         self.constant = frozenset(state["constant"])
-        self.history, self._best = map(json.loads, (state["history"], state["_best"]))
+        self.history, self.best = map(json.loads, (state["history"], state["best"]))
         if state["_optimizer_state"]:
             self._optimizer_state = _read_optimizer(state["_optimizer_state"])
         self.fixed_parameters = {
@@ -190,14 +200,3 @@ def _read_optimizer(stored):
         index, name = key.split(".")
         state.setdefault(int(index), {})[name] = value
     return {"state": state, "param_groups": settings["param_groups"]}
-
-
-def _lay_out_alike(optimizer):
-    """Lay what an optimizer knows of a weight out in memory as the weight is."""
-    for parameter, known in optimizer.state.items():
-        for name, value in known.items():
-            is_like = getattr(value, "shape", None) == parameter.shape
-            if is_like and value.stride() != parameter.stride():
-                known[name] = parameter.new_empty_strided(
-                    parameter.shape, parameter.stride(), dtype=value.dtype
-                ).copy_(value)

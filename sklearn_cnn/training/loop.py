@@ -18,7 +18,7 @@ from sklearn_cnn.training.schedules import Schedule
 from sklearn_cnn.training.snapshots import Snapshot
 
 
-def train(learner, batches, held_out=None, observers=()):
+def train(learner, batches, held_out=None, observers=(), checkpoints=None):
     """Train a network as it is planned, or until an observer ends it.
 
     Parameters
@@ -31,12 +31,15 @@ def train(learner, batches, held_out=None, observers=()):
         Validation samples.
     observers : sequence of Observer
         Told of everything in their order, of the end in the reverse one.
+    checkpoints : Checkpoints or None
+        Keeps the states between epochs; one that it holds is gone on with.
     """
+    first = 0 if checkpoints is None else checkpoints.phase
     try:
         for observer in observers:
             observer.train_begin(batches)
-        for phase in learner.plan.phases:
-            run = Run(learner, phase, batches, held_out, observers)
+        for phase in learner.plan.phases[first:]:
+            run = Run(learner, phase, batches, held_out, observers, checkpoints)
             if not train_phase(run):
                 break
     except StopTraining:
@@ -47,17 +50,23 @@ def train(learner, batches, held_out=None, observers=()):
     for observer in reversed(observers):
         observer.train_end(batches)
     learner.module.eval()
+    if checkpoints is not None:
+        checkpoints.finish(learner)
 
 
 def train_phase(run):
     """Train for the epochs of a phase; tell whether another phase may follow."""
     with run.execution:
-        goes_on = all(train_epoch(run) for _ in range(run.phase.epochs))
+        while run.goes_on and run.n_epochs < run.phase.epochs:
+            run.goes_on = train_epoch(run)
+            run.n_epochs += 1
+            if run.checkpoints is not None:
+                run.checkpoints.keep(run)
     # the loss is taken before a step: the last one has none after it
     if isfinite(run.row["train_loss"]) and not is_finite(run.trained):
         go_back(run, "The weights became NaN or infinite")
         return False
-    return goes_on
+    return run.goes_on
 
 
 def train_epoch(run):
@@ -87,15 +96,16 @@ def train_epoch(run):
 def train_on_batches(run):
     """Take a step for each batch of an epoch; give the mean loss of a sample."""
     losses, sizes = None, []
-    candidate = run.finite.read()
+    before = Snapshot(run.trained)
     run.execution.begin_epoch()
     # closed at an error too, with the thread that reads ahead
     with closing(iter(run.batches)) as batches:
         for i, batch in enumerate(batches):
             loss = step(run, batch)
             if i == 0:
-                if isfinite(loss.item()):
-                    run.finite.keep(candidate)
+                # without any finite loss, training goes back to where it began
+                if run.finite is None or isfinite(loss.item()):
+                    run.finite = before
                 # one block of memory: a scalar kept from each step would lie in the
                 # way of the large blocks that the next steps ask for
                 losses = loss.new_empty(run.batches.n_batches)
@@ -154,8 +164,12 @@ def validate(run):
 
 def is_finite(module):
     """Tell whether all weights and buffers of a network are finite."""
-    tensors = module.state_dict().values()
-    return all(bool(torch.isfinite(t).all()) for t in tensors if t.is_floating_point())
+    tensors = [t for t in module.state_dict().values() if t.is_floating_point()]
+    # a sum meets NaN and infinity if there are any, or overflows
+    sums = torch.stack([t.sum() for t in tensors])
+    if torch.isfinite(sums).all():
+        return True
+    return all(bool(torch.isfinite(t).all()) for t in tensors)
 
 
 def go_back(run, what):
@@ -181,13 +195,19 @@ class Run:
         where nothing before it changes.
     batches, held_out : Batches, HeldOut or None
         What it is run on.
+    n_epochs, n_steps : int
+        That are over.
+    goes_on : bool
+        Whether another epoch may follow.
     row : dict
         Of the present epoch in the history.
+    finite : Snapshot or None
+        Of the last epoch that began with a finite loss.
     validates : bool
         Whether the present batch is one of validation.
     """
 
-    def __init__(self, learner, phase, batches, held_out, observers):
+    def __init__(self, learner, phase, batches, held_out, observers, checkpoints):
         predictor, plan = learner.predictor, learner.plan
         self.learner, self.phase, self.observers = learner, phase, observers
         self.listeners = [o for o in observers if o.hears_batches]
@@ -213,12 +233,15 @@ class Run:
             must_guard(self.trained, batches.prepare.blank(2), precision, device),
         )
         self.execution = choose_execution(self, objective)
-        self.finite = Snapshot(self.trained)
+        self.finite = None
         self.schedule = Schedule(plan.lr_schedule, phase.epochs * batches.n_batches)
-        self.n_steps = 0
-        self.validates = False
+        self.n_epochs = self.n_steps = 0
+        self.goes_on, self.validates = True, False
         for group in self.optimizer.param_groups:
             group["initial_lr"] = plan.learning_rate * group["lr_factor"]
+        self.checkpoints = checkpoints
+        if checkpoints is not None:
+            checkpoints.restore(self)
 
     def set_learning_rates(self):
         """Give the optimizer the learning rates of the next step."""

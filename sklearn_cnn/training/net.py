@@ -99,7 +99,9 @@ class CNNNet(NeuralNet):
         if self.module_.training != training:  # it walks through all layers
             self.module_.train(training)
         if training:
-            predictor = predictor.replaced(self.learner.plan.precision, compile=False)
+            predictor = predictor.replaced(
+                self.module_, self.learner.plan.precision, compile=False
+            )
         for out in predictor.batches(images, rows):
             yield out.to(device).double()
 

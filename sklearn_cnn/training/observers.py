@@ -34,6 +34,16 @@ class Observer:
         """Tell whether training is to end with this epoch."""
         return False
 
+    def get_state(self):
+        """Give what it has to know to go on in another process, as a checkpoint has it.
+
+        That is a dict of tensors, lists and plain values.
+        """
+        return {}
+
+    def set_state(self, run, state):
+        """Take up what ``get_state`` gave, which is empty if nothing was kept."""
+
     def train_end(self, batches):
         """Hear that training has ended, by itself or by an observer, without error."""
 
@@ -109,6 +119,18 @@ class EarlyStopping(Observer):
             self.best = Snapshot(run.trained)
         return self.n_stalled >= self.patience
 
+    def get_state(self):  # noqa: D102
+        return {
+            "best_loss": self.best_loss,
+            "n_stalled": self.n_stalled,
+            "best": None if self.best is None else self.best.tensors,
+        }
+
+    def set_state(self, run, state):  # noqa: D102
+        self.best_loss, self.n_stalled = state["best_loss"], state["n_stalled"]
+        if state["best"] is not None:
+            self.best = Snapshot(run.trained, state["best"])
+
     def train_end(self, batches):  # noqa: D102
         if self.best is not None:
             self.best.restore()
@@ -127,6 +149,12 @@ class ProgressBar(Observer):
         self.bar.set_postfix({name: run.row[name] for name in names if name in run.row})
         self.bar.update()
         return False
+
+    def get_state(self):  # noqa: D102
+        return {"n_epochs": self.bar.n}
+
+    def set_state(self, run, state):  # noqa: D102
+        self.bar.update(state.get("n_epochs", 0))
 
     def close(self):  # noqa: D102
         self.bar.close()

@@ -4,25 +4,19 @@ import torch
 
 
 class Snapshot:
-    """A copy of a module's weights and buffers."""
+    """A copy of a module's present weights and buffers, or ``tensors`` of before."""
 
-    def __init__(self, module):
+    def __init__(self, module, tensors=None):
         self.module = module
-        self._kept = self.read()
-
-    def read(self):
-        """Copy the present state."""
-        return [tensor.detach().clone() for tensor in self._tensors()]
-
-    def keep(self, state):
-        """Remember a state that ``read`` gave."""
-        self._kept = state
+        if tensors is None:
+            tensors = [tensor.detach().clone() for tensor in self._present()]
+        self.tensors = tensors
 
     def restore(self):
-        """Give the module the remembered state."""
+        """Give the module that state again."""
         with torch.no_grad():
-            for tensor, kept in zip(self._tensors(), self._kept, strict=True):
+            for tensor, kept in zip(self._present(), self.tensors, strict=True):
                 tensor.copy_(kept)
 
-    def _tensors(self):
+    def _present(self):
         return self.module.state_dict(keep_vars=True).values()

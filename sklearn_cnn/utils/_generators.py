@@ -54,6 +54,23 @@ def seeded(seed: int, device: str) -> Iterator[None]:
                 accelerator.set_rng_state(accelerator_state)
 
 
+def generator_states(device: str) -> list[torch.Tensor]:
+    """Give the states of the generators that ``seeded`` has seeded."""
+    kind = torch.device(device).type
+    states = [torch.get_rng_state()]
+    if kind != "cpu":
+        states.append(torch.get_device_module(kind).get_rng_state())
+    return states
+
+
+def set_generator_states(device: str, states: list[torch.Tensor]) -> None:
+    """Give the generators those states; of another device, as far as both have them."""
+    kind = torch.device(device).type
+    torch.set_rng_state(states[0])
+    if kind != "cpu" and len(states) > 1:
+        torch.get_device_module(kind).set_rng_state(states[1])
+
+
 @contextmanager
 def usual_modes() -> Iterator[None]:
     """Compute with gradients, in float32, on the CPU by default, and reproducibly.

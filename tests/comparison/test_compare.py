@@ -14,13 +14,13 @@ import pytest
 import torch
 from scipy.stats import ttest_rel
 from sklearn import config_context, get_config
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.cluster import KMeans
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.metrics import make_scorer
+from sklearn.metrics import get_scorer, log_loss, make_scorer
 from sklearn.model_selection import GroupKFold, ShuffleSplit, cross_val_score
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
@@ -390,7 +390,7 @@ def test_groups_stay_together(digits, cv):
     X, y = digits
     groups = np.repeat(np.arange(len(y) // 10), 10)
     flat = np.c_[X.reshape(len(X), -1), groups]
-    _, _, folds, _ = check_contest(
+    folds = check_contest(
         {"knn": KNeighborsClassifier()},
         flat,
         y,
@@ -398,7 +398,7 @@ def test_groups_stay_together(digits, cv):
         cv=cv,
         scoring=None,
         random_state=0,
-    )
+    ).folds
     assert len(folds) == (5 if cv is None else 3)
     for train, test in folds:
         assert not set(groups[train]) & set(groups[test])
@@ -408,3 +408,54 @@ def test_groups_stay_together(digits, cv):
     assert results["error"].isna().all()
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         compare_estimators({"knn": KNeighborsClassifier()}, flat, y, groups=groups[1:])
+
+
+@pytest.fixture
+def routing():
+    with config_context(enable_metadata_routing=True):
+        yield
+
+
+def test_metadata_go_to_those_who_have_requested_them(flat, routing):
+    X, y = flat
+    weight = np.linspace(0.1, 5, len(y))
+    weighted = LogisticRegression(max_iter=200)
+    contenders = {
+        "weighted": weighted.set_fit_request(sample_weight=True),
+        "splitter": LogisticRegression(max_iter=200).set_fit_request(
+            sample_weight=False
+        ),
+    }
+    scorer = get_scorer("neg_log_loss").set_score_request(sample_weight=True)
+    results = compare_estimators(
+        contenders,
+        X,
+        y,
+        params={"sample_weight": weight, "groups": np.arange(len(y)) // 5},
+        cv=GroupKFold(3),
+        scoring={"loss": scorer},
+    )
+    for name, estimator in contenders.items():
+        expected = []
+        for train, test in GroupKFold(3).split(X, y, np.arange(len(y)) // 5):
+            given = weight[train] if name == "weighted" else None
+            fitted = clone(estimator).fit(X[train], y[train], sample_weight=given)
+            proba = fitted.predict_proba(X[test])
+            loss = log_loss(y[test], proba, sample_weight=weight[test])
+            expected.append(-loss)
+        assert results["mean_test_loss"][name] == pytest.approx(np.mean(expected))
+    assert results["mean_test_loss"].nunique() == 2
+
+
+def test_metadata_that_nobody_has_requested_are_refused(flat, routing):
+    contenders = {"lr": LogisticRegression().set_fit_request(sample_weight=True)}
+    with pytest.raises(TypeError, match=r"unexpected argument.*colour"):
+        compare_estimators(contenders, *flat, params={"colour": flat[1]})
+
+
+def test_metadata_need_routing(flat):
+    weight = np.ones(len(flat[1]))
+    with pytest.raises(ValueError, match=r"params has \['sample_weight'\].*set_config"):
+        compare_estimators(
+            {"lr": LogisticRegression()}, *flat, params={"sample_weight": weight}
+        )

@@ -1,0 +1,37 @@
+"""Hashes of images, by which the same ones are known again."""
+
+import hashlib
+import os
+
+import numpy as np
+
+from sklearn_cnn.images.arrays import take_rows
+
+#: Bytes of images that are hashed at a time.
+_CHUNK = 1 << 24
+
+
+def add_pixels(key, images, rows=None):
+    """Add the pixels of some rows, or all, to a hash."""
+    rows = np.arange(len(images)) if rows is None else rows
+    row_bytes = max(1, take_rows(images, rows[:1]).nbytes)
+    step = max(1, _CHUNK // row_bytes)
+    for start in range(0, len(rows), step):
+        taken = take_rows(images, rows[start : start + step])
+        key.update(f"{taken.dtype}{taken.shape}".encode())
+        key.update(taken)
+
+
+def digest(images):
+    """Hash images; files by their paths, sizes and times, which takes no decoding."""
+    key = hashlib.sha256()
+    paths = getattr(images, "paths", None)
+    if paths is None:
+        add_pixels(key, images)
+        return key.hexdigest()
+    source = images._source
+    key.update(repr((images, source.size, source.mode, source.pages)).encode())
+    for path in paths:
+        facts = os.stat(path)
+        key.update(repr((path, facts.st_size, facts.st_mtime_ns)).encode())
+    return key.hexdigest()

@@ -1,0 +1,344 @@
+"""States of a training on disk, from which it goes on to the same bits."""
+
+import json
+import os
+import warnings
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from hashlib import sha256
+from pathlib import Path
+from time import monotonic
+
+import numpy as np
+import torch
+from filelock import FileLock, Timeout
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from sklearn_cnn.training.states import (
+    cloned,
+    restore_learner,
+    restore_run,
+    state_of_learner,
+    state_of_run,
+)
+from sklearn_cnn.utils._files import replacing
+
+_LAST, _BEST, _LOCK = "last.safetensors", "best.safetensors", "lock"
+#: Under which the plain values of a file stand, and the version of their form.
+_HEADER, _FORMAT = "sklearn_cnn", 1
+#: The key of what stands where a tensor was.
+_TENSOR = "tensor"
+
+
+class Checkpoints:
+    """The last and the best state of one training, in a folder of its own.
+
+    The folder is named by what the training depends on, so that those of a search do
+    not mix. Nobody else can open it at the same time.
+
+    Parameters
+    ----------
+    directory : str or path-like
+        Holds a folder for each training; made if it is not there.
+    interval : int or datetime.timedelta
+        Number of epochs, or time, between two states.
+    identity : dict of dict of str
+        What the training depends on by name: "parameters" and "data".
+    seeds : list of int
+        Of its random numbers.
+    draws_anew : bool
+        Whether the next training of the same identity is to have other seeds.
+
+    Attributes
+    ----------
+    seeds : list of int
+        Those of the training to go on with, or those that were given.
+    """
+
+    def __init__(self, directory, interval, identity, seeds, *, draws_anew):
+        self.directory = Path(directory)
+        self.interval = interval
+        self.identity = identity
+        self.seeds = seeds
+        self.draws_anew = draws_anew
+        text = json.dumps(identity, sort_keys=True)
+        self.folder = self.directory / sha256(text.encode()).hexdigest()[:16]
+        #: The state to go on with, and those that wait to be written.
+        self._found = self._last = self._best = None
+        self._n_written, self._written_at = 0, monotonic()
+
+    def __enter__(self):
+        with ExitStack() as stack:
+            stack.enter_context(self._locked())
+            for left in self.folder.glob(".*.tmp"):  # by a process that was killed
+                left.unlink()
+            self._look_for_a_state()
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, kind, error, trace):
+        with self._stack:
+            if error is None:
+                return
+            self._write()
+            if self._n_written:
+                error.add_note(
+                    f"The state after epoch {self._n_written} is in "
+                    f"{self._named}: fit again, with the same data and parameters, to "
+                    "go on from there."
+                )
+
+    @property
+    def _named(self):
+        return f"checkpoint_dir={str(self.directory)!r}"
+
+    def _locked(self):
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            return _lock(self.folder)
+        except Timeout:
+            raise ValueError(
+                f"{self._named}: another fit with the same data and parameters is at "
+                f"work in {self.folder.name} there. Wait for its end, or name another "
+                "directory for this one."
+            ) from None
+        except OSError as error:
+            raise type(error)(
+                error.errno,
+                f"{self._named} cannot be written to ({error.strerror}). Name a "
+                "directory where files can be made",
+            ) from error
+
+    # --- going on ---------------------------------------------------------------
+
+    def end(self, learner):
+        """Give a network the state at the end of its training, if that is found.
+
+        Returns
+        -------
+        ended : bool
+        """
+        self._initial = _hash_of(learner.module)
+        if self._found is not None and self._found["initial"] != self._initial:
+            self._warn_of_another(["the weights before the first epoch"])
+            self._found = None
+        if self._found is None or not self._found["finished"]:
+            return False
+        restore_learner(learner, self._found["learner"])
+        learner.module.eval()
+        return True
+
+    @property
+    def phase(self):
+        """Number of the phase to go on with."""
+        return 0 if self._found is None else self._found["run"]["phase"]
+
+    def restore(self, run):
+        """Bring the phase that is gone on with to where it was."""
+        if self._found is not None:
+            restore_run(run, self._found["run"])
+            self._n_written = len(run.learner.history)
+            self._found = None
+
+    def _look_for_a_state(self):
+        path = self.folder / _LAST
+        if not path.exists():
+            self._look_for_others()
+            return
+        found = read_state(path)
+        if not (found["finished"] and self.draws_anew):
+            self._found, self.seeds = found, found["seeds"]
+
+    def _look_for_others(self):
+        """Say what differs from a training that waits to be gone on with.
+
+        One of other data and other parameters as well is not what was meant.
+        """
+        others = self.directory.glob(f"*/{_LAST}")
+        for path in sorted(others, key=os.path.getmtime, reverse=True):
+            try:
+                facts = _facts_of(path)
+            except ValueError:  # an error where it is asked for
+                continue
+            if facts["finished"] or _is_in_use(path.parent):
+                continue
+            differing = [
+                _differences(facts["identity"][kind], self.identity[kind])
+                for kind in ("parameters", "data")
+            ]
+            if not all(differing):
+                self._warn_of_another([*differing[0], *differing[1]])
+                return
+
+    def _warn_of_another(self, differences):
+        warnings.warn(
+            f"{self._named} holds the state of an unfinished training, but this one "
+            f"differs in {', '.join(differences)}, and begins anew. The other stays "
+            "there until the data and parameters are as they were.",
+            UserWarning,
+            stacklevel=2,
+        )
+
+    # --- writing ----------------------------------------------------------------
+
+    def keep(self, run):
+        """Keep the state between two epochs: on disk if it is time, or in memory."""
+        learner, row = run.learner, run.row
+        loss = "valid_loss" if "valid_loss" in row else "train_loss"
+        if row[f"{loss}_best"]:
+            facts = {"epoch": len(learner.history), loss: row[loss]}
+            self._best = cloned(learner.module.state_dict()), facts
+        self._last = {"finished": False, "run": state_of_run(run)}
+        if self._is_due(len(learner.history)):
+            self._write()
+        else:
+            self._last = cloned(self._last)
+
+    def finish(self, learner):
+        """Write the end of the training."""
+        self._last = {"finished": True, "learner": state_of_learner(learner)}
+        self._write()
+
+    def _is_due(self, n_epochs):
+        if isinstance(self.interval, timedelta):
+            return monotonic() - self._written_at >= self.interval.total_seconds()
+        return n_epochs % self.interval == 0
+
+    def _write(self):
+        try:
+            if self._best is not None:
+                write_state(self.folder / _BEST, *self._best)
+                self._best = None
+            if self._last is not None:
+                self._write_last()
+        except OSError as error:
+            warnings.warn(
+                f"{self._named}: the state of the training could not be written "
+                f"({error.__cause__ or error}). Training goes on, and tries it again; "
+                "make room there.",
+                UserWarning,
+                stacklevel=2,
+            )
+        self._written_at = monotonic()
+
+    def _write_last(self):
+        facts = {
+            "format": _FORMAT,
+            "identity": self.identity,
+            "initial": self._initial,
+            "seeds": self.seeds,
+        }
+        tensors = {}
+        plain = _without_tensors({**facts, **self._last}, "", tensors)
+        write_state(self.folder / _LAST, tensors, plain)
+        learner = self._last.get("run", self._last).get("learner")
+        self._n_written, self._last = len(learner["history"]), None
+
+
+def write_state(path, tensors, facts):
+    """Write named tensors, and plain values, into one file, whole or not at all."""
+    # each in memory of its own, as the format has no shared weights
+    tensors = {k: t.detach().cpu().contiguous().clone() for k, t in tensors.items()}
+    text = json.dumps(facts, default=_as_plain)
+    with replacing(path) as file:
+        file.write(save(tensors, {_HEADER: text}))
+
+
+def read_state(path):
+    """Read what ``write_state`` wrote, the tensors in their places."""
+    with _opened(path) as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}
+    return _with_tensors(_facts_of(path), tensors)
+
+
+def _facts_of(path):
+    with _opened(path) as file:
+        facts = json.loads(file.metadata()[_HEADER])
+        if facts["format"] > _FORMAT:
+            raise ValueError(
+                f"{path} was written by a newer version of sklearn_cnn. Update this "
+                "one, or name another checkpoint_dir."
+            )
+        return facts
+
+
+@contextmanager
+def _opened(path):
+    try:
+        with safe_open(path, "pt") as file:
+            yield file
+    except (SafetensorError, json.JSONDecodeError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{path} is not a state that checkpoint_dir has written, or it is damaged "
+            f"({error}). Delete it to begin anew, or name another checkpoint_dir."
+        ) from error
+
+
+def _lock(folder):
+    lock = FileLock(folder / _LOCK, thread_local=False)
+    return lock.acquire(timeout=0)
+
+
+def _is_in_use(folder):
+    try:
+        with _lock(folder):
+            return False
+    except Timeout:
+        return True
+
+
+def _without_tensors(value, name, tensors):
+    """Move the tensors of a nested value into a dict, and leave their names."""
+    if isinstance(value, torch.Tensor):
+        tensors[name] = value
+        return {_TENSOR: name}
+    if isinstance(value, dict):
+        return {
+            key: _without_tensors(inner, f"{name}{key}.", tensors)
+            for key, inner in value.items()
+        }
+    if isinstance(value, list):
+        return [
+            _without_tensors(inner, f"{name}{i}.", tensors)
+            for i, inner in enumerate(value)
+        ]
+    return value
+
+
+def _with_tensors(value, tensors):
+    if isinstance(value, dict):
+        if value.keys() == {_TENSOR}:
+            return tensors[value[_TENSOR]]
+        return {key: _with_tensors(inner, tensors) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_with_tensors(inner, tensors) for inner in value]
+    return value
+
+
+def _as_plain(value):
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{value!r} cannot be written into a checkpoint.")
+
+
+def _hash_of(module):
+    """Hash the weights and buffers of a network."""
+    key = sha256()
+    for name, tensor in module.state_dict().items():
+        if not isinstance(tensor, torch.Tensor):
+            raise ValueError(
+                f"architecture has state that is no tensor, {name!r}, which "
+                "checkpoint_dir cannot keep. Pass checkpoint_dir=None."
+            )
+        values = tensor.detach().cpu().contiguous().view(-1).view(torch.uint8)
+        key.update(f"{name}{tensor.dtype}{tuple(tensor.shape)}".encode())
+        key.update(values.numpy())
+    return key.hexdigest()
+
+
+def _differences(before, now):
+    """Name what differs; with its values, unless these are hashes or long."""
+    names = [name for name in before | now if before.get(name) != now.get(name)]
+    told = (f"{n} ({before.get(n)} there, {now.get(n)} here)" for n in names)
+    return [n if len(text) > 80 else text for n, text in zip(names, told, strict=True)]
