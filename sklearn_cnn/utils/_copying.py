@@ -85,7 +85,7 @@ def _copy_attribute(name, value, memo):
             key: None if child is None else _copy_layer(child, memo)
             for key, child in value.items()
         }
-    if not value and type(value) in _CONTAINERS:
+    if type(value) in _CONTAINERS and not value:
         return type(value)()
     if type(value) is tuple and all(isinstance(item, _ATOMS) for item in value):
         return value
