@@ -1,7 +1,6 @@
 """What of an estimator is stored: its parameters too have to be plain."""
 
 from datetime import timedelta
-from os import PathLike, fspath
 
 from torch import nn
 
@@ -18,9 +17,6 @@ class StoredEstimator(PlainEstimator):
 
     def _plain_state(self):
         state = super()._plain_state()
-        for name in ("weights", "checkpoint_dir"):
-            if isinstance(state.get(name), PathLike):
-                state[name] = fspath(state[name])
         interval = state.get(_INTERVAL)
         if isinstance(interval, timedelta):
             state[_INTERVAL] = {"seconds": interval.total_seconds()}

@@ -179,7 +179,9 @@ def _check_array(name, content):
     read_header = {
         (1, 0): np.lib.format.read_array_header_1_0,
         (2, 0): np.lib.format.read_array_header_2_0,
-    }[np.lib.format.read_magic(file)]
+    }.get(np.lib.format.read_magic(file))
+    if read_header is None:  # 3.0 is for names of fields beyond Latin-1
+        raise ValueError(f"{name} is an array of an unknown format")
     shape, _, dtype = read_header(file)
     if dtype.hasobject:
         raise ValueError(f"{name} holds a pickle")
@@ -197,14 +199,15 @@ def from_skops(dumped):
     with zipfile.ZipFile(io.BytesIO(dumped)) as archive:
         schema = json.loads(archive.read(SCHEMA))
         for node in nodes(schema):
-            if node["__loader__"] == "JsonNode":
-                del node["__id__"]  # whether equal values are one is chance
-            else:
-                node["__id__"] = ids.setdefault(node["__id__"], len(ids) + 1)
+            known = node.pop("__id__", None)
+            # of plain values it is chance whether equal ones are one
+            if known is not None and node["__loader__"] != "JsonNode":
+                node["__id__"] = ids.setdefault(known, len(ids) + 1)
             if isinstance(node.get("file"), str):
                 name = node["file"]
                 if name not in names:
                     content = _uncompressed(name, archive.read(name))
+                    _check_content(name, content)  # what load would refuse
                     names[name] = _put(members, name, content)
                 node["file"] = names[name]
     text = json.dumps(schema, indent=1).encode()

@@ -118,7 +118,8 @@ def _as_reference(step):
     has_network = isinstance(step, CNNClassifier | CNNRegressor | CNNFeatures)
     if not has_network or step._predictor.precision != "bfloat16":
         return step
-    step, predictor = copy.copy(step), step._predictor.replaced("float32", False)
+    before, step = step._predictor, copy.copy(step)
+    predictor = before.replaced(before.module, "float32", compile=False)
     if isinstance(step, CNNFeatures):
         step._predictor = predictor
     else:

@@ -66,12 +66,7 @@ class Predictor(PlainState):
     def replaced(self, module, precision, compile):
         """Make the like for another network of the same form."""
         return Predictor(
-            module,
-            self.prepare,
-            precision,
-            self.sample_cost,
-            compile,
-            self.blueprint,
+            module, self.prepare, precision, self.sample_cost, compile, self.blueprint
         )
 
     @property

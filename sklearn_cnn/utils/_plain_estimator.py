@@ -1,6 +1,7 @@
 """Estimators of scikit-learn as plain values: what it puts on them points back."""
 
 import warnings
+from os import PathLike, fspath
 from typing import Any
 
 from sklearn.utils.metadata_routing import MetadataRequest
@@ -23,7 +24,7 @@ class PlainEstimator(PlainState):
     """
 
     def _plain_state(self):
-        state = dict(vars(self))
+        state = {k: _plain_path(v) for k, v in vars(self).items()}
         if any(state.get(name) for name in _CALLBACKS):
             warnings.warn(
                 "callbacks are objects of other code, and are not saved. Set them "
@@ -51,3 +52,7 @@ class PlainEstimator(PlainState):
                     of_method = getattr(request, method)
                     of_method.add_request(param=parameter, alias=alias)
             self._metadata_request = request
+
+
+def _plain_path(value):
+    return fspath(value) if isinstance(value, PathLike) else value
