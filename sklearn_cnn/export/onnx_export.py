@@ -59,8 +59,8 @@ def to_onnx(model, path, *, quantize=None, input_dtype=None):
     them) and ``probabilities``; a regressor gives ``target``. Class names, parameters
     of the steps and versions of the libraries stand in the metadata.
 
-    Networks that were trained in bfloat16 are exported in float32, which their weights
-    have; those in float64 stay in that.
+    Networks are computed in float32: those that were trained in bfloat16 have such
+    weights, and for those in float64 ONNX Runtime has no convolutions on a CPU.
 
     References
     ----------
