@@ -12,6 +12,27 @@ from sklearn_cnn.utils._axes import AXES
 PADDING_MODES = ("constant", "edge", "symmetric")
 
 
+def check_batch(images: Any) -> None:
+    """Check that a batch is one, of images of some pixels."""
+    if not isinstance(images, Tensor):
+        raise TypeError(
+            f"images must be a torch.Tensor, not {type(images).__name__}. Make one by "
+            "torch.from_numpy, with the channels as the second axis."
+        )
+    is_plain = images.layout is torch.strided and not images.is_quantized
+    if not is_plain or images.is_complex() or images.device.type == "meta":
+        raise ValueError(
+            f"images is a {images.layout} tensor of {images.dtype} on "
+            f"{images.device.type}, but must be dense and of real numbers."
+        )
+    if images.ndim - 2 not in AXES or not images.numel():
+        raise ValueError(
+            f"images has shape {tuple(images.shape)}, but must be a batch of at least "
+            "one image of at least one pixel: (n_samples, n_channels, length), "
+            "(..., height, width) or (..., depth, height, width)."
+        )
+
+
 def is_number(value: Any) -> bool:
     """Tell whether a value is a finite real number, booleans excluded."""
     return isinstance(value, Real) and not isinstance(value, bool) and isfinite(value)

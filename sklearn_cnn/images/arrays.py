@@ -12,10 +12,13 @@ from sklearn_cnn.images.index import IndexedArray
 from sklearn_cnn.images.masks import unmasked
 from sklearn_cnn.images.refusals import (
     dense_tensor,
+    refuse_huge_samples,
     refuse_other_numbers,
     refuse_other_things,
 )
 from sklearn_cnn.images.stored import require_whole_file
+from sklearn_cnn.utils._fitting import naming
+from sklearn_cnn.utils._sklearn import check_sample_weight
 
 
 def as_array(X):
@@ -30,6 +33,8 @@ def as_array(X):
         require_whole_file(X)
     if isinstance(X, np.ma.MaskedArray):
         return unmasked(X, "X")
+    if isinstance(X, np.matrix):  # whose rows are such again, without an end
+        X = np.asarray(X)
     if isinstance(X, IndexedArray):
         return X.view(np.ndarray)
     if type(X) is np.ndarray and X.dtype.kind != "O":
@@ -47,6 +52,20 @@ def as_values(values, name):
     if isinstance(values, torch.Tensor):
         return dense_tensor(values, name).numpy()
     return unmasked(values, name)
+
+
+def as_weights(sample_weight, array):
+    """Check the weights of the rows of an array, and give them in float64."""
+    with naming("sample_weight"):
+        weights = check_sample_weight(
+            as_values(sample_weight, "sample_weight"),
+            array,
+            dtype=np.float64,
+            ensure_non_negative=True,
+        )
+        # scikit-learn lets a scalar pass
+        assert_all_finite(weights, input_name="sample_weight")
+    return weights
 
 
 def as_rows(X):
@@ -113,6 +132,7 @@ def check_image_array(X, *, estimator, min_samples=1):
     """
     array = X if isinstance(X, np.ndarray | ImageFiles) else np.asarray(X)
     refuse_other_numbers(array)
+    refuse_huge_samples(array)
     if array.dtype.kind not in "biuf":
         raise ValueError(
             f"X has dtype {array.dtype}, but images must be boolean, integer or real "

@@ -6,13 +6,12 @@ import warnings
 from collections.abc import Iterable
 from functools import partial
 from numbers import Integral
-from pathlib import Path
 from typing import ClassVar
 
 import joblib
 import numpy as np
 from PIL import Image
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import TransformerMixin
 
 from sklearn_cnn.images import (
     ImageFiles,
@@ -28,6 +27,7 @@ from sklearn_cnn.images import (
     shortened,
     unmasked,
 )
+from sklearn_cnn.utils._fitting import BaseEstimator
 from sklearn_cnn.utils._sklearn import StrOptions, fit_context
 
 #: What may lie between a user's code and a warning of ImageReader.
@@ -277,7 +277,7 @@ def _require_list(X):
             "X is ImageFiles, which read their files themselves. Leave ImageReader "
             "out, or pass it X.paths."
         )
-    if isinstance(X, str | os.PathLike) and Path(X).is_dir():
+    if isinstance(X, str | os.PathLike) and os.path.isdir(X):
         raise ValueError(
             f"X={name_of(X)} is a folder, but ImageReader needs a list of files. List "
             "them, as by sorted(pathlib.Path(X).iterdir()), or read one folder for "

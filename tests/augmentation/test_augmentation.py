@@ -105,7 +105,7 @@ def test_parameters_as_in_scikit_learn(augmentation):
         (RandomCrop(fill=300), 1, 2, r"fill=300 .* integer from 0 to 255"),
         (RandomCrop(fill=0.5), 1, 2, r"fill=0.5 .* integer from 0 to 255"),
         (RandomCrop(fill="mean"), 1, 2, r"fill='mean' must be a number"),
-        (RandomRotation(), 1, 1, r"signals .* cannot be rotated"),
+        (RandomRotation(), 1, 1, r"signals, cannot be rotated"),
         (RandomRotation(-5), 1, 2, r"degrees=-5 must not be negative"),
         (RandomRotation(axes=(0,)), 1, 2, r"axes=\(0,\) must name two"),
         (RandomAffine(), 1, 1, r"Pass degrees=0 and shear=0"),

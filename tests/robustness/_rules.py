@@ -17,12 +17,12 @@ SECONDS = 20
 _MOST_LETTERS = 1500
 _MOST_WARNINGS = 5
 #: Lines that make what is passed; all others are calls of the library.
-_MAKES = re.compile(r"(est|X|X, y|fitted) = |pathlib")
+_MAKES = re.compile(r"[\w, ]+ = |pathlib")
 #: What a message may name beside the parameters that the program gives.
 _NAMES = (
     r"\b(X|y|X_val|y_val|sample_weight\w*|class_weight|classes|images?|paths?|samples?|"
-    r"n_features|fill|input|array)\b|Found (input )?(array|variables)|Expected \dD array|"
-    r"not fitted|Invalid parameter|cannot be read as an image|has no parameters"
+    r"n_features|fill|input|array|step)\b|Found (input )?(array|variables)|"
+    r"Expected \dD array|not fitted|Invalid parameter|cannot be read as an image|has no parameters"
 )
 #: What the messages of others say, which name nothing that the user gave.
 _FOREIGN = (
@@ -82,12 +82,18 @@ def _outcome(kind, lines, told):
                     return "not made"
             continue
         del told[:]
-        outcome = _call(line, names, set(re.findall(r"\b(\w+)=", " ".join(lines))))
+        outcome = _call(line, names, _parameters(lines, names))
         if outcome != "works":
             return outcome
         if (complaint := _warned(told)) is not None:
             return complaint
     return _checked(kind, lines, names)
+
+
+def _parameters(lines, names):
+    est = names.get("est")
+    own = est.get_params(deep=False) if hasattr(est, "get_params") else {}
+    return {*re.findall(r"\b(\w+)=", " ".join(lines)), *own}
 
 
 def _call(line, names, parameters):
@@ -155,7 +161,7 @@ def _warned(told):
     return None
 
 
-# --- what stays as it was ---------------------------------------------------------------
+# --- what stays as it was -----------------------------------------------------------
 
 
 def _world():
@@ -189,7 +195,10 @@ def _predictions(est):
     shape = est.input_shape_
     if len(shape) == 2 and 1 in shape:  # signals of one channel are flat rows
         shape = (np.prod(shape),)
-    return est.predict(np.zeros((2, *shape)))
+    try:
+        return est.predict(np.zeros((2, *shape)))
+    except ValueError:  # parameters say now that images are of another kind
+        return None
 
 
 def _changed_by_refusal(est, attributes, predicted):
@@ -204,7 +213,7 @@ def _changed_by_refusal(est, attributes, predicted):
     return None
 
 
-# --- what works -------------------------------------------------------------------------
+# --- what works ---------------------------------------------------------------------
 
 
 def _checked(kind, lines, names):
@@ -227,7 +236,8 @@ def _checked(kind, lines, names):
                     (found.shape, found.dtype) == (X.shape, X.dtype), "of the same kind"
                 )
                 wide = found.double() if not found.is_complex() else found
-                _require(wide.isfinite().all() or "1e30" in str(lines), "finite")
+                finite = wide.isfinite().all() or not X.isfinite().all()
+                _require(finite or "1e30" in str(lines), "finite")
     except AssertionError as error:
         return f"broken: what {lines[-1].split('(')[0]} gives is not {error}"
     except Exception as error:

@@ -17,7 +17,7 @@ from _rules import SECONDS, outcome_of
 from _strategies import programs
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-_FINE = ("works", "refused", "not made")
+FINE = ("works", "refused", "not made")
 
 
 def run(n_inputs, random_seed, before, after):
@@ -49,7 +49,7 @@ def _work(n_inputs, random_seed, pipe):
 
 
 def outcomes(n_inputs, random_seed):
-    """Run programs in another process; one that it does not survive is an outcome too."""
+    """Run programs in another process; that it dies of one is an outcome too."""
     n = 0
     while n < n_inputs:
         ours, theirs = multiprocessing.Pipe(duplex=False)
@@ -90,7 +90,7 @@ def main():
     counts, surprises = collections.Counter(), collections.defaultdict(list)
     start = time.perf_counter()
     for (kind, lines), outcome in outcomes(options.inputs, options.seed):
-        is_fine = outcome in _FINE
+        is_fine = outcome in FINE
         counts[kind, outcome if is_fine else "surprise"] += 1
         if not is_fine:
             surprises[kind_of(outcome)].append((outcome, lines))
