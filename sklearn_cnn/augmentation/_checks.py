@@ -1,7 +1,7 @@
 """Checks of parameters: one clear error for each that is wrong."""
 
-from math import isfinite
 from numbers import Integral, Real
+from sys import float_info
 from typing import Any
 
 import torch
@@ -9,6 +9,12 @@ from torch import Tensor
 
 from sklearn_cnn.utils._axes import AXES
 
+#: torch can store others, but hardly compute with them.
+_DTYPES = {
+    torch.bool,
+    *(torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64),
+    *(torch.float16, torch.bfloat16, torch.float32, torch.float64),
+}
 PADDING_MODES = ("constant", "edge", "symmetric")
 
 
@@ -19,11 +25,12 @@ def check_batch(images: Any) -> None:
             f"images must be a torch.Tensor, not {type(images).__name__}. Make one by "
             "torch.from_numpy, with the channels as the second axis."
         )
-    is_plain = images.layout is torch.strided and not images.is_quantized
-    if not is_plain or images.is_complex() or images.device.type == "meta":
+    is_plain = images.layout is torch.strided and images.device.type != "meta"
+    if not is_plain or images.dtype not in _DTYPES:
         raise ValueError(
             f"images is a {images.layout} tensor of {images.dtype} on "
-            f"{images.device.type}, but must be dense and of real numbers."
+            f"{images.device.type}, but must be dense, and of a dtype that torch "
+            "computes with, such as torch.float32 or torch.uint8."
         )
     if images.ndim - 2 not in AXES or not images.numel():
         raise ValueError(
@@ -35,7 +42,8 @@ def check_batch(images: Any) -> None:
 
 def is_number(value: Any) -> bool:
     """Tell whether a value is a finite real number, booleans excluded."""
-    return isinstance(value, Real) and not isinstance(value, bool) and isfinite(value)
+    is_real = isinstance(value, Real) and not isinstance(value, bool)
+    return is_real and abs(value) <= float_info.max
 
 
 def check_probability(name: str, value: Any) -> None:

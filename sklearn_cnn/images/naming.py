@@ -9,6 +9,7 @@ _MAX_LISTED = 10
 #: Paths are shown whole, if they are of any use.
 _SHORT = Repr()
 _SHORT.maxstring, _SHORT.maxother, _SHORT.maxdict = 300, 50, 3
+_SHORT.maxlevel, _SHORT.maxlist, _SHORT.maxtuple = 2, 2, 2
 
 
 def name_of(source):

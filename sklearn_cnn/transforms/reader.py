@@ -17,6 +17,7 @@ from sklearn_cnn.images import (
     ImageFiles,
     as_list,
     as_size,
+    as_values,
     check_mode,
     check_pages,
     decode,
@@ -25,7 +26,6 @@ from sklearn_cnn.images import (
     keep_index,
     name_of,
     shortened,
-    unmasked,
 )
 from sklearn_cnn.utils._fitting import BaseEstimator
 from sklearn_cnn.utils._sklearn import StrOptions, fit_context
@@ -259,7 +259,7 @@ def _stacklevel():
 
 def _sources(X):
     _require_list(X)
-    X = unmasked(X, "X")
+    X = as_values(X, "X")
     column = np.asarray(X).ravel() if hasattr(X, "shape") else X
     sources = list(column)
     if not sources:

@@ -22,7 +22,8 @@ _MAKES = re.compile(r"[\w, ]+ = |pathlib")
 _NAMES = (
     r"\b(X|y|X_val|y_val|sample_weight\w*|class_weight|classes|images?|paths?|samples?|"
     r"n_features|fill|input|array|step)\b|Found (input )?(array|variables)|"
-    r"Expected \dD array|not fitted|Invalid parameter|cannot be read as an image|has no parameters"
+    r"Expected \dD array|not fitted|Invalid parameter|cannot be read as an image|"
+    r"has no parameters"
 )
 #: What the messages of others say, which name nothing that the user gave.
 _FOREIGN = (
@@ -223,6 +224,8 @@ def _checked(kind, lines, names):
     try:
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
+            if kind == "go on" and "X is far outside" in _refusal(est, X):
+                return "refused"
             if kind in ("fit", "go on"):
                 est = found if "clone" in lines[-1] else est
                 _check_network(est, X)
@@ -252,6 +255,14 @@ def _require(holds, what):
 
 def _is_text(found):
     return np.asarray(found).dtype.kind not in "biuf"
+
+
+def _refusal(est, X):
+    try:
+        est.predict(X)
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def _n_rows(X):

@@ -215,7 +215,8 @@ def features(draw):
         f"fitted = CNNClassifier(filters=(2,), max_iter=1).fit({GOOD_X}, {GOOD_Y})",
         f"est = {call('CNNFeatures', {**base, **keywords})}",
         "est.fit(X, y)",
-        draw(_text(["est.transform(X)", f"est.transform({draw(images)})"])),
+        *draw(st.just([]) | images.map(lambda other: [f"X = {other}"])),
+        "est.transform(X)",
     ]
 
 
@@ -234,14 +235,15 @@ def steps(draw):
         ["est.fit_transform(X)"],
         ["est.transform(X)"],
         [f"est.fit({GOOD_X})", "est.transform(X)"],
-        ["est.fit(X)", f"est.transform({draw(images)})"],
+        ["est.fit(X)", f"X = {draw(images)}", "est.transform(X)"],
     ]
     if hasattr(getattr(transforms, name), "inverse_transform"):
         acts.append(["est.fit(X)", "est.inverse_transform(est.transform(X))"])
-        acts.append(["est.fit(X)", f"est.inverse_transform({draw(images)})"])
+        other = f"X = {draw(images)}"
+        acts.append(["est.fit(X)", other, "est.inverse_transform(X)"])
     if name == "ChannelScaler":
-        fit = f"est.partial_fit(X, sample_weight={draw(weights)})"
-        acts.append([fit, "est.transform(X)"])
+        fit = "est.partial_fit(X, sample_weight=weight)"
+        acts.append([f"weight = {draw(weights)}", fit, "est.transform(X)"])
     return [f"est = {call(name, keywords)}", f"X = {X}", *draw(st.sampled_from(acts))]
 
 
