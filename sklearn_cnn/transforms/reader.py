@@ -149,7 +149,8 @@ class ImageReader(
         Returns
         -------
         images : ndarray of shape (n_samples, [depth,] height, width[, n_channels])
-            Of uint8, or of uint16 if they are of 16 bits.
+            Of uint8, or of uint16 if they are of 16 bits; of float32 or int32 if they
+            hold floats or larger integers, and ``mode`` is None.
 
         Raises
         ------
