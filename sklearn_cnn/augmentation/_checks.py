@@ -1,7 +1,7 @@
 """Checks of parameters: one clear error for each that is wrong."""
 
+from math import isfinite
 from numbers import Integral, Real
-from sys import float_info
 from typing import Any
 
 import torch
@@ -42,8 +42,12 @@ def check_batch(images: Any) -> None:
 
 def is_number(value: Any) -> bool:
     """Tell whether a value is a finite real number, booleans excluded."""
-    is_real = isinstance(value, Real) and not isinstance(value, bool)
-    return is_real and abs(value) <= float_info.max
+    if not isinstance(value, Real) or isinstance(value, bool):
+        return False
+    try:
+        return isfinite(value)
+    except OverflowError:  # an integer beyond all floats
+        return False
 
 
 def check_probability(name: str, value: Any) -> None:

@@ -33,8 +33,6 @@ def as_array(X):
         require_whole_file(X)
     if isinstance(X, np.ma.MaskedArray):
         return unmasked(X, "X")
-    if isinstance(X, np.matrix):  # whose rows are such again, without an end
-        X = np.asarray(X)
     if isinstance(X, IndexedArray):
         return X.view(np.ndarray)
     if type(X) is np.ndarray and X.dtype.kind != "O":
@@ -139,6 +137,8 @@ def check_image_array(X, *, estimator, min_samples=1):
             "numbers. Complex data not supported; decode files and convert objects to "
             "one numeric array first."
         )
+    if not array.ndim:
+        raise ValueError(f"X is a single {array.dtype}, but must hold several samples.")
     if prod(array.shape) == 0:
         raise ValueError(
             f"Found array with shape={array.shape}: it holds no pixels, while at least "

@@ -80,7 +80,7 @@ VALUES = {
     "orientations": "1|9|2|0|10**6",
     "pixels_per_cell": "1|2|(2, 3)|3|0|9",
     "cells_per_block": "1|2|(1, 2)|3|0",
-    "n_jobs": "None|1|2|0",
+    "n_jobs": "None|1|0",
     "n_workers": "None|1|2|0",
     "cache_bytes": "0|1|1000|10**9|-1",
     "mode": "'L'|'RGB'|'RGBA'|'I;16'|None|'CMYK'",
