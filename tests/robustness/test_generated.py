@@ -6,7 +6,7 @@ from _rules import outcome_of
 from generated import FINE, run
 
 #: About 30 seconds on one core.
-N_INPUTS = 1200
+N_INPUTS = 1000
 
 
 def test_generated_input_works_or_is_refused():
