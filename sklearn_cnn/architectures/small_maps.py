@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
 from torch.nn.modules.conv import _ConvNd
 
 
@@ -94,3 +95,16 @@ class Conv2d(_WithoutPadding, nn.Conv2d):
 
 class Conv3d(_WithoutPadding, nn.Conv3d):
     """:class:`torch.nn.Conv3d` that multiplies no padding on small maps."""
+
+    def _conv_forward(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        # oneDNN (of torch 2.14) corrupts memory with the gradient of a kernel that
+        # strides and reaches beyond the map, unless the map is padded before
+        strides_beyond = max(self.stride) > 1 and any(
+            size < k for size, k in zip(x.shape[2:], self.kernel_size, strict=True)
+        )
+        padding = self.padding
+        if not strides_beyond or isinstance(padding, str) or not self.training:
+            y: Tensor = super()._conv_forward(x, weight, bias)
+            return y
+        x = F.pad(x, [width for width in padding[::-1] for _ in range(2)])
+        return F.conv3d(x, weight, bias, self.stride, 0, self.dilation, self.groups)

@@ -1,6 +1,7 @@
 """What convolutions in bfloat16 leave unwritten."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -25,8 +26,10 @@ class EverythingWritten(TorchFunctionMode):
       3x3 does that strides over a map of 2x2. Such taps are left out, and the map is
       padded before.
 
-    Transposed convolutions also write where they should not, those of volumes in
-    float32 too. They are left to torch's own code, which is that of float64.
+    Others write where they should not, which corrupts the memory of the process:
+    convolutions of volumes by strides of more than 2, which are computed in float32;
+    and transposed ones, those of volumes in float32 too. They are left to torch's own
+    code, which is that of float64.
 
     That holds for the layers and functions of torch in any network, and for what its
     compiler makes of them. All other calls are left alone.
@@ -50,12 +53,16 @@ class EverythingWritten(TorchFunctionMode):
         keywords = kwargs or {}
         if func in _CONVOLUTIONS and _is_reduced(*args, **keywords):
             axes = _axes(*args, **keywords)
-            if any(axis.differs for axis in axes):
+            striding = func is F.conv3d and any(axis.stride > 2 for axis in axes)
+            if striding or any(axis.differs for axis in axes):
                 self.was_needed = True
-                return _convolve(func, axes, *args, **keywords)
+                convolve = partial(_convolve, func, axes)
+                if striding:
+                    return _in_wider(torch.float32, convolve, *args, **keywords)
+                return convolve(*args, **keywords)
         elif func in _TRANSPOSED and _is_reduced(*args, **keywords):
             self.was_needed = True
-            return _in_float64(func, *args, **keywords)
+            return _in_wider(torch.float64, func, *args, **keywords)
         return func(*args, **keywords)
 
 
@@ -144,7 +151,8 @@ def _along_axis(
     return _Axis(differs, stride, slice(first, last + 1), (before, after))
 
 
-def _in_float64(
+def _in_wider(
+    wider: torch.dtype,
     convolve: Callable[..., Tensor],
     input: Tensor,
     weight: Tensor,
@@ -154,10 +162,9 @@ def _in_float64(
 ) -> Tensor:
     autocast = torch.is_autocast_enabled("cpu")
     dtype = torch.get_autocast_dtype("cpu") if autocast else input.dtype
-    wide = None if bias is None else bias.double()
+    given = [None if t is None else t.to(wider) for t in (input, weight, bias)]
     with torch.autocast("cpu", enabled=False):
-        y = convolve(input.double(), weight.double(), wide, *options, **keywords)
-    return y.to(dtype)
+        return convolve(*given, *options, **keywords).to(dtype)
 
 
 def _is_reduced(input: Tensor, *args: Any, **keywords: Any) -> bool:

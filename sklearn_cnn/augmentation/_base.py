@@ -2,11 +2,14 @@
 
 import copy
 from collections import defaultdict
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Generator, Tensor
+
+from sklearn_cnn.augmentation._checks import check_batch
+from sklearn_cnn.utils._messages import in_few_words
 
 
 class Mixing(NamedTuple):
@@ -75,7 +78,9 @@ class Augmentation:
         """
         if generator is None:
             generator = torch.default_generator
-        return self.augment(images, generator)[0]
+        with in_few_words():
+            check_batch(images)
+            return self.augment(images, generator)[0]
 
     def augment(
         self, images: Tensor, generator: Generator
@@ -179,6 +184,6 @@ class Augmentation:
         given = [
             f"{field.name}={getattr(self, field.name)!r}"
             for field in fields(self)
-            if field.default is MISSING or getattr(self, field.name) != field.default
+            if repr(getattr(self, field.name)) != repr(field.default)
         ]
         return f"{type(self).__name__}({', '.join(given)})"

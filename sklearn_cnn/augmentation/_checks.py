@@ -9,12 +9,45 @@ from torch import Tensor
 
 from sklearn_cnn.utils._axes import AXES
 
+#: torch can store others, but hardly compute with them.
+_DTYPES = {
+    torch.bool,
+    *(torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64),
+    *(torch.float16, torch.bfloat16, torch.float32, torch.float64),
+}
 PADDING_MODES = ("constant", "edge", "symmetric")
+
+
+def check_batch(images: Any) -> None:
+    """Check that a batch is one, of images of some pixels."""
+    if not isinstance(images, Tensor):
+        raise TypeError(
+            f"images must be a torch.Tensor, not {type(images).__name__}. Make one by "
+            "torch.from_numpy, with the channels as the second axis."
+        )
+    is_plain = images.layout is torch.strided and images.device.type != "meta"
+    if not is_plain or images.dtype not in _DTYPES:
+        raise ValueError(
+            f"images is a {images.layout} tensor of {images.dtype} on "
+            f"{images.device.type}, but must be dense, and of a dtype that torch "
+            "computes with, such as torch.float32 or torch.uint8."
+        )
+    if images.ndim - 2 not in AXES or not images.numel():
+        raise ValueError(
+            f"images has shape {tuple(images.shape)}, but must be a batch of at least "
+            "one image of at least one pixel: (n_samples, n_channels, length), "
+            "(..., height, width) or (..., depth, height, width)."
+        )
 
 
 def is_number(value: Any) -> bool:
     """Tell whether a value is a finite real number, booleans excluded."""
-    return isinstance(value, Real) and not isinstance(value, bool) and isfinite(value)
+    if not isinstance(value, Real) or isinstance(value, bool):
+        return False
+    try:
+        return isfinite(value)
+    except OverflowError:  # an integer beyond all floats
+        return False
 
 
 def check_probability(name: str, value: Any) -> None:

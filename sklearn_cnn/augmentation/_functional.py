@@ -29,7 +29,7 @@ def uniform(
 
 def chosen(p: float, like: Tensor, generator: Generator) -> Tensor:
     """Choose each sample with probability p."""
-    return uniform((len(like),), 0, 1, like, generator) < p
+    return uniform((len(like),), 0, 1, like, generator) < float(p)
 
 
 def per_sample(values: Tensor, images: Tensor) -> Tensor:

@@ -318,7 +318,9 @@ class RandomRotation(Augmentation):
 
     def _check(self, images: Tensor) -> None:
         if images.ndim == 3:
-            raise ValueError("signals have one spatial axis and cannot be rotated.")
+            raise ValueError(
+                "images of one spatial axis, which are signals, cannot be rotated."
+            )
         self._affine()._check(images)
 
     def _apply(self, images: Tensor, generator: Generator) -> Tensor:

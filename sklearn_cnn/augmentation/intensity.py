@@ -70,8 +70,9 @@ class ColorJitter(Augmentation):
     hue: Any = 0
 
     def _check(self, images: Tensor) -> None:
-        for name, (_, low, high) in self._ranges().items():
-            if name in ("saturation", "hue") and low != high and images.shape[1] != 3:
+        for name, (neutral, low, high) in self._ranges().items():
+            has_effect = (low, high) != (neutral, neutral)
+            if name in ("saturation", "hue") and has_effect and images.shape[1] != 3:
                 raise ValueError(
                     f"{name}={getattr(self, name)!r} needs images of three channels "
                     f"(red, green, blue), and these have {images.shape[1]}. Pass "

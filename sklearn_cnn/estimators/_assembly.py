@@ -35,8 +35,9 @@ HEAD_PARAMETERS = ("global_pooling", "hidden_layer_sizes", "dropout", "conv_drop
 #: Those that are integers: one for each stage or layer, ...
 _ALWAYS = ("filters", "hidden_layer_sizes")
 _SEQUENCES = (*_ALWAYS, "blocks_per_stage")
-#: ... or for each spatial axis.
+#: ... or for each spatial axis, which longer kernels make the libraries crash at.
 _PER_AXIS = ("kernel_size", "stride")
+_MOST_PER_AXIS = 1 << 16
 
 
 def assemble(estimator, layout, n_outputs, *, device, seed=0, samples=None):
@@ -182,15 +183,18 @@ def _input_statistics(module, samples):
 def _check_sizes(parameters):
     for name in _SEQUENCES + _PER_AXIS:
         given = parameters.get(name)
-        if given is None or (is_integer(given) and given > 0 and name not in _ALWAYS):
+        if given is None:
             continue
-        proper = isinstance(given, tuple) and all(
-            is_integer(size) and size > 0 for size in given
+        most = _MOST_PER_AXIS if name in _PER_AXIS else float("inf")
+        sizes = (given,) if is_integer(given) and name not in _ALWAYS else given
+        proper = isinstance(sizes, tuple) and all(
+            is_integer(size) and 0 < size <= most for size in sizes
         )
         if not proper or (name == "filters" and not given):
             example = "(3, 3), one for each spatial axis" if name in _PER_AXIS else ""
             also = "" if name in _ALWAYS else "a positive integer, or "
+            limit = f", none above {most:,}" if name in _PER_AXIS else ""
             raise ValueError(
                 f"{name}={given!r} must be {also}a sequence of positive integers, such "
-                f"as {example or '(32, 64)'}."
+                f"as {example or '(32, 64)'}{limit}."
             )

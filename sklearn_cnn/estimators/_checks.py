@@ -3,13 +3,11 @@
 from abc import abstractmethod
 
 import numpy as np
-from sklearn.utils import assert_all_finite
 
 from sklearn_cnn.estimators._samples import Samples
 from sklearn_cnn.estimators._targets import require_moderate
-from sklearn_cnn.images import ImageInput, as_values
+from sklearn_cnn.images import ImageInput, as_values, as_weights
 from sklearn_cnn.utils._fitting import naming
-from sklearn_cnn.utils._sklearn import check_sample_weight
 
 
 class SampleInput(ImageInput):
@@ -26,16 +24,8 @@ class SampleInput(ImageInput):
             )
         rows = np.arange(len(array))
         if sample_weight is not None:
-            with naming("sample_weight"):
-                sample_weight = check_sample_weight(
-                    as_values(sample_weight, "sample_weight"),
-                    array,
-                    dtype=np.float64,
-                    ensure_non_negative=True,
-                )
-                # scikit-learn lets a scalar pass
-                assert_all_finite(sample_weight, input_name="sample_weight")
-                require_moderate(sample_weight, "sample_weight")
+            sample_weight = as_weights(sample_weight, array)
+            require_moderate(sample_weight, "sample_weight")
             rows = np.flatnonzero(sample_weight)
         if len(rows) < min_samples:
             raise ValueError(

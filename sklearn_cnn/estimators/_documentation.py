@@ -134,8 +134,9 @@ precision : {"auto", "float32", "bfloat16", "float64"}, default="auto"
     so natively and the network is large enough to gain, and otherwise in float32;
     predictions are then made in float32. Naming one fixes it for both.
 compile : bool, default=False
-    Whether to run the network through :func:`torch.compile`, which takes up to a minute
-    and pays in long trainings on a GPU only.
+    Whether to run the network through :func:`torch.compile`. It takes 10 s to a minute
+    before the first step, in which nothing shows, and pays in long trainings on a GPU
+    only.
 callbacks : list of skorch callbacks or None, default=None
     Told of epochs and batches. Copies of them are used (see ``net_.callbacks_``), which
     point to the same objects: a list, a trial or a writer is your own.

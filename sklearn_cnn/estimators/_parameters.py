@@ -7,9 +7,8 @@ from numbers import Integral, Real
 from os import PathLike
 from typing import Any, ClassVar
 
-from sklearn.base import BaseEstimator
-
 from sklearn_cnn.architectures import ACTIVATIONS
+from sklearn_cnn.utils._fitting import BaseEstimator
 from sklearn_cnn.utils._parameters import has_parameters
 from sklearn_cnn.utils._sklearn import Interval, Options, StrOptions
 

@@ -26,6 +26,8 @@ from sklearn.utils.multiclass import (
 
 def is_multilabel(y):
     """Tell whether y has a column of 0 and 1 for each label."""
+    if type(y) is np.ndarray and y.ndim == 1 and y.dtype.kind in "biu":
+        return False  # type_of_target takes as long as all other checks together
     if not scipy.sparse.issparse(y):
         # type_of_target would stumble over NaN and infinity
         assert_all_finite(np.asarray(y), input_name="y")

@@ -114,6 +114,7 @@ class CNNClassifier(ClassifierMixin, BaseCNN):
             If ``classes`` is missing or differs from the first call, or data do not
             fit; the estimator is then left as it was.
         """
+        self._validate_params()  # scikit-learn does in the first call alone
         if isinstance(self.class_weight, str):
             raise ValueError(
                 "class_weight='balanced' cannot be computed from the samples of one "

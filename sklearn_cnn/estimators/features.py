@@ -5,11 +5,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import (
-    BaseEstimator,
-    TransformerMixin,
-    clone,
-)
+from sklearn.base import TransformerMixin, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
@@ -27,7 +23,12 @@ from sklearn_cnn.inference import (
     require_finite,
     resolve_device,
 )
-from sklearn_cnn.utils._sklearn import HasMethods, StrOptions, fit_context
+from sklearn_cnn.utils._fitting import BaseEstimator
+from sklearn_cnn.utils._sklearn import (
+    HasMethods,
+    StrOptions,
+    fit_context,
+)
 
 _NETWORK = ("architecture", *STAGE_PARAMETERS, "weights")
 _INPUT = (

@@ -98,6 +98,7 @@ class CNNRegressor(RegressorMixin, BaseCNN):
         ValueError
             If data do not fit; the estimator is then left as it was.
         """
+        self._validate_params()  # scikit-learn does in the first call alone
         return self._partial_fit(X, y, sample_weight)
 
     def predict(self, X):

@@ -3,6 +3,7 @@
 from sklearn_cnn.images.arrays import (
     as_array,
     as_values,
+    as_weights,
     check_image_array,
     rows_of_several_sizes,
     take_rows,
@@ -14,14 +15,13 @@ from sklearn_cnn.images.files import ImageFiles
 from sklearn_cnn.images.folder import image_folder
 from sklearn_cnn.images.hashing import add_pixels, digest
 from sklearn_cnn.images.index import keep_index
-from sklearn_cnn.images.input import ImageInput
+from sklearn_cnn.images.input import ImageInput, checked_table
 from sklearn_cnn.images.layout import ImageLayout, read_layout, warn_if_flat_images
 from sklearn_cnn.images.masks import unmasked
 from sklearn_cnn.images.naming import as_list, from_row, name_of, shortened
 from sklearn_cnn.images.pages import check_pages
 from sklearn_cnn.images.parallel import in_threads
 from sklearn_cnn.images.prefetch import read_ahead
-from sklearn_cnn.images.refusals import refuse_other_numbers
 from sklearn_cnn.images.statistics import ChannelStatistics, channel_statistics
 
 #: The other names are for the folders above.

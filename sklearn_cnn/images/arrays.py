@@ -11,11 +11,14 @@ from sklearn_cnn.images.index import IndexedArray
 from sklearn_cnn.images.masks import unmasked
 from sklearn_cnn.images.refusals import (
     dense_tensor,
+    refuse_huge_samples,
     refuse_other_numbers,
     refuse_other_things,
 )
 from sklearn_cnn.images.stored import require_whole_file
+from sklearn_cnn.utils._fitting import naming
 from sklearn_cnn.utils._loaded import is_tensor
+from sklearn_cnn.utils._sklearn import check_sample_weight
 
 
 def as_array(X):
@@ -47,6 +50,20 @@ def as_values(values, name):
     if is_tensor(values):
         return dense_tensor(values, name).numpy()
     return unmasked(values, name)
+
+
+def as_weights(sample_weight, array):
+    """Check the weights of the rows of an array, and give them in float64."""
+    with naming("sample_weight"):
+        weights = check_sample_weight(
+            as_values(sample_weight, "sample_weight"),
+            array,
+            dtype=np.float64,
+            ensure_non_negative=True,
+        )
+        # scikit-learn lets a scalar pass
+        assert_all_finite(weights, input_name="sample_weight")
+    return weights
 
 
 def as_rows(X):
@@ -113,12 +130,15 @@ def check_image_array(X, *, estimator, min_samples=1):
     """
     array = X if isinstance(X, np.ndarray | ImageFiles) else np.asarray(X)
     refuse_other_numbers(array)
+    refuse_huge_samples(array)
     if array.dtype.kind not in "biuf":
         raise ValueError(
             f"X has dtype {array.dtype}, but images must be boolean, integer or real "
             "numbers. Complex data not supported; decode files and convert objects to "
             "one numeric array first."
         )
+    if not array.ndim:
+        raise ValueError(f"X is a single {array.dtype}, but must hold several samples.")
     if prod(array.shape) == 0:
         raise ValueError(
             f"Found array with shape={array.shape}: it holds no pixels, while at least "

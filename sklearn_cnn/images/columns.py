@@ -11,7 +11,8 @@ def as_column(X):
     """
     n_axes = getattr(X, "ndim", None)
     is_frame = hasattr(X, "iloc")
-    if n_axes not in (1, 2) or not len(X):
+    # rows of a matrix are such again, without an end
+    if n_axes not in (1, 2) or not len(X) or isinstance(X, np.matrix | memoryview):
         return X
     if not is_frame and getattr(X.dtype, "kind", None) != "O":
         return X

@@ -13,10 +13,17 @@ _BITS_PER_SAMPLE = 258  # the tag of TIFF
 
 def pixels_of(image, size, mode, n_bits):
     """Give the pixels of an image, converted and resized."""
-    image = _converted(_plain(image, mode, n_bits), mode)
+    if mode is not None or not _is_wide(image):
+        image = _converted(_plain(image, mode, n_bits), mode)
     if size is not None and image.size != size[::-1]:
         image = resized(image, size)
-    return np.asarray(image)
+    pixels = np.asarray(image)
+    if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
+        raise ValueError(
+            "it has pixels that are NaN or infinite. Replace them, or read it with "
+            "another library into an array."
+        )
+    return pixels
 
 
 def resized(image, size):
@@ -72,10 +79,10 @@ def _bits_of_jpeg2000(file):
 
 def _plain(image, mode, n_bits):
     """Give 16-bit images one byte order, and refuse what 16 bits cannot hold."""
-    if image.mode == "F" or (image.mode == "I" and not _fits_16_bits(image)):
+    if _is_wide(image):
         raise ValueError(
-            "its pixels are floats or integers beyond 0 to 65,535. Read it with "
-            "another library into an array."
+            "its pixels are floats or integers beyond 0 to 65,535, so that nobody "
+            f"knows which is white for mode={mode!r}. Leave out mode to keep them."
         )
     if image.mode[0] != "I":
         return image
@@ -115,9 +122,12 @@ def warn_of_few_levels(brightest):
     )
 
 
-def _fits_16_bits(image):
+def _is_wide(image):
+    """Tell floats, and integers that 16 bits cannot hold."""
+    if image.mode != "I":
+        return image.mode == "F"
     low, high = image.getextrema()
-    return low >= 0 and high <= 65_535
+    return low < 0 or high > 65_535
 
 
 def _converted(image, mode):

@@ -52,13 +52,13 @@ _LOADING = Lock()
 def decode(source, size=None, mode=None, pages=None):
     """Read one image, of shape (height, width[, n_channels]), as uint8 or uint16.
 
-    ``source`` is a path, the bytes of a file, or a PIL image, which is loaded and else
-    left as it is. The image is turned upright as its EXIF orientation says. ``pages``
-    says what becomes of several pages: "channels", "depth", which gives (n_pages,
-    height, width[, n_channels]), or the number of the one to read; as None they are an
-    error. ``size`` (height, width) and ``mode`` as None keep what the file holds. The
-    pixels may be read-only. Whatever goes wrong is a ValueError that names the image
-    and the reason.
+    Without ``mode`` it is float32 or int32 where that is what it holds. ``source`` is a
+    path, the bytes of a file, or a PIL image, which is loaded and else left as it is.
+    The image is turned upright as its EXIF orientation says. ``pages`` says what
+    becomes of several pages: "channels", "depth", which gives (n_pages, height, width[,
+    n_channels]), or the number of the one to read; as None they are an error. ``size``
+    (height, width) and ``mode`` as None keep what the file holds. The pixels may be
+    read-only. Whatever goes wrong is a ValueError that names the image and the reason.
     """
     try:
         return _read(source, size, mode, pages)

@@ -33,7 +33,8 @@ class ImageFiles:
         What every image is converted to: grey, colours, colours with alpha, or grey of
         16 bits, which gives uint16. Transparent pixels become white where alpha is
         dropped, as on paper. None keeps what the file holds: grey stays grey, palettes
-        and CMYK become "RGB", or "RGBA" if some pixel is transparent. All channels of
+        and CMYK become "RGB", or "RGBA" if some pixel is transparent; grey of floats
+        and of integers beyond 16 bits becomes float32 and int32. All channels of
         TIFF are kept, and 16 bits of colours, if tifffile is installed
         (``pip install 'sklearn_cnn[tiff]'``); without it such files are an error.
     pages : {"channels", "depth"}, int or None, default=None
@@ -65,7 +66,8 @@ class ImageFiles:
     Notes
     -----
     Files of more than 32,768 pixels along a side, or of more than
-    ``PIL.Image.MAX_IMAGE_PIXELS`` in all, are refused.
+    ``PIL.Image.MAX_IMAGE_PIXELS`` in all, are refused. Up to there an image may take 2
+    GB and several seconds, whatever the size of its file.
 
     Examples
     --------

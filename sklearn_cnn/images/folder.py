@@ -14,10 +14,12 @@ from sklearn_cnn.images.formats import (
     looks_like_an_image,
     suffixes,
 )
+from sklearn_cnn.images.naming import shortened
 
 #: Made by storage devices and systems beside the images of users.
 _NOT_THE_USERS = {"@eadir", "#recycle", "__macosx", "thumbs.db", "desktop.ini"}
 _MOST_LISTED = 8
+_DEEPEST = 100
 _PARTS = {"train", "training", "valid", "validation", "val", "test", "testing"}
 
 
@@ -109,12 +111,12 @@ def image_folder(
 def _images_by_class(path, listing):
     if not isinstance(path, str | os.PathLike):
         raise ValueError(
-            f"path={path!r} is a {type(path).__name__}, but it must be the path of a "
-            "folder, as a str or a pathlib.Path."
+            f"path={shortened(path)} is a {type(path).__name__}, but it must be the "
+            "path of a folder, as a str or a pathlib.Path."
         )
     root = Path(path)
-    if not root.is_dir():
-        raise ValueError(f"path={os.fspath(path)!r} is not a folder.")
+    if not os.path.isdir(path):
+        raise ValueError(f"path={shortened(path)} is not a folder.")
     beside, classes = listing.inside(root)
     if beside and not classes:
         raise ValueError(
@@ -156,6 +158,11 @@ def _refuse_parts(path, names):
 
 
 def _walk(folder, listing, above):
+    if len(above) > _DEEPEST:
+        raise ValueError(
+            f"path has folders within folders, {_DEEPEST} deep and more, such as "
+            f"{str(folder)[:200]!r}. Move the images up."
+        )
     place = folder.resolve()
     if place in above:
         raise ValueError(f"The link {str(folder)!r} leads to a folder that it is in.")

@@ -1,6 +1,7 @@
 """What every estimator and transformer does with X: check it, see what its rows are."""
 
 import os
+import reprlib
 
 import numpy as np
 from sklearn.utils.validation import validate_data
@@ -9,7 +10,8 @@ from sklearn_cnn.images.arrays import as_array, check_image_array
 from sklearn_cnn.images.columns import column_name
 from sklearn_cnn.images.files import ImageFiles
 from sklearn_cnn.images.layout import ImageLayout, read_layout, warn_if_flat_images
-from sklearn_cnn.images.refusals import refuse_other_numbers
+from sklearn_cnn.images.refusals import refuse_huge_samples, refuse_other_numbers
+from sklearn_cnn.utils._fitting import naming
 
 
 class ImageInput:
@@ -27,10 +29,7 @@ class ImageInput:
         is_table = X.ndim <= 2 and not isinstance(X, ImageFiles) and not is_column
         if is_table:
             _refuse_paths(X)
-            refuse_other_numbers(X)
-            array = validate_data(
-                self, X, dtype="numeric", reset=reset, ensure_min_samples=min_samples
-            )
+            array = checked_table(X, self, reset, min_samples)
         else:
             array = check_image_array(X, estimator=self, min_samples=min_samples)
         layout = self._read_layout(array.shape)
@@ -95,6 +94,22 @@ class ImageInput:
             )
 
 
+def checked_table(X, estimator, reset, min_samples=1):
+    """Check flat rows as scikit-learn does; whatever it says names X."""
+    if not hasattr(X, "ndim"):
+        X = _nested_lists(X)
+    refuse_other_numbers(X)
+    refuse_huge_samples(X)
+    with naming("X"):
+        return validate_data(
+            estimator,
+            X,
+            dtype="numeric",
+            reset=reset,
+            ensure_min_samples=min_samples,
+        )
+
+
 def _fits(shape, fitted):
     """Compare shapes; None is any size, of an axis that images differed in."""
     if len(shape) != len(fitted):
@@ -135,16 +150,16 @@ def _refuse_paths(X):
     first = np.asarray(X[:1] if X.ndim else X)
     if first.size != 1 or not isinstance(first.item(), str | os.PathLike):
         return
-    path = str(first.item())
+    path = reprlib.repr(str(first.item()))
     if X.ndim == 0:
         raise ValueError(
-            f"X is {path!r}, but must hold pixels of several images. A folder with one "
+            f"X is {path}, but must hold pixels of several images. A folder with one "
             "folder for each class is read by X, y = "
             "sklearn_cnn.images.image_folder(path), some files by "
             "sklearn_cnn.images.ImageFiles(paths)."
         )
     raise ValueError(
-        f"X holds {path!r} and the like, but must hold pixels. Of image files make "
+        f"X holds {path} and the like, but must hold pixels. Of image files make "
         "sklearn_cnn.images.ImageFiles(X), or read them by "
         "sklearn_cnn.transforms.ImageReader() as an earlier step of a Pipeline."
     )

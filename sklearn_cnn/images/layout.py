@@ -7,7 +7,7 @@ from math import isqrt, prod
 import numpy as np
 
 from sklearn_cnn.utils._axes import AXES
-from sklearn_cnn.utils._parameters import is_integer
+from sklearn_cnn.utils._parameters import is_integer, is_sequence
 
 #: Number of spatial axes, by the number of axes that one sample has.
 _SPATIAL_DIMS_OF_NDIM = {1: 1, 2: 2, 3: 2, 4: 3}
@@ -67,6 +67,8 @@ def read_layout(shape, input_shape, spatial_dims, data_format):
     ``input_shape`` says what a flat row holds; one entry may be -1, as in
     :func:`numpy.reshape`.
     """
+    if not is_integer(spatial_dims) and str(spatial_dims) != "auto":
+        raise ValueError(f"spatial_dims={spatial_dims!r} must be 'auto', 1, 2 or 3.")
     sample_shape = _sample_shape(shape, input_shape)
     n_dims = _n_spatial_dims(sample_shape, input_shape, spatial_dims)
     if len(sample_shape) == n_dims:
@@ -77,7 +79,7 @@ def read_layout(shape, input_shape, spatial_dims, data_format):
 def _sample_shape(shape, input_shape):
     if input_shape is None:
         return tuple(shape[1:])
-    given = tuple(input_shape)
+    given = tuple(input_shape) if is_sequence(input_shape) else (input_shape,)
     if not all(is_integer(size) for size in given):
         raise ValueError(
             f"input_shape={given!r} must hold integers, the sizes of the axes of one "

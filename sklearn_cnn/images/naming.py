@@ -8,7 +8,8 @@ from PIL import Image
 _MAX_LISTED = 10
 #: Paths are shown whole, if they are of any use.
 _SHORT = Repr()
-_SHORT.maxstring, _SHORT.maxother, _SHORT.maxdict = 300, 100, 3
+_SHORT.maxstring, _SHORT.maxother, _SHORT.maxdict = 300, 50, 3
+_SHORT.maxlevel, _SHORT.maxlist, _SHORT.maxtuple = 2, 2, 2
 
 
 def name_of(source):
@@ -24,7 +25,7 @@ def name_of(source):
 
 def shortened(value):
     """Represent a value in messages, cut where it is long."""
-    return _SHORT.repr(value)
+    return " ".join(_SHORT.repr(value).split())
 
 
 def as_list(lines):

@@ -1,10 +1,24 @@
 """What is no array of images, and what to pass in its place."""
 
 from collections.abc import Iterator, Mapping, Set
+from math import prod
 
 import numpy as np
 
 from sklearn_cnn.utils._loaded import loaded_torch
+
+#: As many as torch counts in the convolutions of one sample.
+_MOST_VALUES = 1 << 31
+
+
+def refuse_huge_samples(X):
+    """Refuse, by its shape alone, what would take hours to be looked at."""
+    shape = getattr(X, "shape", ())[1:]
+    if prod(shape) > _MOST_VALUES:
+        raise ValueError(
+            f"X has samples of shape {shape}, more than the {_MOST_VALUES:,} values "
+            "that one may have. Cut them into parts, or make them smaller first."
+        )
 
 
 def refuse_other_things(X):
@@ -93,6 +107,8 @@ def refuse_other_numbers(X):
                 f"X has dtype {dtype}. Complex data not supported: make channels of "
                 "the parts, as by numpy.stack([X.real, X.imag], axis=-1)."
             )
+        if kind == "T":
+            raise ValueError(f"X has dtype {dtype}, but must hold numbers.")
         if kind in ("m", "M"):
             raise ValueError(
                 f"X has dtype {dtype}, but must hold numbers. Turn times into numbers "

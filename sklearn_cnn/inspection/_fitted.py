@@ -2,7 +2,6 @@
 
 import reprlib
 from dataclasses import dataclass
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_cnn import images
 from sklearn_cnn.estimators import CNNClassifier, CNNRegressor
+from sklearn_cnn.utils._parameters import is_integer
 
 
 def unwrap(estimator):
@@ -91,7 +91,7 @@ class Seen:
 
     def row(self, sample):
         """Check the index of one sample, and give it as an array."""
-        if not isinstance(sample, Integral):
+        if not is_integer(sample):
             raise ValueError(f"sample={sample!r} must be an index of a row of X.")
         return self.rows(sample, "sample")
 

@@ -185,6 +185,11 @@ class AugmentationDisplay:
         if ax is None:
             size = (1.3 * n_columns, 1.3 * n_rows + 0.4)
             _, ax = pyplot.subplots(figsize=size, layout="constrained")
+        if ax.get_subplotspec() is None:
+            raise ValueError(
+                "ax is not part of a grid, and cannot be divided. Pass one axes of "
+                "matplotlib.pyplot.subplots, or None."
+            )
         ax.set_axis_off()
         grid = ax.get_subplotspec().subgridspec(n_rows, n_columns)
         self.ax_, self.figure_ = ax, ax.figure

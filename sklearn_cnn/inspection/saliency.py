@@ -1,7 +1,6 @@
 """SaliencyDisplay."""
 
 from math import ceil
-from numbers import Integral
 from textwrap import fill
 
 import numpy as np
@@ -16,6 +15,7 @@ from sklearn_cnn.inspection._drawing import (
 )
 from sklearn_cnn.inspection._fitted import Seen
 from sklearn_cnn.utils._axes import per_axis
+from sklearn_cnn.utils._parameters import is_integer
 from sklearn_cnn.utils._plotting import import_pyplot
 
 _TITLES = {
@@ -261,7 +261,7 @@ def _targets(seen, rows, target):
     cnn = seen.cnn
     if not is_classifier(cnn):
         number = 0 if target is None else target
-        if not isinstance(number, Integral) or not 0 <= number < cnn.n_outputs_:
+        if not is_integer(number) or not 0 <= number < cnn.n_outputs_:
             raise ValueError(
                 f"target={target!r} must be the number of a target, from 0 to "
                 f"{cnn.n_outputs_ - 1}."
@@ -275,7 +275,7 @@ def _targets(seen, rows, target):
             f"several at once. Pass one of {cnn.classes_.tolist()}."
         )
     classes = cnn.classes_.tolist()
-    if target is not None and (np.ndim(target) or target not in classes):
+    if target is not None and not _is_one_of(target, classes):
         raise ValueError(f"target={target!r} is not in classes_, {classes}.")
     probabilities = cnn.predict_proba(seen.array[rows])
     if target is None:
@@ -287,6 +287,13 @@ def _targets(seen, rows, target):
         for number, p in zip(numbers, probabilities, strict=True)
     ]
     return numbers, titles
+
+
+def _is_one_of(label, classes):
+    if np.ndim(label) or label not in classes:
+        return False
+    # True is equal to 1
+    return isinstance(label, bool | np.bool_) == isinstance(classes[0], bool)
 
 
 def _narrow(lines):

@@ -4,7 +4,7 @@ from numbers import Integral
 from typing import ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.base import TransformerMixin, clone
 
 from sklearn_cnn.images import (
     ImageInput,
@@ -15,7 +15,7 @@ from sklearn_cnn.images import (
     take_rows,
     warn_if_flat_images,
 )
-from sklearn_cnn.utils._fitting import unchanged_on_error
+from sklearn_cnn.utils._fitting import BaseEstimator, unchanged_on_error
 from sklearn_cnn.utils._plain_estimator import PlainEstimator
 from sklearn_cnn.utils._sklearn import Options, StrOptions, fit_context
 

@@ -180,7 +180,13 @@ def hog(images: Array, **options: Any) -> Array:
         raise ImportError(
             "HOGDescriptor needs scikit-image: pip install 'sklearn_cnn[scikit-image]'"
         ) from error
-    return np.stack([feature.hog(x, channel_axis=0, **options) for x in images])
+    try:
+        with np.errstate(over="raise", invalid="raise"):
+            return np.stack([feature.hog(x, channel_axis=0, **options) for x in images])
+    except FloatingPointError as error:
+        raise ValueError(
+            "The gradients of X are beyond the range of its dtype. Scale X first."
+        ) from error
 
 
 def _computing_dtype(dtype: np.dtype[Any]) -> npt.DTypeLike:

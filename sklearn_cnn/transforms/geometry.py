@@ -1,7 +1,10 @@
 """Resize, CenterCrop and Pad: images of another size."""
 
+from math import prod
 from numbers import Integral, Real
 from typing import ClassVar
+
+import numpy as np
 
 from sklearn_cnn.transforms import _functional
 from sklearn_cnn.transforms._base import _ImageTransformer
@@ -9,6 +12,9 @@ from sklearn_cnn.transforms._documentation import documented
 from sklearn_cnn.utils._axes import per_axis
 from sklearn_cnn.utils._parameters import is_sequence
 from sklearn_cnn.utils._sklearn import StrOptions
+
+#: As many as of 16,384 by 16,384: 2 GiB in float64.
+_MOST_PIXELS = 1 << 28
 
 
 @documented
@@ -88,6 +94,7 @@ class Resize(_ImageTransformer):
 
     def _apply(self, images):
         size = per_axis(self.size, images.ndim - 2, "size", minimum=1)
+        _require_extent(size, "size", self.size)
         return _functional.resize(images, size, self.interpolation, self.antialias)
 
 
@@ -211,7 +218,18 @@ class Pad(_ImageTransformer):
 
     def _apply(self, images):
         padding = _both_sides(self.padding, images.ndim - 2)
+        shape = np.add(images.shape[2:], [before + after for before, after in padding])
+        _require_extent(shape.tolist(), "padding", self.padding)
         return _functional.pad(images, padding, self.fill, self.padding_mode)
+
+
+def _require_extent(shape, name, given):
+    """Refuse to make images that memory is unlikely to hold."""
+    if prod(shape) > _MOST_PIXELS:
+        raise ValueError(
+            f"{name}={given!r} makes images of more than {_MOST_PIXELS:,} pixels. "
+            f"Choose a smaller {name}."
+        )
 
 
 def _both_sides(padding, n_axes):

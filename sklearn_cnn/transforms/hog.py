@@ -89,7 +89,7 @@ class HOGDescriptor(ImageFeatureNames, _ImageTransformer):
     spatial_dims = 2
     _parameter_constraints: ClassVar[dict] = {
         "data_format": _ImageTransformer._parameter_constraints["data_format"],
-        "orientations": [Interval(Integral, 1, None, closed="left")],
+        "orientations": [Interval(Integral, 1, 360, closed="both")],
         "pixels_per_cell": [Integral, "array-like"],
         "cells_per_block": [Integral, "array-like"],
         "block_norm": [StrOptions({"L1", "L1-sqrt", "L2", "L2-Hys"})],

@@ -6,18 +6,18 @@ import warnings
 from collections.abc import Iterable
 from functools import partial
 from numbers import Integral
-from pathlib import Path
 from typing import ClassVar
 
 import joblib
 import numpy as np
 from PIL import Image
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import TransformerMixin
 
 from sklearn_cnn.images import (
     ImageFiles,
     as_list,
     as_size,
+    as_values,
     check_mode,
     check_pages,
     decode,
@@ -26,8 +26,8 @@ from sklearn_cnn.images import (
     keep_index,
     name_of,
     shortened,
-    unmasked,
 )
+from sklearn_cnn.utils._fitting import BaseEstimator
 from sklearn_cnn.utils._sklearn import StrOptions, fit_context
 
 #: What may lie between a user's code and a warning of ImageReader.
@@ -149,7 +149,8 @@ class ImageReader(
         Returns
         -------
         images : ndarray of shape (n_samples, [depth,] height, width[, n_channels])
-            Of uint8, or of uint16 if they are of 16 bits.
+            Of uint8, or of uint16 if they are of 16 bits; of float32 or int32 if they
+            hold floats or larger integers, and ``mode`` is None.
 
         Raises
         ------
@@ -259,7 +260,7 @@ def _stacklevel():
 
 def _sources(X):
     _require_list(X)
-    X = unmasked(X, "X")
+    X = as_values(X, "X")
     column = np.asarray(X).ravel() if hasattr(X, "shape") else X
     sources = list(column)
     if not sources:
@@ -277,7 +278,7 @@ def _require_list(X):
             "X is ImageFiles, which read their files themselves. Leave ImageReader "
             "out, or pass it X.paths."
         )
-    if isinstance(X, str | os.PathLike) and Path(X).is_dir():
+    if isinstance(X, str | os.PathLike) and os.path.isdir(X):
         raise ValueError(
             f"X={name_of(X)} is a folder, but ImageReader needs a list of files. List "
             "them, as by sorted(pathlib.Path(X).iterdir()), or read one folder for "

@@ -6,12 +6,12 @@ from typing import ClassVar
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_cnn.images import ChannelStatistics
+from sklearn_cnn.images import ChannelStatistics, as_weights
 from sklearn_cnn.transforms import _functional
 from sklearn_cnn.transforms._base import _ImageTransformer
 from sklearn_cnn.transforms._documentation import documented
 from sklearn_cnn.utils._fitting import unchanged_on_error
-from sklearn_cnn.utils._sklearn import Interval, check_sample_weight, fit_context
+from sklearn_cnn.utils._sklearn import Interval, fit_context
 
 
 @documented
@@ -292,9 +292,7 @@ class ChannelScaler(_ImageTransformer):
         array, layout = self._check_images(X, reset=reset)
         rows = np.arange(len(array))
         if sample_weight is not None:
-            sample_weight = check_sample_weight(
-                sample_weight, array, dtype=np.float64, ensure_non_negative=True
-            )
+            sample_weight = as_weights(sample_weight, array)
             rows = np.flatnonzero(sample_weight)
         nothing = ChannelStatistics.nothing(layout.n_channels)
         before = nothing if reset else self._statistics

@@ -5,20 +5,20 @@ from numbers import Integral
 from typing import ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, clone
+from sklearn.base import OneToOneFeatureMixin, TransformerMixin, clone
 from sklearn.utils import check_array
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_cnn.images import (
     as_array,
     check_image_array,
+    checked_table,
     keep_index,
-    refuse_other_numbers,
     take_rows,
 )
 from sklearn_cnn.transforms._base import _ImageTransformer
 from sklearn_cnn.transforms._documentation import documented
-from sklearn_cnn.utils._fitting import unchanged_on_error
+from sklearn_cnn.utils._fitting import BaseEstimator, naming, unchanged_on_error
 from sklearn_cnn.utils._sklearn import fit_context
 
 
@@ -103,7 +103,8 @@ class Flatten(OneToOneFeatureMixin, _ImageTransformer):
             If the rows have another length than those of :meth:`transform`.
         """
         check_is_fitted(self)
-        array = check_array(as_array(X), dtype="numeric", estimator=self)
+        with naming("X"):
+            array = check_array(as_array(X), dtype="numeric", estimator=self)
         return _reshaped(array, self._sample_shape, (prod(self._sample_shape),))
 
     def _learn(self, array, layout):
@@ -175,7 +176,7 @@ class Unflatten(TransformerMixin, BaseEstimator):
             the step is then left as it was.
         """
         with unchanged_on_error(self):
-            array = validate_data(self, _rows(X), dtype="numeric", reset=True)
+            array = checked_table(as_array(X), self, reset=True)
             _resolve(self.shape, array.shape[1])
         return self
 
@@ -200,7 +201,7 @@ class Unflatten(TransformerMixin, BaseEstimator):
         if not hasattr(self, "n_features_in_"):
             return clone(self).fit(X).transform(X)
         self._validate_params()
-        array = validate_data(self, _rows(X), dtype="numeric", reset=False)
+        array = checked_table(as_array(X), self, reset=False)
         shape = _resolve(self.shape, array.shape[1])
         return keep_index(_reshaped(array, shape, array.shape[1:]), X, self)
 
@@ -232,12 +233,6 @@ class Unflatten(TransformerMixin, BaseEstimator):
         tags.requires_fit = False
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def _rows(X):
-    X = as_array(X)
-    refuse_other_numbers(np.asarray(X) if isinstance(X, list | tuple) else X)
-    return X
 
 
 def _resolve(shape, n_features):

@@ -5,6 +5,9 @@ from contextlib import contextmanager
 from textwrap import shorten
 
 import numpy as np
+from sklearn import base
+
+from sklearn_cnn.utils._messages import in_few_words
 
 
 @contextmanager
@@ -25,7 +28,8 @@ def unchanged_on_error(estimator):
 
     before = learned()
     try:
-        yield
+        with in_few_words():
+            yield
     except BaseException:
         for name in learned():
             delattr(estimator, name)
@@ -48,3 +52,11 @@ def naming(argument):
         raise kind(
             f"{argument} is not as it must be. {shorten(message, 300)}"
         ) from error
+
+
+class BaseEstimator(base.BaseEstimator):
+    """scikit-learn's, whose errors would print long values whole."""
+
+    def _validate_params(self):
+        with in_few_words():
+            super()._validate_params()

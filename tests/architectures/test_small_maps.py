@@ -1,5 +1,8 @@
 """Convolutions of small maps learn what plain convolutions learn."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import nn
@@ -112,3 +115,31 @@ def test_memory_formats_stay():
     (y, _, weight_gradient, _), _ = results(layer, x)
     for tensor in (y, weight_gradient):
         assert tensor.is_contiguous(memory_format=torch.channels_last)
+
+
+_STRIDING_BEYOND_THE_MAP = """
+import numpy as np
+from sklearn_cnn import CNNClassifier
+
+X, y = np.random.default_rng(0).normal(size=(32, 5, 5, 5, 1)), np.arange(32) % 2
+cnn = CNNClassifier(
+    filters=(16,), kernel_size=7, stride=2, max_iter=20, pooling=None, batch_size=4
+)
+cnn.fit(X, y).predict(X)
+"""
+
+
+def test_kernels_that_stride_beyond_volumes_leave_the_memory_of_the_process_whole():
+    # nn.Conv3d dies here: "malloc(): invalid size"
+    code = [sys.executable, "-c", _STRIDING_BEYOND_THE_MAP]
+    subprocess.run(code, check=True, timeout=120)
+
+
+def test_kernels_that_stride_beyond_volumes_learn_what_float64_learns():
+    torch.manual_seed(0)
+    options = {"stride": (2, 4, 3), "padding": 3}
+    ours, plain = OURS[3](3, 5, 7, **options), nn.Conv3d(3, 5, 7, **options).double()
+    plain.load_state_dict(ours.state_dict())
+    x = torch.randn(4, 3, 5, 5, 5)
+    for a, b in zip(results(ours, x)[0], results(plain, x.double())[0], strict=True):
+        torch.testing.assert_close(a.double(), b, rtol=1e-4, atol=1e-3)

@@ -57,6 +57,29 @@ def seeded(seed=0):
 
 
 @pytest.mark.parametrize(
+    "images",
+    [
+        np.zeros((2, 1, 4, 4)),
+        None,
+        torch.zeros(()),
+        torch.zeros(2, 4),
+        torch.zeros(0, 1, 4, 4),
+        torch.zeros(2, 1, 4, 4, dtype=torch.complex64),
+        torch.zeros(2, 1, 4, 4).to(torch.float8_e5m2),
+        torch.zeros(2, 1, 4, 4, device="meta"),
+        torch.zeros(2, 1, 4, 4).to_sparse(),
+    ],
+    ids=lambda images: str(getattr(images, "shape", images)),
+)
+@pytest.mark.parametrize(
+    "augmentation", [RandomFlip(), MixUp(), Compose([RandomFlip()])]
+)
+def test_what_is_no_batch_is_refused_at_the_door(augmentation, images):
+    with pytest.raises((TypeError, ValueError), match=r"^images "):
+        augmentation(images)
+
+
+@pytest.mark.parametrize(
     "augmentation, n_channels, n_dims", CASES, ids=lambda value: str(value)
 )
 def test_samples_change_each_by_itself(augmentation, n_channels, n_dims):
@@ -105,7 +128,7 @@ def test_parameters_as_in_scikit_learn(augmentation):
         (RandomCrop(fill=300), 1, 2, r"fill=300 .* integer from 0 to 255"),
         (RandomCrop(fill=0.5), 1, 2, r"fill=0.5 .* integer from 0 to 255"),
         (RandomCrop(fill="mean"), 1, 2, r"fill='mean' must be a number"),
-        (RandomRotation(), 1, 1, r"signals .* cannot be rotated"),
+        (RandomRotation(), 1, 1, r"signals, cannot be rotated"),
         (RandomRotation(-5), 1, 2, r"degrees=-5 must not be negative"),
         (RandomRotation(axes=(0,)), 1, 2, r"axes=\(0,\) must name two"),
         (RandomAffine(), 1, 1, r"Pass degrees=0 and shear=0"),

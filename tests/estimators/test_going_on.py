@@ -109,3 +109,14 @@ def test_a_batch_of_one_that_cannot_be_normalised_is_refused_at_any_time():
     with pytest.raises(ValueError, match="normalization='layer'"):
         cnn.partial_fit(X[:1], y[:1])
     assert cnn.n_iter_ == 1
+
+
+@pytest.mark.parametrize(
+    "changed", [{"optimizer": None}, {"freeze": 0.5}, {"batch_size": -1}]
+)
+@pytest.mark.parametrize("Estimator", [CNNClassifier, CNNRegressor])
+def test_partial_fit_checks_parameters_at_every_call(digits, Estimator, changed):
+    X, y = digits
+    cnn = Estimator(filters=(2,), max_iter=1, random_state=0).fit(X, y)
+    with pytest.raises(ValueError, match=f"'{next(iter(changed))}' parameter"):
+        cnn.set_params(**changed).partial_fit(X, y)

@@ -175,16 +175,26 @@ def test_bitmaps_of_sixteen_bits_for_all_colours_are_read():
     assert found.dtype == np.uint8 and found[0].tolist() == primaries
 
 
-def test_float_pixels_are_refused(tmp_path):
-    path = saved(tmp_path / "float.tif", Image.fromarray(GREY.astype(np.float32)))
-    with pytest.raises(ValueError, match=r"float\.tif.*floats"):
-        decode(path)
+@pytest.mark.parametrize(
+    "pixels", [GREY.astype(np.float32) / 7 - 3, GREY.astype(np.int32) + 65_500]
+)
+def test_floats_and_integers_beyond_sixteen_bits_are_kept(tmp_path, pixels):
+    path = saved(tmp_path / "wide.tif", Image.fromarray(pixels))
+    found = decode(path)
+    assert found.dtype == pixels.dtype
+    np.testing.assert_array_equal(found, pixels)
+    assert decode(path, (3, 2)).dtype == pixels.dtype
+    with pytest.raises(ValueError, match=r"beyond 0 to 65,535.* for mode='L'"):
+        decode(path, mode="L")
 
 
-def test_integers_beyond_sixteen_bits_are_refused(tmp_path):
-    wide = Image.fromarray(GREY.astype(np.int32) + 65_500)
-    with pytest.raises(ValueError, match="beyond 0 to 65,535"):
-        decode(saved(tmp_path / "wide.tif", wide))
+def test_pixels_that_are_nan_are_refused(tmp_path):
+    pixels = np.full((3, 3), np.nan, np.float32)
+    with pytest.raises(ValueError, match="pixels that are NaN or infinite"):
+        decode(saved(tmp_path / "nan.tif", Image.fromarray(pixels)))
+
+
+def test_integers_of_thirty_two_bits_that_fit_sixteen_have_these(tmp_path):
     fits = Image.fromarray(DEEP.astype(np.int32))
     np.testing.assert_array_equal(decode(saved(tmp_path / "fits.tif", fits)), DEEP)
 

@@ -409,6 +409,18 @@ def test_links_are_not_followed_unless_asked(tmp_path, link, target):
     assert len(X) == 2
 
 
+def test_folders_deeper_than_anybody_keeps_images(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("root", "a", *["deep"] * 150):
+        os.mkdir(name)
+        monkeypatch.chdir(name)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=r"path has folders within folders, 100 deep"):
+        image_folder("root")
+    with pytest.raises(ValueError, match=r"path='aaa.*\.\.\.a*' is not a folder"):
+        image_folder("a" * 5_000)
+
+
 def test_the_folder_itself_may_be_a_link_but_not_a_circle(tmp_path):
     fill(tmp_path, "root/a/1.png")
     (tmp_path / "link").symlink_to(tmp_path / "root")

@@ -4,6 +4,7 @@ import matplotlib
 import numpy as np
 import pytest
 import torch
+from matplotlib import pyplot
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 
@@ -75,6 +76,12 @@ def test_nothing_to_show_and_the_wrong_images(digits):
         AugmentationDisplay.from_augmentation(RandomFlip(), X[:2], n_variants=0)
     with pytest.raises(ValueError, match=r"hue=0.1 needs images of three channels"):
         AugmentationDisplay.from_augmentation(ColorJitter(hue=0.1), X[:2])
+    figure = pyplot.figure()
+    with pytest.raises(ValueError, match="ax is not part of a grid"):
+        AugmentationDisplay.from_augmentation(
+            RandomFlip(), X[:2], ax=figure.add_axes((0, 0, 1, 1))
+        )
+    pyplot.close(figure)
     with pytest.raises(TypeError, match=r"ends in RandomFlip"):
         AugmentationDisplay.from_estimator(RandomFlip(), X[:2])
     unfitted = make_pipeline(ChannelScaler(), CNNClassifier(augmentation=RandomCrop()))

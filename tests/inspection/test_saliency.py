@@ -198,6 +198,7 @@ def test_long_titles_do_not_overlap(digits):
         ({"samples": []}, "must be an index"),
         ({"samples": np.arange(300) < 3}, r"samples=.{,40} must.*numpy.flatnonzero"),
         ({"target": [1, 2]}, r"target=\[1, 2\] is not in classes_"),
+        ({"target": True}, r"target=True is not in classes_"),
         ({"target": 77}, r"target=77 is not in classes_, \[0, 1,"),
         ({"layer": "stages.stage9"}, "Did you mean 'stages.stage2'"),
         ({"layer": "head.output"}, r"no spatial extent, but Grad-CAM needs"),
@@ -219,6 +220,8 @@ def test_unfitted_and_tiny(digits):
     with pytest.raises(NotFittedError):
         SaliencyDisplay.from_estimator(CNNClassifier(), X)
     regressor = CNNRegressor(filters=(2,), max_iter=1, random_state=0).fit(X, y)
+    with pytest.raises(ValueError, match=r"target=False must be the number"):
+        SaliencyDisplay.from_estimator(regressor, X, target=False)
     with pytest.raises(ValueError, match=r"target=1 .* from 0 to 0"):
         SaliencyDisplay.from_estimator(regressor, X, target=1)
     pixel = CNNClassifier(filters=(2,), max_iter=1, random_state=0)

@@ -351,3 +351,12 @@ def test_images_of_several_sizes_in_a_pipeline():
     X = ragged((3,))
     assert pipeline.fit(X, y).predict(X[1:2]).shape == (1,)
     assert pipeline.predict(pd.Series(X, index=[*"dcba"])).shape == (4,)
+
+
+@pytest.mark.parametrize(
+    "step", [Resize(2**40), Resize((2**30, 1)), Pad(10**6), Pad(10**400)]
+)
+def test_images_that_no_memory_holds_are_not_begun(step):
+    name = "size" if isinstance(step, Resize) else "padding"
+    with pytest.raises(ValueError, match=f"{name}=.* makes images of more than"):
+        step.fit(np.zeros((2, 4, 4)))

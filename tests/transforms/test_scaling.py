@@ -199,3 +199,9 @@ def test_the_scaler_survives_cloning_and_pickling(photos):
     loaded = pickle.loads(pickle.dumps(scaler))
     np.testing.assert_array_equal(loaded.transform(photos), scaler.transform(photos))
     assert not hasattr(clone(scaler), "mean_")
+
+
+@pytest.mark.parametrize("weight", [np.ones(2) * 1j, [None] * 2, "a", {}, np.nan])
+def test_weights_that_are_none(weight):
+    with pytest.raises((TypeError, ValueError), match="sample_weight"):
+        ChannelScaler().fit(np.ones((2, 3, 3)), sample_weight=weight)
