@@ -63,7 +63,7 @@ class BaseCNN(
     """Training of a convolutional network; subclasses know targets."""
 
     _network_parameters: ClassVar[tuple] = (*STAGE_PARAMETERS, *HEAD_PARAMETERS)
-    _learned: ClassVar[tuple] = ("_targets", "_learner")
+    _learned: ClassVar[tuple] = (*SampleInput._learned, "_targets", "_learner")
 
     # --- fitting ----------------------------------------------------------------
 

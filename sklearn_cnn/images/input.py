@@ -2,6 +2,7 @@
 
 import os
 import reprlib
+from typing import ClassVar
 
 import numpy as np
 from sklearn.utils.validation import validate_data
@@ -16,6 +17,9 @@ from sklearn_cnn.utils._fitting import naming
 
 class ImageInput:
     """Checks of X by ``input_shape``, ``spatial_dims`` and ``data_format``."""
+
+    #: Attributes that a fit sets besides those that end in an underscore.
+    _learned: ClassVar[tuple[str, ...]] = ("_input_form",)
 
     def _check_images(self, X, *, reset, min_samples=1):
         name = column_name(X)
