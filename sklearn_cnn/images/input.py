@@ -104,7 +104,7 @@ def checked_table(X, estimator, reset, min_samples=1):
         X = _nested_lists(X)
     refuse_other_numbers(X)
     refuse_huge_samples(X)
-    with naming("X"):
+    with naming("X", "feature"):
         return validate_data(
             estimator,
             X,

@@ -40,13 +40,17 @@ def unchanged_on_error(estimator):
 
 
 @contextmanager
-def naming(argument):
-    """Let errors say which argument they are about, in a few lines at most."""
+def naming(argument, *others):
+    """Let errors say which argument they are about, in a few lines at most.
+
+    ``others`` are words that say so too.
+    """
     try:
         yield
     except (ValueError, TypeError, OverflowError, RuntimeError) as error:
         message = str(error)
-        if re.search(rf"\b{argument}\b", message) and len(message) < 1000:
+        words = "|".join([argument, *others])
+        if re.search(rf"\b({words})\b", message) and len(message) < 1000:
             raise
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(

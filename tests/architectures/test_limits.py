@@ -24,7 +24,7 @@ y = np.arange(24) % 2
         ({"filters": (10**400,)}, r"filters=\(1000.*more weights than can be counted"),
         ({"filters": (2**40, 2**40)}, "more weights than can be counted"),
         ({"hidden_layer_sizes": (10**9,)}, r"hidden_layer_sizes=\(1000000000,\)"),
-        ({"kernel_size": 10**6}, "kernel_size=1000000 and images"),
+        ({"kernel_size": 60_000}, "kernel_size=60000 and images"),
         (
             {"architecture": "resnet50", "blocks_per_stage": 2**31},
             "blocks_per_stage=2147483648 makes",

@@ -51,6 +51,8 @@ VALUES = {
     "precision": "'float32'|'float64'|'bfloat16'|'auto'|'float16'",
     "compile": "False|None|'a'|0|2|()|np.bool_(False)",
     "callbacks": "[]|None|[1]|[('a', 1)]|(1,)|[len]|[None]",
+    "checkpoint_dir": "None|'states'|pathlib.Path('states')|'a/b/c'|'x' * 5000|'a\\0b'",
+    "checkpoint_interval": "1|2|datetime.timedelta(seconds=1)|datetime.timedelta(0)",
     "random_state": "0|None|np.random.RandomState(0)|2**32 - 1|2**32|-1|"
     "np.random.default_rng(0)",
     "verbose": "0|1|2|True|-1|None",

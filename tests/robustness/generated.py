@@ -1,8 +1,8 @@
 """Pass generated input to everything public, and list what surprises.
 
-``python tests/robustness/generated.py --inputs 10000 --seed 1`` takes 5 to 10 minutes
-on one core. Each input either works or is refused, as ``_rules.py`` says; the exit
-status is 1 where one is not.
+``python tests/robustness/generated.py --inputs 10000 --seed 1`` takes five to ten
+minutes on one core. Each input either works or is refused, as ``_rules.py`` says; the
+exit status is 1 where one is not.
 """
 
 import argparse
