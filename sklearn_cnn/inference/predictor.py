@@ -7,11 +7,12 @@ import numpy as np
 import torch
 
 from sklearn_cnn.architectures import Network
+from sklearn_cnn.images import take_rows
 from sklearn_cnn.inference.features import before_head, remembered
 from sklearn_cnn.inference.folding import fold_batch_norms, has_hooks
 from sklearn_cnn.inference.precision import as_float32_or_wider, autocast
 from sklearn_cnn.inference.stored import network_state, rebuilt_network
-from sklearn_cnn.inference.threads import map_chunks
+from sklearn_cnn.inference.threads import map_chunks, single_thread
 from sklearn_cnn.utils._plain_state import PlainState
 
 #: Most values that a batch of a prediction reads on a CPU, whose cache then holds it.
@@ -78,11 +79,25 @@ class Predictor(PlainState):
             self._compiled = torch.compile(self.module)
         return self._compiled
 
+    @property
+    def _on_cpu(self):
+        return torch.device(self.prepare.device).type == "cpu"
+
+    @property
+    def _batch_size(self):
+        values = _PREDICTION_VALUES if self._on_cpu else 64 * _PREDICTION_VALUES
+        return max(1, values // self.prepare.layout.n_features)
+
     def outputs(self, images):
         """Compute the outputs for all images, of shape (n_samples, n_outputs)."""
         self.evaluate()
         if has_frozen_backbone(self.module) and not has_hooks(self.module):
             return self._outputs_of(self.features(images))
+        if self._on_cpu and not self.compile and len(images) <= self._batch_size:
+            # a fifth faster for one image than by what is made for many batches
+            with single_thread(), torch.inference_mode():
+                batch = self.prepare(take_rows(images, slice(None)))
+                return self._run(call, self.module, batch).double().numpy()
         parts = (part.double() for part in self.batches(images))
         return gathered(parts, len(images))
 
@@ -122,9 +137,7 @@ class Predictor(PlainState):
             Of float32 or wider.
         """
         n_rows = len(images if rows is None else rows)
-        on_cpu = torch.device(self.prepare.device).type == "cpu"
-        values = _PREDICTION_VALUES if on_cpu else 64 * _PREDICTION_VALUES
-        size = max(1, values // self.prepare.layout.n_features)
+        size = self._batch_size
         # to prepare several batches at once saves a tenth
         step = size * min(4, max(1, n_rows // (8 * size)))
         chunks = [slice(start, start + step) for start in range(0, n_rows, step)]
@@ -137,7 +150,7 @@ class Predictor(PlainState):
             cost = self.sample_cost * n_rows
             if fold and not self.compile:
                 network = fold_batch_norms(self.module)
-        cost = cost if on_cpu and not self.compile else None
+        cost = cost if self._on_cpu and not self.compile else None
 
         def run(taken):
             with torch.inference_mode():
