@@ -178,8 +178,8 @@ def as_size(size):
     valid = isinstance(pair, tuple | list) and len(pair) == 2
     if not valid or not all(is_integer(n) and 0 < n <= _MAX_SIDE for n in pair):
         raise ValueError(
-            f"size={shortened(size)} must be (height, width), or one number for both, from "
-            f"1 to {_MAX_SIDE} pixels; or None to keep the size of the files."
+            f"size={shortened(size)} must be (height, width), or one number for both, "
+            f"from 1 to {_MAX_SIDE} pixels; or None to keep the size of the files."
         )
     return int(pair[0]), int(pair[1])
 
