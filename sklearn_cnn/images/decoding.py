@@ -19,7 +19,7 @@ from sklearn_cnn.images.conversion import (
     warn_of_few_levels,
 )
 from sklearn_cnn.images.formats import HEIF_REMEDY, formats, is_heif
-from sklearn_cnn.images.naming import name_of
+from sklearn_cnn.images.naming import name_of, shortened
 from sklearn_cnn.images.pages import chosen_pages, joined, pages_of
 from sklearn_cnn.images.tiff import (
     count_tiff_pages,
@@ -178,8 +178,8 @@ def as_size(size):
     valid = isinstance(pair, tuple | list) and len(pair) == 2
     if not valid or not all(is_integer(n) and 0 < n <= _MAX_SIDE for n in pair):
         raise ValueError(
-            f"size={size!r} must be (height, width), or one number for both, from 1 "
-            f"to {_MAX_SIDE} pixels; or None to keep the size of the files."
+            f"size={shortened(size)} must be (height, width), or one number for both, "
+            f"from 1 to {_MAX_SIDE} pixels; or None to keep the size of the files."
         )
     return int(pair[0]), int(pair[1])
 

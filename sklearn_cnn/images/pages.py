@@ -14,9 +14,15 @@ _REDUCED, _MASK = 1, 4
 _MAX_PAGES = 1 << 12
 
 
+#: As many as a TIFF of 4 GB can list.
+_MOST_PAGES = 1 << 32
+
+
 def check_pages(pages):
     """Check what is read of files of several pages, and give it back."""
-    if pages in (None, "channels", "depth") or (is_integer(pages) and pages >= 0):
+    if pages in (None, "channels", "depth"):
+        return pages
+    if is_integer(pages) and 0 <= pages < _MOST_PAGES:
         return pages
     raise ValueError(
         f"pages={pages!r} must be 'channels', 'depth', the number of a page, counted "
