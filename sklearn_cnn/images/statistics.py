@@ -43,11 +43,23 @@ class ChannelStatistics:
         statistics = self
         n_rows = max(1, chunk_size // layout.n_features)
         chunks = [rows[i : i + n_rows] for i in range(0, len(rows), n_rows)]
-        with closing(read_ahead(images, chunks)) as parts:
+        ignored = np.errstate(over="ignore", invalid="ignore", under="ignore")
+        with ignored, closing(read_ahead(images, chunks)) as parts:
             for chosen, taken in zip(chunks, parts, strict=True):
                 pixels = layout.channels_last(taken.astype(np.float64, copy=False))
                 statistics = statistics._merge(pixels, sample_weight[chosen])
+        statistics._require_range()
         return statistics
+
+    def _require_range(self):
+        tiny = (self.mean != 0) & (np.abs(self.mean) < 1e-100)
+        known = np.isfinite(self.mean) & np.isfinite(self.squares)
+        if tiny.any() or not known.all():
+            raise ValueError(
+                f"X has values of about {np.abs(self.mean).max():.3g}, whose squares "
+                "are out of the range of float64. Multiply X by a factor that brings "
+                "them near 1, or leave X unscaled."
+            )
 
     def _merge(self, pixels, counts):
         pixels = pixels.reshape(len(pixels), -1, pixels.shape[-1])

@@ -163,13 +163,17 @@ def validate(run):
 
 
 def is_finite(module):
-    """Tell whether all weights and buffers of a network are finite."""
-    tensors = [t for t in module.state_dict().values() if t.is_floating_point()]
-    # a sum meets NaN and infinity if there are any, or overflows
-    sums = torch.stack([t.sum() for t in tensors])
+    """Tell whether all weights and buffers of a network are finite.
+
+    So must be the products of a few weights, or outputs are not.
+    """
+    state = [t for t in module.state_dict().values() if t.is_floating_point()]
+    weights = [t.detach().square().square() for t in module.parameters()]
+    # a sum meets NaN and infinity if there are any, or overflows itself
+    sums = torch.stack([t.sum().double() for t in (*state, *weights)])
     if torch.isfinite(sums).all():
         return True
-    return all(bool(torch.isfinite(t).all()) for t in tensors)
+    return all(bool(torch.isfinite(t).all()) for t in (*state, *weights))
 
 
 def go_back(run, what):

@@ -37,7 +37,7 @@ VALUES = {
     "spatial_dims": "1|2|3|'auto'|4",
     "weight_decay": "0|0.1|(0.1,)|(0.1, 0.1)|[0.0, 1.0]|np.array([0.1])|1e100|"
     "(0.1,) * 9",
-    "learning_rate": "1e-3|1.0|1e-30|100",
+    "learning_rate": "1e-3|1.0|1e-30|100|1e10|1e19|1e29",
     "backbone_learning_rate": "0.1|1.0|1e-30",
     "momentum": "0.0|0.5|0.999|1.0",
     "batch_size": "1|2|7|8|1000|'auto'|2**40|np.int64(4)",
