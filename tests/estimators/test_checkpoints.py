@@ -1,3 +1,4 @@
+import copy
 import json
 import os
 import signal
@@ -200,6 +201,52 @@ def test_other_parameters_begin_anew_and_say_so(change, named, digits, tmp_path)
     assert_same(classifier().fit(*digits), clone(model).fit(*digits), digits)
 
 
+class Noise:
+    def __init__(self, scale):
+        self.scale = scale
+
+    def __call__(self, images):
+        return images + self.scale * torch.randn_like(images)
+
+
+def noise(scale):
+    return lambda images: images + scale * torch.randn_like(images)
+
+
+class Scaled(torch.nn.Linear):
+    def __init__(self, n_outputs, factor):
+        super().__init__(64, n_outputs)
+        self.factor = factor
+
+    def forward(self, images):
+        return self.factor * super().forward(images.flatten(1))
+
+
+OWN_CODE = {
+    "lambda": [{"augmentation": f} for f in (lambda x: x, lambda x: x + 1)],
+    "closure": [{"augmentation": noise(scale)} for scale in (0, 1)],
+    "object": [{"augmentation": Noise(scale)} for scale in (0, 1)],
+    "method": [{"augmentation": Noise(scale).__call__} for scale in (0, 1)],
+    "composed": [{"augmentation": Compose([Noise(scale)])} for scale in (0, 1)],
+    "architecture": [
+        {"architecture": f}
+        for f in (lambda c, s, n: Scaled(n, 1), lambda c, s, n: Scaled(n, 2))
+    ],
+    "module": [{"architecture": Scaled(10, factor)} for factor in (1, 2)],
+}
+
+
+@pytest.mark.parametrize("name", OWN_CODE)
+def test_code_and_objects_of_the_user_are_told_apart(name, digits, tmp_path):
+    first, second = OWN_CODE[name]
+    if name == "module":
+        second["architecture"].load_state_dict(first["architecture"].state_dict())
+    settings = {"max_iter": 1, "random_state": 0, "checkpoint_dir": tmp_path}
+    for parameters in (first, second, first, copy.deepcopy(second)):
+        CNNClassifier(**parameters, **settings).fit(*digits)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 def test_other_data_begin_anew_and_say_so(digits, tmp_path):
     X, y = digits
     model = classifier(checkpoint_dir=tmp_path)
@@ -225,22 +272,22 @@ def test_another_fit_on_other_data_is_no_surprise(digits, tmp_path):
         clone(model).set_params(filters=(4,), max_iter=1).fit(X[:50], y[:50])
 
 
-def test_a_network_that_begins_otherwise_is_noticed(digits, tmp_path):
-    scale = 1.0
-
+def test_a_network_that_begins_otherwise_is_noticed(digits, tmp_path, monkeypatch):
     def architecture(n_channels, spatial_shape, n_outputs):
         network = torch.nn.Sequential(
             torch.nn.Flatten(), torch.nn.Linear(64, n_outputs)
         )
         with torch.no_grad():
-            network[1].weight *= scale
+            network[1].weight *= float(os.environ["SCALE"])
         return network
+
+    monkeypatch.setenv("SCALE", "1")
 
     model = CNNClassifier(
         architecture, max_iter=3, random_state=0, checkpoint_dir=tmp_path
     )
     interrupted(model, digits, 1)
-    scale = 2.0
+    monkeypatch.setenv("SCALE", "2")
     with pytest.warns(UserWarning, match="weights before the first epoch"):
         resumed = clone(model).fit(*digits)
     expected = clone(model).set_params(checkpoint_dir=None).fit(*digits)
@@ -454,3 +501,39 @@ def test_a_fit_that_is_killed_goes_on_to_the_same_bits(tmp_path):
     )
     assert run.returncode == 0, run.stderr
     assert int(run.stdout) >= 5  # epochs in which it was killed
+
+
+DESCRIBE = """
+import numpy as np
+import torch
+from sklearn_cnn.estimators._described import described
+
+class Own:
+    def __init__(self, scale):
+        self.scale, self.itself, self.random = scale, self, np.random.RandomState(0)
+
+    def __call__(self, images):
+        return images if images in {"a", "b", "c"} else first(images)
+
+def first(images): return second(images)
+def second(images): return first(images)
+
+for value in (lambda x: x, Own(1), Own(1).__call__, Own, first, {"a", "b", "c"},
+              torch.nn.ReLU(), torch.ones(2, requires_grad=True), np.arange(3)):
+    print(described(value))
+"""
+
+
+def test_a_description_is_the_same_in_every_process():
+    texts = [
+        subprocess.run(
+            [sys.executable, "-c", DESCRIBE],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+            text=True,
+        ).stdout
+        for seed in "12"
+    ]
+    assert texts[0] == texts[1]
+    assert len(set(texts[0].splitlines())) == 9
