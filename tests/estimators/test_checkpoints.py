@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV
@@ -378,6 +378,8 @@ def test_a_state_in_use_is_refused(digits, tmp_path):
         (lambda content: content[:-10], "is damaged"),
         (lambda content: b"\x80\x04pickled", "is not a state"),
         (lambda content: b"", "is not a state"),
+        (lambda content: content[:-9] + b"\1" + content[-8:], "another than was wr"),
+        (lambda content: b"\xff" * 8 + content[8:], "is not a state"),
         (lambda content: content.replace(b"sklearn_cnn", b"other_thing"), "not a st"),
         (
             lambda content: content.replace(b'{\\"format\\": 1', b'{\\"format\\": 9'),
@@ -395,6 +397,61 @@ def test_a_damaged_state_is_refused_and_stays(damage, message, digits, tmp_path)
         model.fit(*digits)
     assert last.read_bytes() == damaged
     assert not hasattr(model, "classes_")
+
+
+def _replaced(state, path, value):
+    *outer, last = path
+    for name in outer:
+        state = state[name]
+    state[last] = value
+
+
+HEAD = ("run", "learner", "network", "head.output.weight")
+FORGERIES = {
+    "nested": lambda state: "[" * 100_000,
+    "a list": lambda state: "[]",
+    "nothing": lambda state: "{}",
+    "a long number": lambda state: '{"format": ' + "1" * 6_000 + "}",
+    "another training": lambda state: _replaced(state, ("identity", "data"), {}),
+    **{
+        f"no {name}": lambda state, name=name: state.pop(name) and None
+        for name in ("format", "initial", "seeds", "run")
+    },
+    "few seeds": lambda state: _replaced(state, ("seeds",), [1]),
+    "no such tensor": lambda state: _replaced(state, HEAD, {"tensor": "other"}),
+    "no tensor": lambda state: _replaced(state, HEAD, None),
+    "a tensor that would be stretched": lambda state: _replaced(
+        state, HEAD, state["run"]["learner"]["network"]["head.output.bias"]
+    ),
+    "a moment that would be stretched": lambda state: _replaced(
+        state,
+        ("run", "learner", "optimizer", 0, "exp_avg"),
+        state["run"]["learner"]["optimizer"][0]["step"],
+    ),
+    **{
+        f"{name}={value}": lambda state, name=name, value=value: _replaced(
+            state, ("run", name), value
+        )
+        for name in ("phase", "n_epochs", "n_steps", "order", "random", "observers")
+        for value in (-1, 10**6, None)
+    },
+}
+
+
+@pytest.mark.parametrize("name", FORGERIES)
+def test_a_forged_state_is_refused(name, digits, tmp_path):
+    model = classifier(filters=(4,), max_iter=3, checkpoint_dir=tmp_path)
+    interrupted(model, digits, 1)
+    (last,) = tmp_path.glob("*/last.safetensors")
+    tensors, facts = load_file(last), facts_of(last)
+    text = FORGERIES[name](facts) or json.dumps(facts)
+    sums = {"sklearn_cnn": text, "sha256": checkpoint._hash_of(tensors, text)}
+    save_file(tensors, last, sums)
+    with pytest.raises(ValueError, match=r"last.safetensors .*Delete it to begin"):
+        clone(model).fit(*digits)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that this training is another one
+        clone(model).set_params(max_iter=1).fit(*digits)
 
 
 def test_a_file_in_place_of_the_directory_is_refused(digits, tmp_path):
