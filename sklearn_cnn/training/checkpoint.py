@@ -229,10 +229,11 @@ class Checkpoints:
             if self._last is not None:
                 self._write_last()
         except OSError as error:
+            cause = error.__cause__ or error  # whose text names a file of the moment
             warnings.warn(
                 f"{self._named}: the state of the training could not be written "
-                f"({error.__cause__ or error}). Training goes on, and tries it again; "
-                "make room there.",
+                f"({cause.strerror or cause}). Training goes on, and tries it again; "
+                "make room there, or the directory anew if it is gone.",
                 UserWarning,
                 stacklevel=2,
             )

@@ -1,6 +1,7 @@
 import copy
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -475,6 +476,19 @@ def test_a_file_that_cannot_grow_costs_no_training(digits, tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert_same(classifier().fit(*digits), model, digits)
     assert files(tmp_path) == []
+
+
+def test_a_directory_that_is_deleted_costs_no_training(digits, tmp_path):
+    class Delete(Callback):
+        def on_epoch_begin(self, net, **_):
+            shutil.rmtree(tmp_path / "states", ignore_errors=True)
+
+    model = classifier(checkpoint_dir=tmp_path / "states", callbacks=[Delete()])
+    with pytest.warns(UserWarning, match="directory anew if it is gone") as caught:
+        model.fit(*digits)
+    # one text, which Python shows once
+    assert len({str(warning.message) for warning in caught}) == 1
+    assert_same(classifier().fit(*digits), model, digits)
 
 
 def test_nothing_is_written_without_a_directory(digits, tmp_path, monkeypatch):
