@@ -1,14 +1,11 @@
 """What a training depends on, described so that the same one is known again."""
 
-import re
-from functools import partial
 from hashlib import sha256
 
 import numpy as np
 
-from sklearn_cnn.estimators._assembly import as_builtin
+from sklearn_cnn.estimators._described import described
 from sklearn_cnn.images import digest
-from sklearn_cnn.utils._parameters import has_parameters
 
 #: Parameters that change no bit of the result, or are seen by their effect.
 _OF_NO_EFFECT = {
@@ -41,7 +38,7 @@ def identity_of(estimator, samples, held_out, seeds):
         "parameters" and "data".
     """
     parameters = {
-        name: _described(value)
+        name: described(value)
         for name, value in estimator.get_params(deep=False).items()
         if name not in _OF_NO_EFFECT
     }
@@ -55,22 +52,6 @@ def identity_of(estimator, samples, held_out, seeds):
     return {"parameters": parameters, "data": data}
 
 
-def _described(value):
-    """Give the ``repr`` of a value, without what differs between processes."""
-    if isinstance(value, dict):
-        return repr({key: _described(inner) for key, inner in value.items()})
-    if isinstance(value, partial):
-        inner = (value.func, value.args, value.keywords)
-        return f"partial({', '.join(map(_described, inner))})"
-    if hasattr(value, "__qualname__"):
-        return f"{value.__module__}.{value.__qualname__}"
-    if has_parameters(value):
-        inner = value.get_params().items()
-        found = ", ".join(f"{k}={_described(v)}" for k, v in sorted(inner))
-        return f"{type(value).__name__}({found})"
-    return re.sub(r" at 0x[0-9a-f]+", "", repr(as_builtin(value)))
-
-
 def _hash(*values):
     key = sha256()
     for value in values:
@@ -78,5 +59,5 @@ def _hash(*values):
             key.update(f"{value.dtype}{value.shape}".encode())
             key.update(np.ascontiguousarray(value))
         else:
-            key.update(_described(value).encode())
+            key.update(described(value).encode())
     return key.hexdigest()

@@ -9,10 +9,11 @@ from onnx import helper
 from sklearn.base import clone, is_classifier, is_regressor
 
 from sklearn_cnn import transforms
-from sklearn_cnn.estimators import CNNFeatures
+from sklearn_cnn.estimators import CNNClassifier, CNNFeatures, CNNRegressor
 from sklearn_cnn.export._onnx_graph import ML_OPSET, OPSET, Value
 from sklearn_cnn.export._onnx_network import add_network
 from sklearn_cnn.utils._axes import per_axis
+from sklearn_cnn.utils._parameters import has_parameters
 
 
 def add_step(graph, value, step, name):
@@ -51,6 +52,19 @@ def require_expressible(step, name):
             f"The step {name!r}, {kind.__name__}, was fitted on images of several "
             f"sizes, {shape}, but ONNX needs one. Fit it on images of one size, or "
             "export the steps after it."
+        )
+
+
+def require_no_network_inside(step, name):
+    """Refuse what combines networks by code of its own, which skl2onnx can't take."""
+    if type(step) in _OURS or not has_parameters(step):
+        return
+    inner = step.get_params().values()
+    if any(isinstance(value, CNNClassifier | CNNRegressor) for value in inner):
+        raise ValueError(
+            f"The step {name!r}, {type(step).__name__}, has networks of this library "
+            "inside, which cannot be expressed in ONNX. Export each of its fitted "
+            "networks, or save it as a whole by sklearn_cnn.save."
         )
 
 

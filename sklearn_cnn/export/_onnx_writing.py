@@ -26,6 +26,7 @@ from sklearn_cnn.export._onnx_steps import (
     add_step,
     is_passed_through,
     require_expressible,
+    require_no_network_inside,
 )
 from sklearn_cnn.export.onnx_estimators import estimator_of
 from sklearn_cnn.images import ImageInput, take_rows
@@ -38,6 +39,9 @@ def written(model, input_dtype, quantize):
     pipeline = _pipeline_of(model)
     for name, step in pipeline.steps[:-1]:
         require_expressible(step, name)
+    name, predictor = pipeline.steps[-1]
+    if not isinstance(predictor, CNNClassifier | CNNRegressor):
+        require_no_network_inside(predictor, name)
     about = {**_about_targets(pipeline.steps[-1][1]), **_about(pipeline)}
     form, shape, dtype = _input_of(pipeline, input_dtype)
     samples = typical_samples(pipeline, shape, dtype)

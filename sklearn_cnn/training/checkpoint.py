@@ -3,7 +3,7 @@
 import json
 import os
 import warnings
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -17,6 +17,7 @@ from safetensors.torch import save
 
 from sklearn_cnn.training.states import (
     cloned,
+    require_number,
     restore_learner,
     restore_run,
     state_of_learner,
@@ -27,6 +28,8 @@ from sklearn_cnn.utils._files import replacing
 _LAST, _BEST, _LOCK = "last.safetensors", "best.safetensors", "lock"
 #: Under which the plain values of a file stand, and the version of their form.
 _HEADER, _FORMAT = "sklearn_cnn", 1
+#: And the hash of these and the tensors.
+_SUM = "sha256"
 #: The key of what stands where a tensor was.
 _TENSOR = "tensor"
 
@@ -119,13 +122,17 @@ class Checkpoints:
         -------
         ended : bool
         """
-        self._initial = _hash_of(learner.module)
+        self._initial = _hash_of(learner.module.state_dict())
         if self._found is not None and self._found["initial"] != self._initial:
             self._warn_of_another(["the weights before the first epoch"])
             self._found = None
-        if self._found is None or not self._found["finished"]:
+        if self._found is None:
             return False
-        restore_learner(learner, self._found["learner"])
+        with _readable(self.folder / _LAST):
+            if not self._found["finished"]:
+                require_number(self._found["run"], "phase", len(learner.plan.phases))
+                return False
+            restore_learner(learner, self._found["learner"])
         learner.module.eval()
         return True
 
@@ -137,18 +144,25 @@ class Checkpoints:
     def restore(self, run):
         """Bring the phase that is gone on with to where it was."""
         if self._found is not None:
-            restore_run(run, self._found["run"])
+            with _readable(self.folder / _LAST):
+                restore_run(run, self._found["run"])
             self._n_written = len(run.learner.history)
             self._found = None
 
     def _look_for_a_state(self):
         path = self.folder / _LAST
         if not path.exists():
-            self._look_for_others()
+            with suppress(OSError):  # somebody deletes what is looked at
+                self._look_for_others()
             return
         found = read_state(path)
-        if not (found["finished"] and self.draws_anew):
-            self._found, self.seeds = found, found["seeds"]
+        with _readable(path):
+            if found["identity"] != self.identity:
+                raise ValueError("it is the state of another training")
+            if len(found["seeds"]) != len(self.seeds) or not found["initial"]:
+                raise ValueError("its seeds are incomplete")
+            if not (found["finished"] and self.draws_anew):
+                self._found, self.seeds = found, found["seeds"]
 
     def _look_for_others(self):
         """Say what differs from a training that waits to be gone on with.
@@ -159,14 +173,16 @@ class Checkpoints:
         for path in sorted(others, key=os.path.getmtime, reverse=True):
             try:
                 facts = _facts_of(path)
+                with _readable(path):
+                    differing = [
+                        _differences(facts["identity"][kind], self.identity[kind])
+                        for kind in ("parameters", "data")
+                    ]
+                    finished = facts["finished"]
             except ValueError:  # an error where it is asked for
                 continue
-            if facts["finished"] or _is_in_use(path.parent):
+            if finished or _is_in_use(path.parent):
                 continue
-            differing = [
-                _differences(facts["identity"][kind], self.identity[kind])
-                for kind in ("parameters", "data")
-            ]
             if not all(differing):
                 self._warn_of_another([*differing[0], *differing[1]])
                 return
@@ -213,10 +229,11 @@ class Checkpoints:
             if self._last is not None:
                 self._write_last()
         except OSError as error:
+            cause = error.__cause__ or error  # whose text names a file of the moment
             warnings.warn(
                 f"{self._named}: the state of the training could not be written "
-                f"({error.__cause__ or error}). Training goes on, and tries it again; "
-                "make room there.",
+                f"({cause.strerror or cause}). Training goes on, and tries it again; "
+                "make room there, or the directory anew if it is gone.",
                 UserWarning,
                 stacklevel=2,
             )
@@ -242,33 +259,47 @@ def write_state(path, tensors, facts):
     tensors = {k: t.detach().cpu().contiguous().clone() for k, t in tensors.items()}
     text = json.dumps(facts, default=_as_plain)
     with replacing(path) as file:
-        file.write(save(tensors, {_HEADER: text}))
+        file.write(save(tensors, {_HEADER: text, _SUM: _hash_of(tensors, text)}))
 
 
 def read_state(path):
     """Read what ``write_state`` wrote, the tensors in their places."""
-    with _opened(path) as file:
+    facts = _facts_of(path)
+    with _readable(path), safe_open(path, "pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}
-    return _with_tensors(_facts_of(path), tensors)
+        metadata = file.metadata()
+        if metadata[_SUM] != _hash_of(tensors, metadata[_HEADER]):
+            raise ValueError("its content is another than was written")
+        return _with_tensors(facts, tensors)
 
 
 def _facts_of(path):
-    with _opened(path) as file:
+    with _readable(path), safe_open(path, "pt") as file:
         facts = json.loads(file.metadata()[_HEADER])
-        if facts["format"] > _FORMAT:
-            raise ValueError(
-                f"{path} was written by a newer version of sklearn_cnn. Update this "
-                "one, or name another checkpoint_dir."
-            )
-        return facts
+        is_newer = facts["format"] > _FORMAT
+    if is_newer:
+        raise ValueError(
+            f"{path} was written by a newer version of sklearn_cnn. Update this "
+            "one, or name another checkpoint_dir."
+        )
+    return facts
 
 
 @contextmanager
-def _opened(path):
+def _readable(path):
+    """Turn whatever a file leads to that is not as it was written into one error."""
     try:
-        with safe_open(path, "pt") as file:
-            yield file
-    except (SafetensorError, json.JSONDecodeError, KeyError, TypeError) as error:
+        yield
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        OSError,
+        RuntimeError,
+        SafetensorError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise ValueError(
             f"{path} is not a state that checkpoint_dir has written, or it is damaged "
             f"({error}). Delete it to begin anew, or name another checkpoint_dir."
@@ -322,10 +353,10 @@ def _as_plain(value):
     raise TypeError(f"{value!r} cannot be written into a checkpoint.")
 
 
-def _hash_of(module):
-    """Hash the weights and buffers of a network."""
-    key = sha256()
-    for name, tensor in module.state_dict().items():
+def _hash_of(tensors, text=""):
+    """Hash named tensors, such as the weights and buffers of a network."""
+    key = sha256(text.encode())
+    for name, tensor in sorted(tensors.items()):
         if not isinstance(tensor, torch.Tensor):
             raise ValueError(
                 f"architecture has state that is no tensor, {name!r}, which "

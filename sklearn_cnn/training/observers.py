@@ -127,7 +127,7 @@ class EarlyStopping(Observer):
         }
 
     def set_state(self, run, state):  # noqa: D102
-        self.best_loss, self.n_stalled = state["best_loss"], state["n_stalled"]
+        self.best_loss, self.n_stalled = float(state["best_loss"]), state["n_stalled"]
         if state["best"] is not None:
             self.best = Snapshot(run.trained, state["best"])
 

@@ -4,7 +4,7 @@ import numbers
 
 import torch
 
-from sklearn_cnn.training.snapshots import Snapshot
+from sklearn_cnn.training.snapshots import Snapshot, require_like
 from sklearn_cnn.utils._generators import generator_states, set_generator_states
 
 
@@ -23,12 +23,18 @@ def restore_learner(learner, state):
     """Give a learner of the same plan that state."""
     with torch.no_grad():
         for name, tensor in learner.module.state_dict(keep_vars=True).items():
-            tensor.copy_(state["network"][name])
+            kept = state["network"][name]
+            require_like(kept, tensor)
+            tensor.copy_(kept)
     optimizer = learner.optimizer
+    for weight, values in zip(_parameters(optimizer), state["optimizer"], strict=True):
+        for name, value in values.items():
+            if isinstance(value, torch.Tensor):
+                require_like(value, value.new_empty(()) if name == "step" else weight)
     by_number = {i: kept for i, kept in enumerate(state["optimizer"]) if kept}
     load_optimizer(optimizer, {**optimizer.state_dict(), "state": by_number})
     learner.history[:] = [{"batches": [{}], **row} for row in state["history"]]
-    learner.best.update(state["best"])
+    learner.best.update({name: float(loss) for name, loss in state["best"].items()})
 
 
 def load_optimizer(optimizer, state):
@@ -66,6 +72,8 @@ def state_of_run(run):
 
 def restore_run(run, state):
     """Bring a phase that has just begun to that state."""
+    require_number(state, "n_epochs", run.phase.epochs + 1)
+    require_number(state, "n_steps", run.phase.epochs * run.batches.n_batches + 1)
     restore_learner(run.learner, state["learner"])
     run.n_epochs, run.n_steps = state["n_epochs"], state["n_steps"]
     run.goes_on, run.row = state["goes_on"], run.learner.history[-1]
@@ -79,6 +87,12 @@ def restore_run(run, state):
         observer.set_state(run, state["observers"].get(type(observer).__name__, {}))
     # last: nothing above may draw from them afterwards
     set_generator_states(batches.prepare.device, state["random"])
+
+
+def require_number(state, name, end):
+    """Refuse what cannot be a number of phases, epochs or steps."""
+    if state[name] not in range(end):
+        raise ValueError(f"{name} is {state[name]!r:.20}, and was to be below {end}")
 
 
 def cloned(state):

@@ -1,5 +1,7 @@
+import copy
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV
@@ -200,6 +202,52 @@ def test_other_parameters_begin_anew_and_say_so(change, named, digits, tmp_path)
     assert_same(classifier().fit(*digits), clone(model).fit(*digits), digits)
 
 
+class Noise:
+    def __init__(self, scale):
+        self.scale = scale
+
+    def __call__(self, images):
+        return images + self.scale * torch.randn_like(images)
+
+
+def noise(scale):
+    return lambda images: images + scale * torch.randn_like(images)
+
+
+class Scaled(torch.nn.Linear):
+    def __init__(self, n_outputs, factor):
+        super().__init__(64, n_outputs)
+        self.factor = factor
+
+    def forward(self, images):
+        return self.factor * super().forward(images.flatten(1))
+
+
+OWN_CODE = {
+    "lambda": [{"augmentation": f} for f in (lambda x: x, lambda x: x + 1)],
+    "closure": [{"augmentation": noise(scale)} for scale in (0, 1)],
+    "object": [{"augmentation": Noise(scale)} for scale in (0, 1)],
+    "method": [{"augmentation": Noise(scale).__call__} for scale in (0, 1)],
+    "composed": [{"augmentation": Compose([Noise(scale)])} for scale in (0, 1)],
+    "architecture": [
+        {"architecture": f}
+        for f in (lambda c, s, n: Scaled(n, 1), lambda c, s, n: Scaled(n, 2))
+    ],
+    "module": [{"architecture": Scaled(10, factor)} for factor in (1, 2)],
+}
+
+
+@pytest.mark.parametrize("name", OWN_CODE)
+def test_code_and_objects_of_the_user_are_told_apart(name, digits, tmp_path):
+    first, second = OWN_CODE[name]
+    if name == "module":
+        second["architecture"].load_state_dict(first["architecture"].state_dict())
+    settings = {"max_iter": 1, "random_state": 0, "checkpoint_dir": tmp_path}
+    for parameters in (first, second, first, copy.deepcopy(second)):
+        CNNClassifier(**parameters, **settings).fit(*digits)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 def test_other_data_begin_anew_and_say_so(digits, tmp_path):
     X, y = digits
     model = classifier(checkpoint_dir=tmp_path)
@@ -225,22 +273,22 @@ def test_another_fit_on_other_data_is_no_surprise(digits, tmp_path):
         clone(model).set_params(filters=(4,), max_iter=1).fit(X[:50], y[:50])
 
 
-def test_a_network_that_begins_otherwise_is_noticed(digits, tmp_path):
-    scale = 1.0
-
+def test_a_network_that_begins_otherwise_is_noticed(digits, tmp_path, monkeypatch):
     def architecture(n_channels, spatial_shape, n_outputs):
         network = torch.nn.Sequential(
             torch.nn.Flatten(), torch.nn.Linear(64, n_outputs)
         )
         with torch.no_grad():
-            network[1].weight *= scale
+            network[1].weight *= float(os.environ["SCALE"])
         return network
+
+    monkeypatch.setenv("SCALE", "1")
 
     model = CNNClassifier(
         architecture, max_iter=3, random_state=0, checkpoint_dir=tmp_path
     )
     interrupted(model, digits, 1)
-    scale = 2.0
+    monkeypatch.setenv("SCALE", "2")
     with pytest.warns(UserWarning, match="weights before the first epoch"):
         resumed = clone(model).fit(*digits)
     expected = clone(model).set_params(checkpoint_dir=None).fit(*digits)
@@ -331,6 +379,8 @@ def test_a_state_in_use_is_refused(digits, tmp_path):
         (lambda content: content[:-10], "is damaged"),
         (lambda content: b"\x80\x04pickled", "is not a state"),
         (lambda content: b"", "is not a state"),
+        (lambda content: content[:-9] + b"\1" + content[-8:], "another than was wr"),
+        (lambda content: b"\xff" * 8 + content[8:], "is not a state"),
         (lambda content: content.replace(b"sklearn_cnn", b"other_thing"), "not a st"),
         (
             lambda content: content.replace(b'{\\"format\\": 1', b'{\\"format\\": 9'),
@@ -348,6 +398,61 @@ def test_a_damaged_state_is_refused_and_stays(damage, message, digits, tmp_path)
         model.fit(*digits)
     assert last.read_bytes() == damaged
     assert not hasattr(model, "classes_")
+
+
+def _replaced(state, path, value):
+    *outer, last = path
+    for name in outer:
+        state = state[name]
+    state[last] = value
+
+
+HEAD = ("run", "learner", "network", "head.output.weight")
+FORGERIES = {
+    "nested": lambda state: "[" * 100_000,
+    "a list": lambda state: "[]",
+    "nothing": lambda state: "{}",
+    "a long number": lambda state: '{"format": ' + "1" * 6_000 + "}",
+    "another training": lambda state: _replaced(state, ("identity", "data"), {}),
+    **{
+        f"no {name}": lambda state, name=name: state.pop(name) and None
+        for name in ("format", "initial", "seeds", "run")
+    },
+    "few seeds": lambda state: _replaced(state, ("seeds",), [1]),
+    "no such tensor": lambda state: _replaced(state, HEAD, {"tensor": "other"}),
+    "no tensor": lambda state: _replaced(state, HEAD, None),
+    "a tensor that would be stretched": lambda state: _replaced(
+        state, HEAD, state["run"]["learner"]["network"]["head.output.bias"]
+    ),
+    "a moment that would be stretched": lambda state: _replaced(
+        state,
+        ("run", "learner", "optimizer", 0, "exp_avg"),
+        state["run"]["learner"]["optimizer"][0]["step"],
+    ),
+    **{
+        f"{name}={value}": lambda state, name=name, value=value: _replaced(
+            state, ("run", name), value
+        )
+        for name in ("phase", "n_epochs", "n_steps", "order", "random", "observers")
+        for value in (-1, 10**6, None)
+    },
+}
+
+
+@pytest.mark.parametrize("name", FORGERIES)
+def test_a_forged_state_is_refused(name, digits, tmp_path):
+    model = classifier(filters=(4,), max_iter=3, checkpoint_dir=tmp_path)
+    interrupted(model, digits, 1)
+    (last,) = tmp_path.glob("*/last.safetensors")
+    tensors, facts = load_file(last), facts_of(last)
+    text = FORGERIES[name](facts) or json.dumps(facts)
+    sums = {"sklearn_cnn": text, "sha256": checkpoint._hash_of(tensors, text)}
+    save_file(tensors, last, sums)
+    with pytest.raises(ValueError, match=r"last.safetensors .*Delete it to begin"):
+        clone(model).fit(*digits)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that this training is another one
+        clone(model).set_params(max_iter=1).fit(*digits)
 
 
 def test_a_file_in_place_of_the_directory_is_refused(digits, tmp_path):
@@ -371,6 +476,19 @@ def test_a_file_that_cannot_grow_costs_no_training(digits, tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert_same(classifier().fit(*digits), model, digits)
     assert files(tmp_path) == []
+
+
+def test_a_directory_that_is_deleted_costs_no_training(digits, tmp_path):
+    class Delete(Callback):
+        def on_epoch_begin(self, net, **_):
+            shutil.rmtree(tmp_path / "states", ignore_errors=True)
+
+    model = classifier(checkpoint_dir=tmp_path / "states", callbacks=[Delete()])
+    with pytest.warns(UserWarning, match="directory anew if it is gone") as caught:
+        model.fit(*digits)
+    # one text, which Python shows once
+    assert len({str(warning.message) for warning in caught}) == 1
+    assert_same(classifier().fit(*digits), model, digits)
 
 
 def test_nothing_is_written_without_a_directory(digits, tmp_path, monkeypatch):
@@ -454,3 +572,39 @@ def test_a_fit_that_is_killed_goes_on_to_the_same_bits(tmp_path):
     )
     assert run.returncode == 0, run.stderr
     assert int(run.stdout) >= 5  # epochs in which it was killed
+
+
+DESCRIBE = """
+import numpy as np
+import torch
+from sklearn_cnn.estimators._described import described
+
+class Own:
+    def __init__(self, scale):
+        self.scale, self.itself, self.random = scale, self, np.random.RandomState(0)
+
+    def __call__(self, images):
+        return images if images in {"a", "b", "c"} else first(images)
+
+def first(images): return second(images)
+def second(images): return first(images)
+
+for value in (lambda x: x, Own(1), Own(1).__call__, Own, first, {"a", "b", "c"},
+              torch.nn.ReLU(), torch.ones(2, requires_grad=True), np.arange(3)):
+    print(described(value))
+"""
+
+
+def test_a_description_is_the_same_in_every_process():
+    texts = [
+        subprocess.run(
+            [sys.executable, "-c", DESCRIBE],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+            text=True,
+        ).stdout
+        for seed in "12"
+    ]
+    assert texts[0] == texts[1]
+    assert len(set(texts[0].splitlines())) == 9

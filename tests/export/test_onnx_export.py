@@ -14,10 +14,12 @@ import pytest
 import torch
 from sklearn.base import clone
 from sklearn.decomposition import PCA
+from sklearn.ensemble import BaggingClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
@@ -459,6 +461,16 @@ def test_a_regressor_of_eight_bits(tmp_path, digits):
 
 
 # --- bad input ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [BaggingClassifier, OneVsRestClassifier])
+def test_networks_inside_of_another_estimator_are_refused(kind, tmp_path):
+    X, y = np.random.default_rng(0).random((12, 36)), np.arange(12) % 2
+    cnn = CNNClassifier(filters=(4,), max_iter=1, input_shape=(6, 6))
+    model = kind(cnn).fit(X, y)
+    with pytest.raises(ValueError, match=rf"{kind.__name__}, has networks.*by sk"):
+        to_onnx(model, tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_is_no_fitted_predictor_is_refused(tmp_path):
