@@ -32,6 +32,8 @@ _HEADER, _FORMAT = "sklearn_cnn", 1
 _SUM = "sha256"
 #: The key of what stands where a tensor was.
 _TENSOR = "tensor"
+#: Letters of a path, of which no system takes more.
+_LONGEST = 4096
 
 
 class Checkpoints:
@@ -60,7 +62,9 @@ class Checkpoints:
     """
 
     def __init__(self, directory, interval, identity, seeds, *, draws_anew):
-        self.directory = Path(directory)
+        self.directory = _checked_directory(directory)
+        if isinstance(interval, timedelta) and interval < timedelta(0):
+            raise ValueError(f"checkpoint_interval={interval!r} must not be negative.")
         self.interval = interval
         self.identity = identity
         self.seeds = seeds
@@ -94,7 +98,7 @@ class Checkpoints:
 
     @property
     def _named(self):
-        return f"checkpoint_dir={str(self.directory)!r}"
+        return f"checkpoint_dir={_shortened(self.directory)}"
 
     def _locked(self):
         try:
@@ -304,6 +308,22 @@ def _readable(path):
             f"{path} is not a state that checkpoint_dir has written, or it is damaged "
             f"({error}). Delete it to begin anew, or name another checkpoint_dir."
         ) from error
+
+
+def _checked_directory(directory):
+    text = os.fspath(directory)
+    # mkdir would take an empty one for the working directory
+    if not text or "\0" in text or len(text) > _LONGEST:
+        raise ValueError(
+            f"checkpoint_dir={_shortened(text)} cannot be the path of a directory. "
+            "Name one, such as 'checkpoints'."
+        )
+    return Path(text)
+
+
+def _shortened(path):
+    text = repr(str(path))
+    return text if len(text) <= 200 else f"{text[:80]}...{text[-80:]}"
 
 
 def _lock(folder):

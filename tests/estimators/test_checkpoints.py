@@ -501,7 +501,16 @@ def test_nothing_is_written_without_a_directory(digits, tmp_path, monkeypatch):
     assert len(list((tmp_path / "states").iterdir())) == 1
 
 
-@pytest.mark.parametrize("interval", [0, 1.5, "1", None])
+@pytest.mark.parametrize("path", ["", "a\0b", "x" * 5000])
+def test_what_can_be_no_path_is_refused(path, digits, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=r"checkpoint_dir=.*cannot be the path") as e:
+        classifier(checkpoint_dir=path).fit(*digits)
+    assert len(str(e.value)) < 400
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("interval", [0, 1.5, "1", timedelta(seconds=-1), None])
 def test_a_wrong_interval_is_named(interval, digits, tmp_path):
     with pytest.raises(ValueError, match="checkpoint_interval"):
         classifier(checkpoint_dir=tmp_path, checkpoint_interval=interval).fit(*digits)
