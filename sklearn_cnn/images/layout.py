@@ -67,7 +67,8 @@ def read_layout(shape, input_shape, spatial_dims, data_format):
     ``input_shape`` says what a flat row holds; one entry may be -1, as in
     :func:`numpy.reshape`.
     """
-    if not is_integer(spatial_dims) and str(spatial_dims) != "auto":
+    known = is_integer(spatial_dims) and spatial_dims in (1, 2, 3)
+    if not known and str(spatial_dims) != "auto":
         raise ValueError(f"spatial_dims={spatial_dims!r} must be 'auto', 1, 2 or 3.")
     sample_shape = _sample_shape(shape, input_shape)
     n_dims = _n_spatial_dims(sample_shape, input_shape, spatial_dims)

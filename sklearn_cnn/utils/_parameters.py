@@ -1,5 +1,6 @@
 """What was given for a parameter."""
 
+import reprlib
 from collections.abc import Iterable
 from inspect import signature
 from numbers import Integral
@@ -14,7 +15,8 @@ def is_integer(value: Any) -> bool:
 def require_integer(name: str, value: Any, least: int) -> None:
     """Check a parameter that counts something."""
     if not is_integer(value) or value < least:
-        raise ValueError(f"{name}={value!r} must be an integer of at least {least}.")
+        given = reprlib.repr(value)
+        raise ValueError(f"{name}={given} must be an integer of at least {least}.")
 
 
 def is_sequence(value: Any) -> bool:

@@ -380,3 +380,9 @@ def test_tensors_without_values_are_said_of_what_they_are(spoil):
         CNNRegressor(**SMALL).fit(X, tensor)
     with pytest.raises(ValueError, match=r"^sample_weight is a .*tensor"):
         CNNRegressor(**SMALL).fit(X, np.arange(24), sample_weight=tensor)
+
+
+def test_a_number_of_axes_that_is_none_is_refused_at_predict_too(data):
+    cnn = CNNClassifier(**SMALL).fit(*data).set_params(spatial_dims=4)
+    with pytest.raises(ValueError, match="spatial_dims=4 must be 'auto', 1, 2 or 3"):
+        cnn.predict(data[0])
