@@ -5,6 +5,7 @@ from itertools import count
 
 import numpy as np
 
+from sklearn_cnn.images.naming import shortened
 from sklearn_cnn.utils._parameters import is_integer
 
 #: In others than these, further images accompany the first: previews, depth maps.
@@ -20,12 +21,13 @@ _MOST_PAGES = 1 << 32
 
 def check_pages(pages):
     """Check what is read of files of several pages, and give it back."""
-    if pages in (None, "channels", "depth"):
+    # pandas.NA has no truth value
+    if pages is None or (isinstance(pages, str) and pages in ("channels", "depth")):
         return pages
     if is_integer(pages) and 0 <= pages < _MOST_PAGES:
         return pages
     raise ValueError(
-        f"pages={pages!r} must be 'channels', 'depth', the number of a page, counted "
+        f"pages={shortened(pages)} must be 'channels', 'depth', the number of a page, counted "
         "from 0, or None for files of one page."
     )
 

@@ -7,11 +7,12 @@ import zlib
 from io import BytesIO
 
 import numpy as np
+import pandas as pd
 import pytest
 import tifffile
 from PIL import Image, ImageOps
 
-from sklearn_cnn.images import as_size, check_mode, decode
+from sklearn_cnn.images import ImageFiles, as_size, check_mode, decode
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 256, (6, 5), dtype=np.uint8)
@@ -589,3 +590,13 @@ def test_twelve_bits_in_sixteen_are_not_black():
     colours = np.dstack([twelve] * 3)
     with pytest.warns(UserWarning, match="few levels"):
         decode(tiff(colours, photometric="rgb"), mode="RGB")
+
+
+@pytest.mark.parametrize("name", ["mode", "pages"])
+@pytest.mark.parametrize("value", [pd.NA, ["L"], "x" * 5000])
+def test_other_values_of_mode_and_pages_are_named_in_few_words(name, value, tmp_path):
+    path = saved(tmp_path / "grey.png", GREY)
+    check = {"mode": check_mode, "pages": lambda pages: ImageFiles([path], pages=pages)}
+    with pytest.raises(ValueError, match=f"{name}=") as caught:
+        check[name](value)
+    assert len(str(caught.value)) < 1000
