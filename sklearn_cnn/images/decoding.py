@@ -188,8 +188,8 @@ def check_mode(mode):
     """Check the mode that images are converted to, and give it back."""
     if mode is not None and not (isinstance(mode, str) and mode in MODES):
         raise ValueError(
-            f"mode={shortened(mode)} must be one of {', '.join(map(repr, MODES))}, or None to "
-            "keep what the files hold."
+            f"mode={shortened(mode)} must be one of {', '.join(map(repr, MODES))}, or "
+            "None to keep what the files hold."
         )
     return mode
 

@@ -27,8 +27,8 @@ def check_pages(pages):
     if is_integer(pages) and 0 <= pages < _MOST_PAGES:
         return pages
     raise ValueError(
-        f"pages={shortened(pages)} must be 'channels', 'depth', the number of a page, counted "
-        "from 0, or None for files of one page."
+        f"pages={shortened(pages)} must be 'channels', 'depth', the number of a page, "
+        "counted from 0, or None for files of one page."
     )
 
 
