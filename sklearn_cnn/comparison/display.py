@@ -224,11 +224,7 @@ class ComparisonDisplay:
             random_state=random_state,
         )
         metrics, folds = contest.metrics, contest.folds
-        if len(metrics) > 1:
-            raise ValueError(
-                f"scoring={scoring!r} names {len(metrics)} metrics, but one figure "
-                "shows one. Pass one of them."
-            )
+        metric = _the_one(metrics, scoring)
         sizes = _count_rows(train_sizes, min(len(train) for train, _ in folds))
         subsets = _subsets(folds, sizes, contest.random_state)
         tasks = make_tasks(contest, subsets, seeded=random_state is not None)
@@ -237,7 +233,7 @@ class ComparisonDisplay:
         )
         fits = _some(succeeded(as_frame(records, metrics)))
         fits = fits.assign(train_size=fits["n_train"])
-        return cls(folds=fits, metric=next(iter(metrics)), kind="train_size").plot(ax)
+        return cls(folds=fits, metric=metric, kind="train_size").plot(ax)
 
     def plot(self, ax=None):
         """Draw.
@@ -349,6 +345,15 @@ def _some(folds):
     if folds.empty:
         raise ValueError("There is nothing to draw: no estimator has scores.")
     return folds
+
+
+def _the_one(metrics, scoring):
+    if len(metrics) > 1:
+        raise ValueError(
+            f"scoring={scoring!r} names {len(metrics)} metrics, but one figure shows "
+            "one. Pass one of them."
+        )
+    return next(iter(metrics))
 
 
 def _count_rows(train_sizes, n_rows):
