@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 
+from sklearn_cnn.images import shortened
 from sklearn_cnn.training.states import (
     cloned,
     require_number,
@@ -24,6 +24,7 @@ from sklearn_cnn.training.states import (
     state_of_run,
 )
 from sklearn_cnn.utils._files import replacing
+from sklearn_cnn.utils._tensors import as_bytes
 
 _LAST, _BEST, _LOCK = "last.safetensors", "best.safetensors", "lock"
 #: Under which the plain values of a file stand, and the version of their form.
@@ -98,7 +99,7 @@ class Checkpoints:
 
     @property
     def _named(self):
-        return f"checkpoint_dir={_shortened(self.directory)}"
+        return f"checkpoint_dir={shortened(str(self.directory))}"
 
     def _locked(self):
         try:
@@ -259,11 +260,10 @@ class Checkpoints:
 
 def write_state(path, tensors, facts):
     """Write named tensors, and plain values, into one file, whole or not at all."""
-    # each in memory of its own, as the format has no shared weights
-    tensors = {k: t.detach().cpu().contiguous().clone() for k, t in tensors.items()}
     text = json.dumps(facts, default=_as_plain)
+    metadata = {_HEADER: text, _SUM: _hash_of(tensors, text)}
     with replacing(path) as file:
-        file.write(save(tensors, {_HEADER: text, _SUM: _hash_of(tensors, text)}))
+        file.write(as_bytes(tensors, **metadata))
 
 
 def read_state(path):
@@ -315,15 +315,10 @@ def _checked_directory(directory):
     # mkdir would take an empty one for the working directory
     if not text or "\0" in text or len(text) > _LONGEST:
         raise ValueError(
-            f"checkpoint_dir={_shortened(text)} cannot be the path of a directory. "
+            f"checkpoint_dir={shortened(text)} cannot be the path of a directory. "
             "Name one, such as 'checkpoints'."
         )
     return Path(text)
-
-
-def _shortened(path):
-    text = repr(str(path))
-    return text if len(text) <= 200 else f"{text[:80]}...{text[-80:]}"
 
 
 def _lock(folder):

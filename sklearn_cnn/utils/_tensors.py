@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from torch import Tensor
 
 
-def as_bytes(tensors: Mapping[str, Tensor], holds: str) -> bytes:
+def as_bytes(tensors: Mapping[str, Tensor], **metadata: str) -> bytes:
     """Give tensors by name in the format of safetensors [1]_.
 
-    ``holds`` is written into the header, for whoever reads the bytes alone.
+    ``metadata`` are written into the header, for whoever reads the bytes alone.
 
     References
     ----------
@@ -23,8 +23,8 @@ def as_bytes(tensors: Mapping[str, Tensor], holds: str) -> bytes:
         address = values.untyped_storage().data_ptr()
         stored[name] = values.clone() if address in seen else values
         seen.add(address)
-    # several entries would come in an order that chance decides
-    return bytes(save(stored, metadata={"holds": holds}))
+    # of several metadata chance decides the order
+    return bytes(save(stored, metadata=metadata))
 
 
 def from_bytes(stored: bytes) -> dict[str, Tensor]:
