@@ -4,6 +4,8 @@ from sklearn_cnn.architectures import (  # they register themselves
     alexnet,
     inception_time,
     lenet,
+    lite,
+    minirocket,
     mobilenet_v2,
     resnet,
     simple,
@@ -12,13 +14,18 @@ from sklearn_cnn.architectures import (  # they register themselves
 from sklearn_cnn.architectures.blocks import ACTIVATIONS, ConvBlock
 from sklearn_cnn.architectures.blueprint import Blueprint
 from sklearn_cnn.architectures.dropout import FeatureDropout, ValueDropout
-from sklearn_cnn.architectures.network import Network
+from sklearn_cnn.architectures.network import LearnsFromSamples, Network
 from sklearn_cnn.architectures.probe import (
     ends_in_probabilities,
     probe,
     probe_training_on_one,
 )
-from sklearn_cnn.architectures.registry import available_architectures, build, register
+from sklearn_cnn.architectures.registry import (
+    available_architectures,
+    build,
+    register,
+    solves_head,
+)
 from sklearn_cnn.architectures.stored import StoredModule
 from sklearn_cnn.architectures.summary import evaluating, summarize
 from sklearn_cnn.architectures.unwritten import EverythingWritten, leaves_unwritten
@@ -30,6 +37,7 @@ __all__ = [
     "ConvBlock",
     "EverythingWritten",
     "FeatureDropout",
+    "LearnsFromSamples",
     "Network",
     "StoredModule",
     "ValueDropout",
@@ -42,5 +50,6 @@ __all__ = [
     "probe",
     "probe_training_on_one",
     "register",
+    "solves_head",
     "summarize",
 ]

@@ -12,11 +12,14 @@ from sklearn.callback import CallbackSupportMixin
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_cnn import training
-from sklearn_cnn.architectures import probe_training_on_one
+from sklearn_cnn.architectures import probe_training_on_one, solves_head
+from sklearn_cnn.estimators._architecture import (
+    chosen_architecture,
+    require_solvable,
+)
 from sklearn_cnn.estimators._assembly import (
     HEAD_PARAMETERS,
     STAGE_PARAMETERS,
-    as_builtin,
     assemble,
     fixed_parameters,
 )
@@ -36,6 +39,7 @@ from sklearn_cnn.inference import (
 )
 from sklearn_cnn.utils._fitting import unchanged_on_error
 from sklearn_cnn.utils._generators import seeded, usual_modes
+from sklearn_cnn.utils._parameters import as_builtin
 from sklearn_cnn.utils._sklearn import fit_context
 
 
@@ -149,9 +153,9 @@ class BaseCNN(
             if held_out is None and self.early_stopping and not partial:
                 samples, held_out = self._hold_out(samples, seeds)
             if goes_on:
-                learner = self._copied_learner()
+                learner = self._copied_learner(partial)
             else:
-                learner = self._new_learner(samples, seeds)
+                learner = self._new_learner(samples, seeds, partial)
             learner.begin(self._plan(learner, samples, partial))
             order = np.random.default_rng(seeds.order)
             augment = self._augmenter(learner, samples, seeds.augmentation)
@@ -161,7 +165,12 @@ class BaseCNN(
             if checkpoints is None or not checkpoints.end(learner):
                 observers = self._observers(learner, held_out, context, data)
                 with seeded(seeds.torch, learner.predictor.prepare.device):
-                    training.train(learner, batches, held_out, observers, checkpoints)
+                    if solves_head(learner.module):
+                        training.solve(learner, batches, held_out, observers)
+                    else:
+                        training.train(
+                            learner, batches, held_out, observers, checkpoints
+                        )
         self._learner = learner
         context.call_on_fit_task_end(
             estimator=self, reconstruction_attributes={}, **data
@@ -186,7 +195,11 @@ class BaseCNN(
         strata = self._targets.strata
         return samples.hold_out(self.validation_fraction, strata, seeds.split)
 
-    def _new_learner(self, samples, seeds):
+    def _new_learner(self, samples, seeds, partial):
+        architecture = chosen_architecture(
+            self, samples.layout, len(samples.rows), by_steps=partial
+        )
+        require_solvable(self, architecture, partial=partial)
         predictor = assemble(
             self,
             samples.layout,
@@ -194,6 +207,7 @@ class BaseCNN(
             device=resolve_device(self.device),
             seed=seeds.torch,
             samples=samples,
+            architecture=architecture,
         )
         module = predictor.module
         if training.frozen_stages(module, self.freeze) and self.weights is None:
@@ -204,10 +218,13 @@ class BaseCNN(
                 stacklevel=2,
             )
         self._targets = self._targets.scaled_to(*samples.chosen)
-        return training.Learner(predictor, self._make_loss(), fixed_parameters(self))
+        fixed = fixed_parameters(self, architecture)
+        return training.Learner(predictor, self._make_loss(), fixed)
 
-    def _copied_learner(self):
-        before, now = self._learner.fixed_parameters, fixed_parameters(self)
+    def _copied_learner(self, partial):
+        before = self._learner.fixed_parameters
+        now = fixed_parameters(self, before["architecture"])
+        require_solvable(self, now["architecture"], partial=partial)
         changed = [name for name in now if now[name] != before[name]]
         if changed:
             (name, *_) = changed
@@ -225,9 +242,10 @@ class BaseCNN(
         predictor, recipe = learner.predictor, self._recipe(learner, samples)
         batch_size = recipe.resolve("batch_size", self.batch_size)
         backbone = training.freezes_backbone(learner.module, self.freeze)
+        once = partial or solves_head(learner.module)
         step_cost = 0 if backbone else predictor.sample_cost
         return training.TrainingPlan(
-            epochs=1 if partial else recipe.resolve("max_iter", self.max_iter),
+            epochs=1 if once else recipe.resolve("max_iter", self.max_iter),
             batch_size=batch_size,
             optimizer=self.optimizer,
             momentum=self.momentum,

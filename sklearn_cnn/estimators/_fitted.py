@@ -33,6 +33,11 @@ class FittedAttributes:
         return self._predictor.module
 
     @property
+    def architecture_(self):
+        """The architecture, which ``architecture="auto"`` leaves to the data."""
+        return self._predictor.blueprint.architecture
+
+    @property
     def n_outputs_(self):
         """Number of outputs of the network."""
         return self._targets.n_outputs

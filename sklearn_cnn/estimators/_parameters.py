@@ -21,7 +21,7 @@ _RATE = Interval(Real, 0, 1e30, closed="neither")
 class CNNParameters(BaseEstimator):
     """Parameters of a network and of its training, and what each may be."""
 
-    architecture: Any = "simple"
+    architecture: Any = "auto"
     _: KW_ONLY
     filters: Any = None
     blocks_per_stage: Any = None

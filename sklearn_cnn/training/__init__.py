@@ -27,7 +27,17 @@ __getattr__, __dir__ = lazy(
         "optimizers": ["OPTIMIZERS"],
         "plan": ["TrainingPlan"],
         "range_test": ["LearningRateRange"],
-        "recipes": ["Setting", "default_batch_size", "default_max_iter", "recipe"],
+        "recipes": [
+            "BY_STEPS",
+            "STEPWISE",
+            "WITHOUT_STEPS",
+            "Setting",
+            "default_architecture",
+            "default_batch_size",
+            "default_max_iter",
+            "recipe",
+        ],
         "schedules": ["SCHEDULES"],
+        "solving": ["solve"],
     },
 )
