@@ -9,6 +9,7 @@ from sklearn_cnn.architectures import (  # they register themselves
     simple,
     vgg,
 )
+from sklearn_cnn.architectures.averaged import Averaged, OverViews
 from sklearn_cnn.architectures.blocks import ACTIVATIONS, ConvBlock
 from sklearn_cnn.architectures.blueprint import Blueprint
 from sklearn_cnn.architectures.dropout import FeatureDropout, ValueDropout
@@ -26,11 +27,13 @@ from sklearn_cnn.architectures.weights import first_convolution
 
 __all__ = [
     "ACTIVATIONS",
+    "Averaged",
     "Blueprint",
     "ConvBlock",
     "EverythingWritten",
     "FeatureDropout",
     "Network",
+    "OverViews",
     "StoredModule",
     "ValueDropout",
     "available_architectures",

@@ -40,7 +40,9 @@ _PER_AXIS = ("kernel_size", "stride")
 _MOST_PER_AXIS = 1 << 16
 
 
-def assemble(estimator, layout, n_outputs, *, device, seed=0, samples=None):
+def assemble(
+    estimator, layout, n_outputs, *, device, seed=0, samples=None, prepare=None
+):
     """Build the network of an estimator, try it, and say how images go into it.
 
     Parameters
@@ -58,6 +60,8 @@ def assemble(estimator, layout, n_outputs, *, device, seed=0, samples=None):
         Of the random weights.
     samples : Samples or None
         Whose statistics standardise pixels; None leaves pixels alone.
+    prepare : Preparation or None
+        That of another network of the same samples, which is shared.
 
     Returns
     -------
@@ -72,10 +76,11 @@ def assemble(estimator, layout, n_outputs, *, device, seed=0, samples=None):
     blueprint = _blueprint(estimator, layout, n_outputs)
     with seeded(seed, device):
         module, cost = _build(estimator, blueprint)
-    mean = scale = None
-    if samples is not None and estimator.input_scaling == "standardize":
-        mean, scale = _input_statistics(module, samples)
-    prepare = Preparation(layout, mean, scale, dtype_of(precision), device)
+    if prepare is None:
+        mean = scale = None
+        if samples is not None and estimator.input_scaling == "standardize":
+            mean, scale = _input_statistics(module, samples)
+        prepare = Preparation(layout, mean, scale, dtype_of(precision), device)
     compile = getattr(estimator, "compile", False)
     module = prepare.place(module)
     return Predictor(module, prepare, precision, cost, compile, blueprint)

@@ -69,6 +69,8 @@ class Labels:
 
     classes: np.ndarray
     multilabel = False
+    #: What makes predictions of outputs.
+    link = "softmax"
 
     @staticmethod
     def checked(y, array, estimator):
@@ -171,6 +173,7 @@ class LabelSets(Labels):
     """Any number of labels a sample; codes are 0 or 1 for each of them."""
 
     multilabel = True
+    link = "sigmoid"
 
     @staticmethod
     def checked(y, array, estimator):
@@ -248,6 +251,7 @@ class Numbers:
 
     mean: np.ndarray
     spread: np.ndarray
+    link = "identity"
 
     @staticmethod
     def checked(y, array, estimator):

@@ -11,11 +11,10 @@ __getattr__, __dir__ = lazy(
     {
         "augmenter": ["Augmenter"],
         "callbacks": ["SkorchCallbacks", "require_validation"],
-        "checkpoint": ["Checkpoints"],
+        "checkpoint": ["Checkpoints", "opened"],
         "batches": ["Batches", "HeldOut", "batch_sizes"],
         "freezing": ["freezes_backbone", "frozen_stages"],
         "learner": ["Learner"],
-        "loop": ["train"],
         "losses": [
             "REGRESSION_LOSSES",
             "BinaryCrossEntropy",
@@ -28,5 +27,6 @@ __getattr__, __dir__ = lazy(
         "plan": ["TrainingPlan", "default_batch_size", "default_max_iter"],
         "range_test": ["LearningRateRange"],
         "schedules": ["SCHEDULES"],
+        "side_by_side": ["Training", "train_all"],
     },
 )

@@ -37,6 +37,17 @@ _TENSOR = "tensor"
 _LONGEST = 4096
 
 
+@contextmanager
+def opened(checkpoints):
+    """Open those of the networks of one fit, and choose what each goes on with."""
+    with ExitStack() as stack:
+        entered = [stack.enter_context(each) for each in checkpoints]
+        anew = all(each.draws_anew and each.has_ended for each in entered)
+        for each in entered:
+            each.forget() if anew else each.take_up()
+        yield entered
+
+
 class Checkpoints:
     """The last and the best state of one training, in a folder of its own.
 
@@ -96,6 +107,20 @@ class Checkpoints:
                     f"{self._named}: fit again, with the same data and parameters, to "
                     "go on from there."
                 )
+
+    @property
+    def has_ended(self):
+        """Whether the state that was found is that of the end."""
+        return self._found is not None and self._found["finished"]
+
+    def take_up(self):
+        """Go on with the state that was found, if there is one."""
+        if self._found is not None:
+            self.seeds = self._found["seeds"]
+
+    def forget(self):
+        """Begin anew, whatever was found."""
+        self._found = None
 
     @property
     def _named(self):
@@ -166,8 +191,7 @@ class Checkpoints:
                 raise ValueError("it is the state of another training")
             if len(found["seeds"]) != len(self.seeds) or not found["initial"]:
                 raise ValueError("its seeds are incomplete")
-            if not (found["finished"] and self.draws_anew):
-                self._found, self.seeds = found, found["seeds"]
+            self._found = found
 
     def _look_for_others(self):
         """Say what differs from a training that waits to be gone on with.
