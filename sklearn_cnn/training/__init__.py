@@ -11,7 +11,7 @@ __getattr__, __dir__ = lazy(
     {
         "augmenter": ["Augmenter"],
         "callbacks": ["SkorchCallbacks", "require_validation"],
-        "checkpoint": ["Checkpoints", "opened"],
+        "checkpoint": ["Checkpoints"],
         "batches": ["Batches", "HeldOut", "batch_sizes"],
         "freezing": ["freezes_backbone", "frozen_stages"],
         "learner": ["Learner"],
@@ -27,6 +27,6 @@ __getattr__, __dir__ = lazy(
         "plan": ["TrainingPlan", "default_batch_size", "default_max_iter"],
         "range_test": ["LearningRateRange"],
         "schedules": ["SCHEDULES"],
-        "side_by_side": ["Training", "train_all"],
+        "side_by_side": ["Training", "opened", "train_all"],
     },
 )

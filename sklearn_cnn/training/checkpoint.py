@@ -37,17 +37,6 @@ _TENSOR = "tensor"
 _LONGEST = 4096
 
 
-@contextmanager
-def opened(checkpoints):
-    """Open those of the networks of one fit, and choose what each goes on with."""
-    with ExitStack() as stack:
-        entered = [stack.enter_context(each) for each in checkpoints]
-        anew = all(each.draws_anew and each.has_ended for each in entered)
-        for each in entered:
-            each.forget() if anew else each.take_up()
-        yield entered
-
-
 class Checkpoints:
     """The last and the best state of one training, in a folder of its own.
 
@@ -113,14 +102,12 @@ class Checkpoints:
         """Whether the state that was found is that of the end."""
         return self._found is not None and self._found["finished"]
 
-    def take_up(self):
-        """Go on with the state that was found, if there is one."""
-        if self._found is not None:
+    def take_up(self, *, anew):
+        """Go on with the state that was found, unless all is to begin anew."""
+        if anew:
+            self._found = None
+        elif self._found is not None:
             self.seeds = self._found["seeds"]
-
-    def forget(self):
-        """Begin anew, whatever was found."""
-        self._found = None
 
     @property
     def _named(self):

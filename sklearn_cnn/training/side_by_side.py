@@ -1,6 +1,7 @@
 """Several trainings at a time, a thread each, to the bits that each gives alone."""
 
 from concurrent.futures import FIRST_EXCEPTION, wait
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,17 @@ class Training:
         """Train."""
         rest = self.held_out, self.observers, self.checkpoints
         train(self.learner, self.batches, *rest)
+
+
+@contextmanager
+def opened(checkpoints):
+    """Open those of the networks of one fit, and choose what each goes on with."""
+    with ExitStack() as stack:
+        entered = [stack.enter_context(each) for each in checkpoints]
+        anew = all(each.draws_anew and each.has_ended for each in entered)
+        for each in entered:
+            each.take_up(anew=anew)
+        yield entered
 
 
 def train_all(trainings, device, *, one_by_one=False):

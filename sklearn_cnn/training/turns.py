@@ -29,6 +29,7 @@ class Turns:
 
     @contextmanager
     def taken(self, seed):
+        """Train inside, with torch's generator seeded; wait before each turn."""
         with self._lock:
             torch.default_generator.manual_seed(seed)
             _here.turns = self
@@ -40,6 +41,7 @@ class Turns:
 
     @contextmanager
     def given_up(self):
+        """Let others go on inside."""
         state = torch.get_rng_state()
         self._lock.release()
         try:
@@ -50,6 +52,7 @@ class Turns:
         self.check()
 
     def check(self):
+        """End the training of this thread if all are to end."""
         if self.are_over:
             raise TurnsAreOver
 
