@@ -12,6 +12,7 @@ from sklearn_cnn.inference import (
     Predictor,
     Preparation,
     dtype_of,
+    over_networks,
     resolve_device,
     resolve_precision,
 )
@@ -113,7 +114,11 @@ def unfitted_predictor(estimator, n_outputs=None):
             f"{name}(input_shape=(28, 28, 1))."
         )
     layout = estimator._read_layout((1, prod(shape)))
-    return assemble(estimator, layout, int(n_outputs), device="cpu")
+    predictors = [
+        assemble(estimator, layout, int(n_outputs), device="cpu")
+        for _ in range(estimator.n_networks)
+    ]
+    return over_networks(predictors, "identity")
 
 
 def network_parameters(estimator):

@@ -169,10 +169,11 @@ class BaseCNN(
 
     def _train(self, trainings, checkpoints, context, data):
         left = []
-        for each, kept in zip_longest(trainings, checkpoints):
+        for i, (each, kept) in enumerate(zip_longest(trainings, checkpoints)):
             if kept is None or not kept.end(each.learner):
+                number = f" {i + 1}/{len(trainings)}" if len(trainings) > 1 else ""
                 each.checkpoints = kept
-                each.observers = self._observers(each, context, data)
+                each.observers = self._observers(each, number, context, data)
                 left.append(each)
         # whoever listens hears of one network after the other
         listened_to = bool(self.callbacks or getattr(self, "_skl_callbacks", None))
@@ -347,7 +348,7 @@ class BaseCNN(
         context = self._init_callback_context(max_subtasks=epochs)
         return context.call_on_fit_task_begin(estimator=self, **data), data
 
-    def _observers(self, of, context, data):
+    def _observers(self, of, number, context, data):
         learner, held_out = of.learner, of.held_out
         observers = [training.EpochTasks(self, context, **data)]
         learner.take_callbacks(self.callbacks)
@@ -359,7 +360,7 @@ class BaseCNN(
         if self.early_stopping and held_out is not None:
             observers.append(training.EarlyStopping(self.n_iter_no_change, self.tol))
         if self.verbose:
-            name = type(self).__name__
+            name = type(self).__name__ + number
             observers.append(training.ProgressBar(learner.plan.epochs, name))
         return observers
 

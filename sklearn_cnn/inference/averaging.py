@@ -23,7 +23,8 @@ def over_networks(predictors, link):
         return first
     module = Averaged([p.module for p in predictors], link)
     cost = sum(p.sample_cost for p in predictors)
-    return Predictor(module, first.prepare, first.precision, cost)
+    given = module, first.prepare, first.precision, cost
+    return Predictor(*given, blueprint=first.blueprint)  # that of each
 
 
 def count_views(augmentation, images, layout):

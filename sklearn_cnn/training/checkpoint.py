@@ -104,10 +104,8 @@ class Checkpoints:
 
     def take_up(self, *, anew):
         """Go on with the state that was found, unless all is to begin anew."""
-        if anew:
-            self._found = None
-        elif self._found is not None:
-            self.seeds = self._found["seeds"]
+        self._found = None if anew else self._found
+        self.seeds = self._found["seeds"] if self._found else self.seeds
 
     @property
     def _named(self):
