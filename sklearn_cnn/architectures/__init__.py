@@ -11,6 +11,7 @@ from sklearn_cnn.architectures import (  # they register themselves
     simple,
     vgg,
 )
+from sklearn_cnn.architectures.averaged import Averaged, OverViews
 from sklearn_cnn.architectures.blocks import ACTIVATIONS, ConvBlock
 from sklearn_cnn.architectures.blueprint import Blueprint
 from sklearn_cnn.architectures.dropout import FeatureDropout, ValueDropout
@@ -33,12 +34,14 @@ from sklearn_cnn.architectures.weights import first_convolution
 
 __all__ = [
     "ACTIVATIONS",
+    "Averaged",
     "Blueprint",
     "ConvBlock",
     "EverythingWritten",
     "FeatureDropout",
     "LearnsFromSamples",
     "Network",
+    "OverViews",
     "StoredModule",
     "ValueDropout",
     "available_architectures",

@@ -14,6 +14,7 @@ from sklearn_cnn.inference import (
     Predictor,
     Preparation,
     dtype_of,
+    over_networks,
     resolve_device,
     resolve_precision,
 )
@@ -53,6 +54,7 @@ def assemble(
     seed=0,
     samples=None,
     architecture=None,
+    prepare=None,
 ):
     """Build the network of an estimator, try it, and say how images go into it.
 
@@ -74,6 +76,8 @@ def assemble(
         None leaves pixels alone.
     architecture : str, callable or torch.nn.Module
         In place of that of the estimator; None takes that, or chooses one for "auto".
+    prepare : Preparation or None
+        That of another network of the same samples, which is shared.
 
     Returns
     -------
@@ -91,10 +95,11 @@ def assemble(
     blueprint = _blueprint(estimator, architecture, layout, n_outputs)
     with seeded(seed, device):
         module, cost = _build(estimator, blueprint)
-    mean = scale = None
-    if samples is not None and estimator.input_scaling == "standardize":
-        mean, scale = _input_statistics(module, samples)
-    prepare = Preparation(layout, mean, scale, dtype_of(precision), device)
+    if prepare is None:
+        mean = scale = None
+        if samples is not None and estimator.input_scaling == "standardize":
+            mean, scale = _input_statistics(module, samples)
+        prepare = Preparation(layout, mean, scale, dtype_of(precision), device)
     compile = getattr(estimator, "compile", False)
     module = prepare.place(module)
     learns = isinstance(module, architectures.LearnsFromSamples)
@@ -130,7 +135,11 @@ def unfitted_predictor(estimator, n_outputs=None):
             f"{name}(input_shape=(28, 28, 1))."
         )
     layout = estimator._read_layout((1, prod(shape)))
-    return assemble(estimator, layout, int(n_outputs), device="cpu")
+    predictors = [
+        assemble(estimator, layout, int(n_outputs), device="cpu")
+        for _ in range(estimator.n_networks)
+    ]
+    return over_networks(predictors, "identity")
 
 
 def network_parameters(estimator):

@@ -42,6 +42,7 @@ class CNNParameters(BaseEstimator):
     data_format: str = "channels_last"
     input_scaling: str | None = "standardize"
     augmentation: Any = None
+    test_time_augmentation: bool = False
     weight_decay: Any = "auto"
     optimizer: str = "adamw"
     learning_rate: Any = "auto"
@@ -62,6 +63,7 @@ class CNNParameters(BaseEstimator):
     callbacks: list | None = None
     checkpoint_dir: Any = None
     checkpoint_interval: Any = 1
+    n_networks: int = 1
     random_state: Any = None
     verbose: int = 0
 
@@ -86,6 +88,7 @@ class CNNParameters(BaseEstimator):
         "data_format": [StrOptions({"channels_last", "channels_first"})],
         "input_scaling": [StrOptions({"standardize"}), None],
         "augmentation": "no_validation",  # by a trial, which names the remedy
+        "test_time_augmentation": ["boolean"],
         "weight_decay": [
             StrOptions({"auto"}),
             Interval(Real, 0, None, closed="left"),
@@ -110,6 +113,7 @@ class CNNParameters(BaseEstimator):
         "callbacks": [list, None],
         "checkpoint_dir": [str, PathLike, None],
         "checkpoint_interval": [_POSITIVE, timedelta],
+        "n_networks": [_POSITIVE],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }

@@ -267,6 +267,13 @@ class CNNFeatures(
                 f"estimator={self.estimator!r} must be a CNNClassifier, a CNNRegressor "
                 "or a FrozenEstimator of one."
             )
+        n_networks = (self.estimator.estimator if frozen else self.estimator).n_networks
+        if n_networks > 1:
+            raise ValueError(
+                f"estimator={self.estimator!r} has {n_networks} networks, and features "
+                "are those of one. Pass one of them, such as "
+                "FrozenEstimator(fitted.estimators_[0]), or several to a FeatureUnion."
+            )
         for name in (*_NETWORK, *_INPUT):
             value, default = getattr(self, name), getattr(type(self), name)
             if as_builtin(value) != default:

@@ -15,7 +15,6 @@ __getattr__, __dir__ = lazy(
         "batches": ["Batches", "HeldOut", "batch_sizes"],
         "freezing": ["freezes_backbone", "frozen_stages"],
         "learner": ["Learner"],
-        "loop": ["train"],
         "losses": [
             "REGRESSION_LOSSES",
             "BinaryCrossEntropy",
@@ -38,6 +37,7 @@ __getattr__, __dir__ = lazy(
             "recipe",
         ],
         "schedules": ["SCHEDULES"],
+        "side_by_side": ["Training", "opened", "train_all"],
         "solving": ["solve"],
     },
 )

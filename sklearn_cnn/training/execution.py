@@ -1,5 +1,6 @@
 """How one batch is computed, forward and backward: the one seam for every way to."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from sklearn_cnn.inference import (
     workers,
 )
 from sklearn_cnn.training.batches import equal_sizes
+from sklearn_cnn.training.turns import meanwhile
 from sklearn_cnn.utils._copying import copy_module
 from sklearn_cnn.utils._generators import generator_restored
 
@@ -121,11 +123,20 @@ class WholeBatches(Execution):
     def __init__(self, network, objective, *, one_thread=False):
         threads = single_thread() if one_thread else all_threads()
         super().__init__(network, objective, threads)
+        self._one_thread = one_thread
 
     def backward(self, batch):  # noqa: D102
         loss, outputs = self.objective(self.network, batch)
-        loss.backward()
+        with meanwhile():
+            if self._one_thread:
+                loss.backward()
+        if not self._one_thread:
+            loss.backward()
         return loss.detach(), outputs.detach()
+
+    def infer(self, images):  # noqa: D102
+        with meanwhile() if self._one_thread else nullcontext():
+            return super().infer(images)
 
 
 class GhostBatches(Execution):
@@ -161,7 +172,8 @@ class GhostBatches(Execution):
             return loss.detach(), outputs.detach()
 
         parts = batch.split(equal_sizes(len(batch.targets), self.n))
-        results = list(self.pool.map(backward, self.copies, parts))
+        with meanwhile():
+            results = list(self.pool.map(backward, self.copies, parts))
         self._sum_gradients()
         losses, outputs = zip(*results, strict=True)
         return torch.stack(losses).sum(), torch.cat(outputs)
@@ -181,7 +193,8 @@ class GhostBatches(Execution):
                 return self.objective.infer(self.network, part)
 
         parts = images.tensor_split(min(len(images), self.n))
-        return torch.cat(list(self.pool.map(infer, parts)))
+        with meanwhile():
+            return torch.cat(list(self.pool.map(infer, parts)))
 
     def end_epoch(self):  # noqa: D102
         buffers = [copied.buffers() for copied in self.copies]
