@@ -12,6 +12,8 @@ ON_IMAGES = [
     "logistic regression",
     "SVC on pixels",
     "SVC on HOG",
+    "SVC on HOG + colour",
+    "k-means patch features",
     "random forest",
     "gradient boosting",
     "MLP",
@@ -38,7 +40,7 @@ def test_images(images, flat):
 
 def test_series(signals):
     baselines = classical_baselines(data="series")
-    assert list(baselines)[-1] == "1-nearest neighbour"
+    assert list(baselines)[-3:] == ["1-nearest neighbour", "MiniRocket", "QUANT"]
     assert "SVC on values" in baselines and "SVC on HOG" not in baselines
     results = compare_estimators(baselines, *signals, cv=2, random_state=0)
     assert results["error"].isna().all()
