@@ -222,20 +222,18 @@ class BaseCNN(
         return self._learner.copied(self._make_loss(), precision, self.compile)
 
     def _plan(self, learner, samples, partial):
-        predictor, batch_size = learner.predictor, self._batch_size(samples)
+        predictor, recipe = learner.predictor, self._recipe(learner, samples)
+        batch_size = recipe.resolve("batch_size", self.batch_size)
         backbone = training.freezes_backbone(learner.module, self.freeze)
         step_cost = 0 if backbone else predictor.sample_cost
-        epochs = self.max_iter
-        if epochs == "auto":
-            epochs = training.default_max_iter(len(samples.rows))
         return training.TrainingPlan(
-            epochs=1 if partial else epochs,
+            epochs=1 if partial else recipe.resolve("max_iter", self.max_iter),
             batch_size=batch_size,
             optimizer=self.optimizer,
             momentum=self.momentum,
-            learning_rate=self.learning_rate,
+            learning_rate=recipe.resolve("learning_rate", self.learning_rate),
             backbone_learning_rate=self.backbone_learning_rate,
-            weight_decay=self._checked_weight_decay(),
+            weight_decay=self._checked_weight_decay(recipe),
             lr_schedule="constant" if partial else self.lr_schedule,
             freeze=self.freeze,
             freeze_epochs=0 if partial else self.freeze_epochs,
@@ -247,8 +245,20 @@ class BaseCNN(
             keeps_optimizer=partial,
         )
 
-    def _checked_weight_decay(self):
-        given = as_builtin(self.weight_decay)
+    def _recipe(self, learner, samples):
+        layout, architecture = samples.layout, learner.predictor.blueprint.architecture
+        return training.recipe(
+            training.Setting(
+                architecture,
+                self._targets.task,
+                len(samples.rows),
+                layout.n_channels,
+                layout.spatial_shape,
+            )
+        )
+
+    def _checked_weight_decay(self, recipe):
+        given = as_builtin(recipe.resolve("weight_decay", self.weight_decay))
         decays = given if isinstance(given, tuple) else (given,)
         if not all(isinstance(d, Real) and 0 <= d <= 1e100 for d in decays):
             raise ValueError(
@@ -257,11 +267,6 @@ class BaseCNN(
                 "the head."
             )
         return given
-
-    def _batch_size(self, samples):
-        if self.batch_size == "auto":
-            return training.default_batch_size(len(samples.rows))
-        return self.batch_size
 
     def _augmenter(self, learner, samples, seed):
         if self.augmentation is None:

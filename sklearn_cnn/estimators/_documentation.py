@@ -86,17 +86,17 @@ augmentation : callable or None, default=None
     (n_samples, n_channels, \\*spatial_shape) with the values of ``X``, before they are
     standardised, and must keep the shape. None changes nothing, as which changes leave
     the targets right depends on the images.
-weight_decay : float or sequence of float, default=0.01
+weight_decay : float, sequence of float or "auto", default="auto"
     L2 penalty: ``weight_decay * weight`` is added to the gradient of each weight (for
     "adamw", subtracted from the weight at the learning rate [4]_). Biases and
     normalisation are left out. A sequence has one value for each stage, in order, and
     for the head; parts beyond its end have none, so ``(1e-4,)`` is the first stage
-    alone. The default is that of :class:`torch.optim.AdamW`.
+    alone. "auto" is 0.01, the default of :class:`torch.optim.AdamW`.
 optimizer : {"adamw", "adam", "sgd", "rmsprop"}, default="adamw"
     "adamw" [4]_ needs the least tuning.
-learning_rate : float, default=0.01
-    Peak of the schedule. The default is high, as suits a one-cycle schedule with batch
-    normalisation; take about 0.001 without either.
+learning_rate : float or "auto", default="auto"
+    Peak of the schedule. "auto" is 0.01, which is high, as suits a one-cycle schedule
+    with batch normalisation; take about 0.001 without either.
 backbone_learning_rate : float, default=1.0
     Factor on ``learning_rate`` for everything before the head. Pretrained weights want
     less, such as 0.1.

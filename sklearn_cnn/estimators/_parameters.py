@@ -42,9 +42,9 @@ class CNNParameters(BaseEstimator):
     data_format: str = "channels_last"
     input_scaling: str | None = "standardize"
     augmentation: Any = None
-    weight_decay: Any = 0.01
+    weight_decay: Any = "auto"
     optimizer: str = "adamw"
-    learning_rate: float = 0.01
+    learning_rate: Any = "auto"
     backbone_learning_rate: float = 1.0
     momentum: float = 0.9
     lr_schedule: str = "one_cycle"
@@ -86,9 +86,13 @@ class CNNParameters(BaseEstimator):
         "data_format": [StrOptions({"channels_last", "channels_first"})],
         "input_scaling": [StrOptions({"standardize"}), None],
         "augmentation": "no_validation",  # by a trial, which names the remedy
-        "weight_decay": [Interval(Real, 0, None, closed="left"), "array-like"],
+        "weight_decay": [
+            StrOptions({"auto"}),
+            Interval(Real, 0, None, closed="left"),
+            "array-like",
+        ],
         "optimizer": [StrOptions({"adamw", "adam", "sgd", "rmsprop"})],
-        "learning_rate": [_RATE],
+        "learning_rate": [StrOptions({"auto"}), _RATE],
         "backbone_learning_rate": [_RATE],
         "momentum": [_PROBABILITY],
         "lr_schedule": [StrOptions({"one_cycle", "cosine", "step", "constant"})],

@@ -69,6 +69,7 @@ class Labels:
 
     classes: np.ndarray
     multilabel = False
+    task = "classification"
 
     @staticmethod
     def checked(y, array, estimator):
@@ -171,6 +172,7 @@ class LabelSets(Labels):
     """Any number of labels a sample; codes are 0 or 1 for each of them."""
 
     multilabel = True
+    task = "multilabel"
 
     @staticmethod
     def checked(y, array, estimator):
@@ -248,6 +250,7 @@ class Numbers:
 
     mean: np.ndarray
     spread: np.ndarray
+    task = "regression"
 
     @staticmethod
     def checked(y, array, estimator):

@@ -25,8 +25,9 @@ __getattr__, __dir__ = lazy(
         "net": ["CNNNet"],
         "observers": ["EarlyStopping", "EpochTasks", "Observer", "ProgressBar"],
         "optimizers": ["OPTIMIZERS"],
-        "plan": ["TrainingPlan", "default_batch_size", "default_max_iter"],
+        "plan": ["TrainingPlan"],
         "range_test": ["LearningRateRange"],
+        "recipes": ["Setting", "default_batch_size", "default_max_iter", "recipe"],
         "schedules": ["SCHEDULES"],
     },
 )

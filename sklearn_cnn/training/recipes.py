@@ -1,0 +1,67 @@
+"""What "auto" stands for: how every network is trained, unless the user says so."""
+
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+from sklearn_cnn.training.batches import batch_sizes
+
+#: Number of optimizer steps that the default recipe aims at.
+_STEPS = 800
+_MIN_EPOCHS, _MAX_EPOCHS = 4, 60
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a recipe may depend on.
+
+    ``architecture`` is the name, or whatever else, that the network was built by; the
+    task is "classification", "multilabel" or "regression".
+    """
+
+    architecture: Any
+    task: str
+    n_samples: int
+    n_channels: int
+    spatial_shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The values of the parameters that are "auto", by their names."""
+
+    batch_size: int
+    max_iter: int
+    learning_rate: float = 0.01
+    weight_decay: float = 0.01
+
+    def resolve(self, name, given):
+        """Give a parameter as the user has it, or its value here."""
+        return getattr(self, name) if isinstance(given, str) else given
+
+
+def recipe(setting):
+    """Choose how a network is trained.
+
+    ============  =============  ==============  =============  ============
+    architecture  batch_size     max_iter        learning_rate  weight_decay
+    ============  =============  ==============  =============  ============
+    any           32, 64 or 128  800 steps in 4  0.01           0.01
+                                 to 60 epochs
+    ============  =============  ==============  =============  ============
+    """
+    n = setting.n_samples
+    return Recipe(default_batch_size(n), default_max_iter(n))
+
+
+def default_batch_size(n_samples):
+    """32 for up to 1,000 samples, 64 for up to 10,000, otherwise 128."""
+    if n_samples <= 1_000:
+        return 32
+    return 64 if n_samples <= 10_000 else 128
+
+
+def default_max_iter(n_samples):
+    """As many epochs as make about 800 steps, at least 4 and at most 60."""
+    n_batches = len(batch_sizes(n_samples, default_batch_size(n_samples)))
+    return min(_MAX_EPOCHS, max(_MIN_EPOCHS, ceil(_STEPS / n_batches)))
