@@ -4,6 +4,7 @@ from sklearn_cnn.inference.averaging import count_views, over_networks, over_vie
 from sklearn_cnn.inference.features import FeatureMaps
 from sklearn_cnn.inference.folding import fold_batch_norms, has_hooks
 from sklearn_cnn.inference.layers import find_layer, layer_outputs, named_layers
+from sklearn_cnn.inference.loading import free_memory, loaded_ahead
 from sklearn_cnn.inference.precision import (
     SMALL_STEP,
     as_float32_or_wider,
@@ -35,9 +36,11 @@ __all__ = [
     "dtype_of",
     "find_layer",
     "fold_batch_norms",
+    "free_memory",
     "gathered",
     "has_hooks",
     "layer_outputs",
+    "loaded_ahead",
     "named_layers",
     "over_networks",
     "over_views",

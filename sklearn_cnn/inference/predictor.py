@@ -152,12 +152,12 @@ class Predictor(PlainState):
                 network = fold_batch_norms(self.module)
         cost = cost if self._on_cpu and not self.compile else None
 
-        def run(taken):
+        def run(loaded):
             with torch.inference_mode():
-                batches = self.prepare(taken).split(size)
+                batches = self.prepare.standardize(loaded).split(size)
                 return torch.cat([self._run(compute, network, b) for b in batches])
 
-        return map_chunks(run, images, chunks, cost)
+        return map_chunks(run, self.prepare, images, chunks, cost)
 
     def try_out(self, compute):
         """Compute one sample of zeros, as ``batches`` does."""

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 
-from sklearn_cnn.inference import gathered
 from sklearn_cnn.training.execution import Objective, choose_execution, must_guard
 from sklearn_cnn.training.freezing import Freezing
 from sklearn_cnn.training.observers import StopTraining
@@ -56,7 +55,7 @@ def train(learner, batches, held_out=None, observers=(), checkpoints=None):
 
 def train_phase(run):
     """Train for the epochs of a phase; tell whether another phase may follow."""
-    with run.execution:
+    with run:
         while run.goes_on and run.n_epochs < run.phase.epochs:
             run.goes_on = train_epoch(run)
             run.n_epochs += 1
@@ -102,17 +101,18 @@ def train_on_batches(run):
     with closing(iter(run.batches)) as batches:
         for i, batch in enumerate(batches):
             loss = step(run, batch)
-            if i == 0:
-                # without any finite loss, training goes back to where it began
-                if run.finite is None or isfinite(loss.item()):
-                    run.finite = before
+            if losses is None:
                 # one block of memory: a scalar kept from each step would lie in the
                 # way of the large blocks that the next steps ask for
                 losses = loss.new_empty(run.batches.n_batches)
             losses[i] = loss
             sizes.append(len(batch.targets))
     run.execution.end_epoch()
-    return float(np.average(losses.tolist(), weights=sizes))
+    losses = losses.tolist()  # where a GPU is waited for
+    # without any finite loss, training goes back to where it began
+    if run.finite is None or isfinite(losses[0]):
+        run.finite = before
+    return float(np.average(losses, weights=sizes))
 
 
 def step(run, batch):
@@ -131,25 +131,25 @@ def step(run, batch):
 
 def validate(run):
     """Compute the mean loss of a held-out sample, and the score."""
-    total = 0.0
-
-    def outputs():
-        nonlocal total
-        with closing(iter(run.held_out.batches)) as batches:
-            for batch in batches:
-                run.tell("batch_begin", batch)
-                out = run.execution.infer(batch.images)
-                loss = run.learner.loss(out, batch.targets, batch.sample_weight)
-                total += loss.item() * len(batch.targets)
-                run.tell("batch_end", batch, loss, out)
-                yield out.cpu().double()
-
+    batches, losses = run.held_out.batches, None
     run.trained.eval()
     run.validates = True
-    with torch.inference_mode():
-        whole = gathered(outputs(), len(run.held_out.batches))
+    with torch.inference_mode(), closing(iter(batches)) as parts:
+        for i, batch in enumerate(parts):
+            run.tell("batch_begin", batch)
+            out = run.execution.infer(batch.images)
+            loss = run.learner.loss(out, batch.targets, batch.sample_weight)
+            run.tell("batch_end", batch, loss, out)
+            if losses is None:
+                losses = loss.new_empty(batches.n_batches)
+                whole, start = out.new_empty((len(batches), *out.shape[1:])), 0
+            losses[i] = loss
+            whole[start : start + len(out)] = out
+            start += len(out)
     run.validates = False
-    loss = total / run.held_out.total_weight
+    pairs = zip(losses.tolist(), batches.sizes, strict=True)
+    loss = sum(mean * size for mean, size in pairs) / run.held_out.total_weight
+    whole = whole.cpu().double().numpy()
     if not np.isfinite(whole).all():
         warnings.warn(
             "The network gives NaN or infinity for validation samples. X_val is far "
@@ -246,6 +246,16 @@ class Run:
         self.checkpoints = checkpoints
         if checkpoints is not None:
             checkpoints.restore(self)
+
+    def __enter__(self):
+        self.execution.__enter__()
+        return self
+
+    def __exit__(self, *error):
+        self.execution.__exit__(*error)
+        self.batches.leave_device()
+        if self.held_out is not None:
+            self.held_out.batches.leave_device()
 
     def set_learning_rates(self):
         """Give the optimizer the learning rates of the next step."""

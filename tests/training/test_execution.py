@@ -8,6 +8,8 @@ import torch
 from torch import nn
 
 from sklearn_cnn import CNNClassifier
+from sklearn_cnn.images import ImageLayout
+from sklearn_cnn.inference import Preparation
 from sklearn_cnn.inference.threads import map_chunks, workers
 from sklearn_cnn.training.batches import Batch
 from sklearn_cnn.training.execution import GhostBatches, draws_numbers, n_ghosts
@@ -142,7 +144,9 @@ def test_threads_of_the_pool_compute_alone(n_threads):
 def test_chunks_come_back_in_order(n_threads):
     for cost in (0, 1 << 40):
         chunks = [np.array([i, i + 1]) for i in range(0, 18, 2)]
-        parts = map_chunks(lambda rows: 2 * rows, np.arange(18), chunks, cost)
+        rows = np.arange(18, dtype=np.int16)
+        prepare = Preparation(ImageLayout((), 1), None, None, torch.float32, "cpu")
+        parts = map_chunks(lambda loaded: 2 * loaded[:, 0], prepare, rows, chunks, cost)
         assert np.concatenate(list(parts)).tolist() == list(range(0, 36, 2))
     assert torch.get_num_threads() == n_threads
 
