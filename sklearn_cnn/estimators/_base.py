@@ -29,6 +29,7 @@ from sklearn_cnn.estimators._samples import Seeds
 from sklearn_cnn.estimators._stored import StoredEstimator
 from sklearn_cnn.images import take_rows
 from sklearn_cnn.inference import (
+    give_back_memory,
     require_finite,
     resolve_device,
     resolve_precision,
@@ -121,7 +122,10 @@ class BaseCNN(
         """
         validation = (X_val, y_val, sample_weight_val)
         with fitting(self):
-            return self._fit(X, y, sample_weight, validation)
+            try:
+                return self._fit(X, y, sample_weight, validation)
+            finally:
+                give_back_memory()
 
     def _partial_fit(self, X, y, sample_weight, classes=None):
         with fitting(self):

@@ -1,6 +1,8 @@
 """How one batch is computed, forward and backward: the one seam for every way to."""
 
+import warnings
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,6 +14,7 @@ from sklearn_cnn.inference import (
     all_threads,
     as_float32_or_wider,
     autocast,
+    halved_if_full,
     has_hooks,
     single_thread,
     workers,
@@ -45,6 +48,7 @@ class Objective:
     inference_precision: str
     device: str
     guarded: bool = True
+    scaler: Any = None
 
     def __call__(self, network, batch):
         """Compute the loss of a batch, and the outputs."""
@@ -55,6 +59,11 @@ class Objective:
                 outputs, batch.partner_targets, batch.partner_weight
             )
         return loss, outputs
+
+    def differentiate(self, loss):
+        """Compute the gradients of a loss, which float16 needs to be scaled for."""
+        scaled = loss if self.scaler is None else self.scaler.scale(loss)
+        scaled.backward()
 
     def infer(self, network, images):
         """Compute the outputs as predictions do."""
@@ -109,23 +118,58 @@ class Execution:
 
     def infer(self, images):
         """Compute the outputs of a batch without gradients."""
-        return self.objective.infer(self.network, images)
+        return halved_if_full(partial(self.objective.infer, self.network), images)
 
     def end_epoch(self):
         """Bring what the batches left into the network."""
 
 
 class WholeBatches(Execution):
-    """Each batch as a whole, on one thread or on all threads of torch."""
+    """Each batch as a whole, on one thread or on all threads of torch.
+
+    Where a device has no room for that, it goes through the network in parts, whose
+    gradients are summed.
+    """
 
     def __init__(self, network, objective, *, one_thread=False):
         threads = single_thread() if one_thread else all_threads()
         super().__init__(network, objective, threads)
+        self.n_parts = 1
 
     def backward(self, batch):  # noqa: D102
-        loss, outputs = self.objective(self.network, batch)
-        loss.backward()
-        return loss.detach(), outputs.detach()
+        n_samples = len(batch.targets)
+        while True:
+            try:
+                return self._backward(batch, min(self.n_parts, n_samples))
+            except torch.OutOfMemoryError:
+                if self.n_parts >= n_samples:
+                    raise
+            # out here, where the error holds no tensors any more
+            self.n_parts *= 2
+            for parameter in self.network.parameters():
+                parameter.grad = None
+            warnings.warn(
+                f"device={self.objective.device!r} has no room for a step with a batch "
+                f"of {n_samples} samples. They go through the network in "
+                f"{self.n_parts} parts, whose gradients are summed, so that batch_size "
+                "stays; batch normalisation sees a part at a time. A smaller "
+                "batch_size saves the attempt.",
+                UserWarning,
+                stacklevel=2,
+            )
+
+    def _backward(self, batch, n_parts):
+        n_samples, losses, outputs = len(batch.targets), [], []
+        for part in batch.split(equal_sizes(n_samples, n_parts)):
+            loss, out = self.objective(self.network, part)
+            if n_parts > 1:
+                loss = loss * (len(part.targets) / n_samples)
+            self.objective.differentiate(loss)
+            losses.append(loss.detach())
+            outputs.append(out.detach())
+        if n_parts == 1:
+            return losses[0], outputs[0]
+        return torch.stack(losses).sum(), torch.cat(outputs)
 
 
 class GhostBatches(Execution):
