@@ -15,7 +15,6 @@ from sklearn_cnn.inference import (
     as_float32_or_wider,
     autocast,
     halved_if_full,
-    has_hooks,
     single_thread,
     workers,
 )
@@ -78,7 +77,7 @@ class Execution:
     """A way to compute batches, entered for a phase of a training.
 
     Another one, on several devices or processes, is another subclass, which
-    :func:`choose_execution` has to know; the loop stays as it is.
+    ``choice.choose_execution`` has to know; the loop stays as it is.
 
     Parameters
     ----------
@@ -242,30 +241,6 @@ def must_guard(module, images, precision, device):
     tried = _sharing_copy(module, torch.Generator()).train()
     with generator_restored():
         return leaves_unwritten(tried, images)
-
-
-def choose_execution(run, objective):
-    """Choose how the batches of a phase are computed.
-
-    On a CPU, sums must not depend on the threads. Small steps run on one thread, where
-    a second one gains little; large ones in ghost batches. Only a large step of a few
-    samples, or of a network that is huge, has hooks or draws random numbers by itself,
-    is left whole to all threads of torch.
-    """
-    predictor, trained, batches = run.learner.predictor, run.trained, run.batches
-    if trained is predictor.module:
-        network, cost = predictor.network, predictor.sample_cost
-    else:
-        network, cost = trained, sum(p.numel() for p in trained.parameters())
-    if predictor.compile or torch.device(objective.device).type != "cpu":
-        return WholeBatches(network, objective)
-    n_samples = batches.sizes[0]
-    cost *= n_samples
-    n = n_ghosts(cost, n_samples, sum(p.numel() for p in trained.parameters()))
-    blank = batches.prepare.blank(2)
-    if n > 1 and not has_hooks(trained) and not draws_numbers(trained, blank):
-        return GhostBatches(network, objective, n)
-    return WholeBatches(network, objective, one_thread=cost < SMALL_STEP)
 
 
 def n_ghosts(cost, n_samples, n_weights):

@@ -1,7 +1,7 @@
 """How a training goes: train, then a phase, an epoch, a step. It knows no skorch."""
 
 import warnings
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from math import isfinite
 from time import perf_counter
@@ -10,11 +10,13 @@ import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 
-from sklearn_cnn.training.execution import Objective, choose_execution, must_guard
+from sklearn_cnn.training.choice import choose_execution
+from sklearn_cnn.training.execution import Objective, must_guard
 from sklearn_cnn.training.freezing import Freezing
 from sklearn_cnn.training.observers import StopTraining
 from sklearn_cnn.training.schedules import Schedule
 from sklearn_cnn.training.snapshots import Snapshot
+from sklearn_cnn.utils._float32 import full_float32
 
 
 def train(learner, batches, held_out=None, observers=(), checkpoints=None):
@@ -269,14 +271,17 @@ class Run:
             checkpoints.restore(self)
 
     def __enter__(self):
-        self.execution.__enter__()
+        self._stack = ExitStack()
+        self._stack.callback(self.batches.leave_device)
+        if self.held_out is not None:
+            self._stack.callback(self.held_out.batches.leave_device)
+        if torch.device(self.batches.prepare.device).type == "cuda":
+            self._stack.enter_context(full_float32())
+        self._stack.enter_context(self.execution)
         return self
 
     def __exit__(self, *error):
-        self.execution.__exit__(*error)
-        self.batches.leave_device()
-        if self.held_out is not None:
-            self.held_out.batches.leave_device()
+        self._stack.__exit__(*error)
 
     def set_learning_rates(self):
         """Give the optimizer the learning rates of the next step."""

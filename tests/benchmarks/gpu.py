@@ -127,7 +127,7 @@ def waits_and_memory(arguments, X, y):
             torch.cuda.set_sync_debug_mode("warn")
             clone(ours).set_params(max_iter=epochs).fit(X, y)
             torch.cuda.set_sync_debug_mode("default")
-        return sum("synchroniz" in str(w.message) for w in caught)
+        return sum("called a synchronizing" in str(w.message) for w in caught)
 
     per_epoch = (waits(3) - waits(1)) / 2
     gc.collect()
