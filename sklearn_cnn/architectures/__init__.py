@@ -4,21 +4,29 @@ from sklearn_cnn.architectures import (  # they register themselves
     alexnet,
     inception_time,
     lenet,
+    lite,
+    minirocket,
     mobilenet_v2,
     resnet,
     simple,
     vgg,
 )
+from sklearn_cnn.architectures.averaged import Averaged, OverViews
 from sklearn_cnn.architectures.blocks import ACTIVATIONS, ConvBlock
 from sklearn_cnn.architectures.blueprint import Blueprint
 from sklearn_cnn.architectures.dropout import FeatureDropout, ValueDropout
-from sklearn_cnn.architectures.network import Network
+from sklearn_cnn.architectures.network import LearnsFromSamples, Network
 from sklearn_cnn.architectures.probe import (
     ends_in_probabilities,
     probe,
     probe_training_on_one,
 )
-from sklearn_cnn.architectures.registry import available_architectures, build, register
+from sklearn_cnn.architectures.registry import (
+    available_architectures,
+    build,
+    register,
+    solves_head,
+)
 from sklearn_cnn.architectures.stored import StoredModule
 from sklearn_cnn.architectures.summary import evaluating, summarize
 from sklearn_cnn.architectures.unwritten import EverythingWritten, leaves_unwritten
@@ -26,11 +34,14 @@ from sklearn_cnn.architectures.weights import first_convolution
 
 __all__ = [
     "ACTIVATIONS",
+    "Averaged",
     "Blueprint",
     "ConvBlock",
     "EverythingWritten",
     "FeatureDropout",
+    "LearnsFromSamples",
     "Network",
+    "OverViews",
     "StoredModule",
     "ValueDropout",
     "available_architectures",
@@ -42,5 +53,6 @@ __all__ = [
     "probe",
     "probe_training_on_one",
     "register",
+    "solves_head",
     "summarize",
 ]

@@ -1,7 +1,9 @@
 """What every architecture is: stages, global pooling and a head."""
 
 from collections.abc import Sequence
+from typing import ClassVar, Protocol, runtime_checkable
 
+import torch
 from torch import Tensor, nn
 
 from sklearn_cnn.architectures.blocks import Dense, activation_layer
@@ -43,6 +45,9 @@ class Network(nn.Module):
         From feature maps to vectors.
     head : Head
         From vectors to outputs.
+    solves_head : bool
+        Whether the head, a single dense layer, is fitted by least squares, as nothing
+        before it learns. False unless a subclass says so.
 
     Examples
     --------
@@ -56,6 +61,8 @@ class Network(nn.Module):
     >>> OneStage(1, (8, 8), 3)(torch.zeros(2, 1, 8, 8)).shape
     torch.Size([2, 3])
     """
+
+    solves_head: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -150,6 +157,14 @@ class Network(nn.Module):
             name: [p for module in modules for p in module.parameters()]
             for name, modules in self.stage_modules().items()
         }
+
+
+@runtime_checkable
+class LearnsFromSamples(Protocol):
+    """A network that takes statistics of training samples before it is trained."""
+
+    def learn_from(self, images: Tensor, generator: torch.Generator) -> None:
+        """Take them from some samples, as the network is given them."""
 
 
 class Head(nn.Sequential):

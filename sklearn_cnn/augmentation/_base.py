@@ -31,8 +31,9 @@ class Mixing(NamedTuple):
 class Augmentation:
     """Base of augmentations: a dataclass whose fields are its parameters.
 
-    A subclass defines ``_apply``, which changes a batch, and may define ``_check``,
-    which raises a ValueError where parameters and images do not fit. Parameters are
+    A subclass defines ``_apply``, which changes a batch. It may define ``_check``,
+    which raises a ValueError where parameters and images do not fit, and
+    ``_further_views``, which gives a list of views of a batch. Parameters are
     stored as they are and checked when they are used. An instance has no other state,
     so that it can be copied by :func:`sklearn.base.clone`, searched over by
     ``augmentation__name`` and used by several estimators. Only parameters that are
@@ -108,6 +109,36 @@ class Augmentation:
         """
         self._check(images)
         return self._apply(images, generator), None
+
+    def views(self, images: Tensor) -> list[Tensor]:
+        """Give the views of a batch over which ``test_time_augmentation`` averages.
+
+        Nothing is drawn. They are what a typical draw could give, where it keeps all
+        values that an image has, as flips and moves do: each class says which they are.
+        Others have the images alone.
+
+        Parameters
+        ----------
+        images : Tensor of shape (n_samples, n_channels, *spatial_shape)
+            Of any real dtype, on any device; it stays as it is.
+
+        Returns
+        -------
+        views : list of Tensor of the same shape and dtype
+            The first is ``images``.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is invalid, or not meant for such images.
+        """
+        with in_few_words():
+            check_batch(images)
+            self._check(images)
+            return [images, *self._further_views(images)]
+
+    def _further_views(self, images: Tensor) -> list[Tensor]:
+        return []
 
     def _check(self, images: Tensor) -> None:
         """Raise a ValueError where parameters and images do not fit."""

@@ -114,6 +114,22 @@ def windows(images: Tensor, starts: Sequence[Tensor], shape: Sequence[int]) -> T
     return images[index]
 
 
+def moved(
+    images: Tensor, widths: Sequence[int], mode: str, fill: float
+) -> list[Tensor]:
+    """Move images by half of some widths, rounded up, both ways along each axis."""
+    views = []
+    for axis, width in enumerate(widths):
+        if width:
+            steps = [0] * len(widths)
+            steps[axis] = (width + 1) // 2
+            size = images.shape[axis + 2]
+            padded = pad(images, steps, mode, fill)
+            starts = (0, 2 * steps[axis])
+            views += [padded.narrow(axis + 2, start, size) for start in starts]
+    return views
+
+
 def warp(
     images: Tensor,
     matrices: Tensor,

@@ -9,6 +9,9 @@ from torch import Generator, Tensor
 
 from sklearn_cnn.augmentation._base import Augmentation, Mixing
 
+#: Beyond which views of several steps are not combined.
+_MOST_VIEWS = 32
+
 
 @dataclass(eq=False, repr=False)
 class Compose(Augmentation):
@@ -31,6 +34,10 @@ class Compose(Augmentation):
     Notes
     -----
     At most one step may mix samples (:class:`MixUp`, :class:`CutMix`).
+
+    :meth:`views` are all combinations of those of the steps. Where that makes more than
+    32, a step adds its views of the image itself alone. Steps that are callables of
+    others have none.
 
     Examples
     --------
@@ -91,6 +98,21 @@ class Compose(Augmentation):
                 )
             mixing = mixing or mixed
         return images, mixing
+
+    def _further_views(self, images: Tensor) -> list[Tensor]:
+        views = [images]
+        for name, step in _named(self.steps):
+            if not hasattr(step, "views"):
+                continue
+            try:
+                _, *of_image = step.views(images)
+                if len(views) * (1 + len(of_image)) > _MOST_VIEWS:
+                    views += of_image
+                else:
+                    views = [seen for view in views for seen in step.views(view)]
+            except Exception as error:
+                raise ValueError(f"step {name!r}: {error}") from error
+        return views[1:]
 
     def _check(self, images: Tensor) -> None:
         if not isinstance(self.steps, list | tuple):

@@ -22,6 +22,7 @@ from sklearn_cnn.augmentation._checks import (
 from sklearn_cnn.augmentation._functional import (
     chosen,
     flip,
+    moved,
     pad,
     uniform,
     warp,
@@ -42,6 +43,10 @@ class RandomFlip(Augmentation):
         Spatial axis that is reversed. -1 is the last one: left and right change places
         in an image, and time runs backwards in a signal. -2 turns images upside down.
         Of several axes, each is reversed with probability ``p`` by itself.
+
+    Notes
+    -----
+    :meth:`views` are the image and its mirror image; of several axes, all combinations.
 
     Examples
     --------
@@ -65,6 +70,13 @@ class RandomFlip(Augmentation):
             images = flip(images, axis, chosen(self.p, images, generator))
         return images
 
+    def _further_views(self, images: Tensor) -> list[Tensor]:
+        views = [images]
+        if self.p > 0:
+            for axis in as_axes("axis", self.axis, images):
+                views += [view.flip(axis + 2) for view in views]
+        return views[1:]
+
 
 @dataclass(eq=False, repr=False)
 class RandomCrop(Augmentation):
@@ -85,6 +97,11 @@ class RandomCrop(Augmentation):
         begins with them.
     fill : number, default=0
         Value of added pixels, in the range of the images.
+
+    Notes
+    -----
+    :meth:`views` are the image, and the image moved by half of ``padding``, rounded up,
+    both ways along each axis.
 
     References
     ----------
@@ -117,6 +134,9 @@ class RandomCrop(Augmentation):
         starts = [draw(2 * width + 1).to(images.device) for width in widths]
         padded = pad(images, widths, self.padding_mode, self.fill)
         return windows(padded, starts, images.shape[2:])
+
+    def _further_views(self, images: Tensor) -> list[Tensor]:
+        return moved(images, self._widths(images), self.padding_mode, self.fill)
 
     def _widths(self, images: Tensor) -> list[int]:
         widths = []
@@ -177,6 +197,10 @@ class RandomAffine(Augmentation):
     float64, so that they are not rounded.
 
     The defaults suit digits and other small things that are nearly upright [1]_.
+
+    :meth:`views` are the image, and the image moved by half of ``translate``, in whole
+    pixels, both ways along each axis; it is not rotated, scaled or sheared, which would
+    blur it.
 
     References
     ----------
@@ -249,6 +273,12 @@ class RandomAffine(Augmentation):
             padding_mode=self.padding_mode,
             fill=self.fill,
         )
+
+    def _further_views(self, images: Tensor) -> list[Tensor]:
+        shares = per_axis(self.translate, images.ndim - 2, "translate")
+        sizes = images.shape[2:]
+        widths = [int(share * n) for share, n in zip(shares, sizes, strict=True)]
+        return moved(images, widths, self.padding_mode, self.fill)
 
     def _angles(self) -> tuple[tuple[float, float], tuple[float, float]]:
         return (

@@ -4,19 +4,22 @@ import warnings
 from math import prod
 
 import numpy as np
+import torch
 from sklearn.base import is_classifier
 
 from sklearn_cnn import architectures
-from sklearn_cnn.images import value_range
+from sklearn_cnn.estimators._architecture import chosen_architecture, is_auto
+from sklearn_cnn.images import take_rows, value_range
 from sklearn_cnn.inference import (
     Predictor,
     Preparation,
     dtype_of,
+    over_networks,
     resolve_device,
     resolve_precision,
 )
 from sklearn_cnn.utils._generators import seeded
-from sklearn_cnn.utils._parameters import is_integer, require_integer
+from sklearn_cnn.utils._parameters import as_builtin, is_integer, require_integer
 
 #: Parameters that shape what comes before the head ...
 STAGE_PARAMETERS = (
@@ -38,9 +41,21 @@ _SEQUENCES = (*_ALWAYS, "blocks_per_stage")
 #: ... or for each spatial axis, which longer kernels make the libraries crash at.
 _PER_AXIS = ("kernel_size", "stride")
 _MOST_PER_AXIS = 1 << 16
+#: Most samples, and most of their values, that a network learns from before training.
+_MOST_SHOWN, _SHOWN_VALUES = 1 << 10, 1 << 24
 
 
-def assemble(estimator, layout, n_outputs, *, device, seed=0, samples=None):
+def assemble(
+    estimator,
+    layout,
+    n_outputs,
+    *,
+    device,
+    seed=0,
+    samples=None,
+    architecture=None,
+    prepare=None,
+):
     """Build the network of an estimator, try it, and say how images go into it.
 
     Parameters
@@ -57,7 +72,12 @@ def assemble(estimator, layout, n_outputs, *, device, seed=0, samples=None):
     seed : int
         Of the random weights.
     samples : Samples or None
-        Whose statistics standardise pixels; None leaves pixels alone.
+        Whose statistics standardise pixels, and which networks may learn from at once;
+        None leaves pixels alone.
+    architecture : str, callable or torch.nn.Module
+        In place of that of the estimator; None takes that, or chooses one for "auto".
+    prepare : Preparation or None
+        That of another network of the same samples, which is shared.
 
     Returns
     -------
@@ -69,15 +89,22 @@ def assemble(estimator, layout, n_outputs, *, device, seed=0, samples=None):
         If parameters, data and weights do not fit together.
     """
     precision = resolve_precision(estimator.precision, device, 0)
-    blueprint = _blueprint(estimator, layout, n_outputs)
+    if architecture is None:
+        n_samples = 0 if samples is None else len(samples.rows)
+        architecture = chosen_architecture(estimator, layout, n_samples)
+    blueprint = _blueprint(estimator, architecture, layout, n_outputs)
     with seeded(seed, device):
         module, cost = _build(estimator, blueprint)
-    mean = scale = None
-    if samples is not None and estimator.input_scaling == "standardize":
-        mean, scale = _input_statistics(module, samples)
-    prepare = Preparation(layout, mean, scale, dtype_of(precision), device)
+    if prepare is None:
+        mean = scale = None
+        if samples is not None and estimator.input_scaling == "standardize":
+            mean, scale = _input_statistics(module, samples)
+        prepare = Preparation(layout, mean, scale, dtype_of(precision), device)
     compile = getattr(estimator, "compile", False)
     module = prepare.place(module)
+    learns = isinstance(module, architectures.LearnsFromSamples)
+    if learns and samples is not None and estimator.weights is None:
+        _learn_from(module, samples, prepare, seed)
     return Predictor(module, prepare, precision, cost, compile, blueprint)
 
 
@@ -108,7 +135,11 @@ def unfitted_predictor(estimator, n_outputs=None):
             f"{name}(input_shape=(28, 28, 1))."
         )
     layout = estimator._read_layout((1, prod(shape)))
-    return assemble(estimator, layout, int(n_outputs), device="cpu")
+    predictors = [
+        assemble(estimator, layout, int(n_outputs), device="cpu")
+        for _ in range(estimator.n_networks)
+    ]
+    return over_networks(predictors, "identity")
 
 
 def network_parameters(estimator):
@@ -117,10 +148,16 @@ def network_parameters(estimator):
     return {name: as_builtin(getattr(estimator, name)) for name in names}
 
 
-def fixed_parameters(estimator):
-    """Give the parameters that cannot change once a network is built, by name."""
+def fixed_parameters(estimator, architecture):
+    """Give the parameters that cannot change once a network is built, by name.
+
+    ``architecture`` is what "auto" stands for.
+    """
+    parameters = network_parameters(estimator)
+    if is_auto(estimator.architecture):
+        parameters["architecture"] = architecture
     return {
-        **network_parameters(estimator),
+        **parameters,
         "input_scaling": estimator.input_scaling,
         "device": resolve_device(estimator.device),
         # weights are of one of these
@@ -128,18 +165,20 @@ def fixed_parameters(estimator):
     }
 
 
-def as_builtin(value):
-    """Give numbers and sequences Python's own types: they compare and store alike."""
-    if hasattr(value, "__array__"):
-        value = np.asarray(value).tolist()
-    if isinstance(value, list | tuple | range):
-        return tuple(as_builtin(entry) for entry in value)
-    return value
+def _learn_from(module, samples, prepare, seed):
+    """Show a network some of the samples that it will be trained on."""
+    generator = torch.Generator().manual_seed(seed)
+    n = max(1, min(_MOST_SHOWN, _SHOWN_VALUES // samples.layout.n_features))
+    chosen = torch.randperm(len(samples.rows), generator=generator)[:n].numpy()
+    images = take_rows(samples.images, samples.rows[np.sort(chosen)])
+    with torch.inference_mode():
+        module.learn_from(prepare(images), generator)
 
 
-def _blueprint(estimator, layout, n_outputs):
+def _blueprint(estimator, architecture, layout, n_outputs):
     parameters = network_parameters(estimator)
-    architecture, weights = parameters.pop("architecture"), parameters.pop("weights")
+    del parameters["architecture"]
+    weights = parameters.pop("weights")
     _check_sizes(parameters)
     data = (layout.n_channels, layout.spatial_shape, n_outputs)
     defaults = {name: getattr(type(estimator), name) for name in parameters}

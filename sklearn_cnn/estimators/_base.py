@@ -4,22 +4,26 @@ import reprlib
 import warnings
 from abc import ABCMeta, abstractmethod
 from contextlib import contextmanager, nullcontext
+from itertools import zip_longest
 from numbers import Real
 from typing import ClassVar
 
 import numpy as np
 from sklearn.callback import CallbackSupportMixin
-from sklearn.utils.validation import check_is_fitted
 
 from sklearn_cnn import training
-from sklearn_cnn.architectures import probe_training_on_one
+from sklearn_cnn.architectures import probe_training_on_one, solves_head
+from sklearn_cnn.estimators._architecture import (
+    chosen_architecture,
+    require_solvable,
+)
 from sklearn_cnn.estimators._assembly import (
     HEAD_PARAMETERS,
     STAGE_PARAMETERS,
-    as_builtin,
     assemble,
     fixed_parameters,
 )
+from sklearn_cnn.estimators._averaging import Averaging
 from sklearn_cnn.estimators._checks import SampleInput
 from sklearn_cnn.estimators._fitted import FittedAttributes
 from sklearn_cnn.estimators._html import html_with_layers
@@ -30,13 +34,13 @@ from sklearn_cnn.estimators._stored import StoredEstimator
 from sklearn_cnn.images import take_rows
 from sklearn_cnn.inference import (
     give_back_memory,
-    require_finite,
     resolve_device,
     resolve_precision,
     single_thread,
 )
 from sklearn_cnn.utils._fitting import unchanged_on_error
 from sklearn_cnn.utils._generators import seeded, usual_modes
+from sklearn_cnn.utils._parameters import as_builtin
 from sklearn_cnn.utils._sklearn import fit_context
 
 
@@ -56,6 +60,7 @@ def fitting(estimator):
 class BaseCNN(
     StoredEstimator,
     SampleInput,
+    Averaging,
     FittedAttributes,
     CallbackSupportMixin,
     CNNParameters,
@@ -64,7 +69,12 @@ class BaseCNN(
     """Training of a convolutional network; subclasses know targets."""
 
     _network_parameters: ClassVar[tuple] = (*STAGE_PARAMETERS, *HEAD_PARAMETERS)
-    _learned: ClassVar[tuple] = (*SampleInput._learned, "_targets", "_learner")
+    _learned: ClassVar[tuple] = (
+        *SampleInput._learned,
+        "_targets",
+        "_learner",
+        "_further_learners",
+    )
 
     # --- fitting ----------------------------------------------------------------
 
@@ -145,61 +155,86 @@ class BaseCNN(
         # a stream may end in a single row
         checks = {"min_samples": 1 if partial else 2, "classes": classes}
         samples = self._check_samples(X, y, sample_weight, reset=not goes_on, **checks)
-        seeds = Seeds.draw(self.random_state, self.n_iter_ if goes_on else 0)
+        self._count_views(samples.images, samples.layout)
+        seeds = self._draw_seeds(goes_on)
         held_out = self._check_validation(validation)
         with self._checkpoints(samples, held_out, seeds, partial) as checkpoints:
-            if checkpoints is not None:
-                seeds = Seeds(*checkpoints.seeds)
+            seeds = [Seeds(*kept.seeds) for kept in checkpoints] or seeds
             if held_out is None and self.early_stopping and not partial:
-                samples, held_out = self._hold_out(samples, seeds)
+                samples, held_out = self._hold_out(samples, seeds[0])
             if goes_on:
-                learner = self._copied_learner()
+                learners = self._copied_learners(partial)
             else:
-                learner = self._new_learner(samples, seeds)
-            learner.begin(self._plan(learner, samples, partial))
-            order = np.random.default_rng(seeds.order)
-            augment = self._augmenter(learner, samples, seeds.augmentation)
-            batches = self._batches(learner, samples, shuffle=order, augment=augment)
-            held_out = held_out and self._held_out(learner, held_out)
-            context, data = self._begin_task(X, y, sample_weight, learner.plan.epochs)
-            if checkpoints is None or not checkpoints.end(learner):
-                observers = self._observers(learner, held_out, context, data)
-                with seeded(seeds.torch, learner.predictor.prepare.device):
-                    training.train(learner, batches, held_out, observers, checkpoints)
-        self._learner = learner
+                learners = self._new_learners(samples, seeds, partial)
+            trainings = [
+                self._training(learner, samples, held_out, seed, partial)
+                for learner, seed in zip(learners, seeds, strict=True)
+            ]
+            n_epochs = sum(learner.plan.epochs for learner in learners)
+            context, data = self._begin_task(X, y, sample_weight, n_epochs)
+            self._train(trainings, checkpoints, context, data)
+        self._learner, *self._further_learners = learners
         context.call_on_fit_task_end(
             estimator=self, reconstruction_attributes={}, **data
         )
         return self
 
+    def _train(self, trainings, checkpoints, context, data):
+        left = []
+        for i, (each, kept) in enumerate(zip_longest(trainings, checkpoints)):
+            if kept is None or not kept.end(each.learner):
+                number = f" {i + 1}/{len(trainings)}" if len(trainings) > 1 else ""
+                each.checkpoints = kept
+                each.observers = self._observers(each, number, context, data)
+                left.append(each)
+        # whoever listens hears of one network after the other
+        listened_to = bool(self.callbacks or getattr(self, "_skl_callbacks", None))
+        listened_to |= any(each.learner.callbacks for each in left)
+        device = trainings[0].learner.predictor.prepare.device
+        training.train_all(left, device, one_by_one=listened_to or self.compile)
+
     # --- building and training --------------------------------------------------
 
     def _checkpoints(self, samples, held_out, seeds, partial):
         if self.checkpoint_dir is None or partial:
-            return nullcontext()
+            return nullcontext([])
         draws_anew = self.random_state is None
-        return training.Checkpoints(
-            self.checkpoint_dir,
-            self.checkpoint_interval,
-            identity_of(self, samples, held_out, None if draws_anew else seeds),
-            list(seeds),
-            draws_anew=draws_anew,
+        known = [None] * len(seeds) if draws_anew else seeds
+        return training.opened(
+            training.Checkpoints(
+                self.checkpoint_dir,
+                self.checkpoint_interval,
+                identity_of(self, samples, held_out, known[number], number),
+                list(own),
+                draws_anew=draws_anew,
+            )
+            for number, own in enumerate(seeds)
         )
 
     def _hold_out(self, samples, seeds):
         strata = self._targets.strata
         return samples.hold_out(self.validation_fraction, strata, seeds.split)
 
-    def _new_learner(self, samples, seeds):
-        predictor = assemble(
-            self,
-            samples.layout,
-            self.n_outputs_,
-            device=resolve_device(self.device),
-            seed=seeds.torch,
-            samples=samples,
+    def _new_learners(self, samples, seeds, partial):
+        architecture = chosen_architecture(
+            self, samples.layout, len(samples.rows), by_steps=partial
         )
-        module = predictor.module
+        require_solvable(self, architecture, partial=partial)
+        device, predictors = resolve_device(self.device), []
+        for own in seeds:
+            predictor = assemble(
+                self,
+                samples.layout,
+                self.n_outputs_,
+                device=device,
+                seed=own.torch,
+                samples=samples,
+                architecture=architecture,
+                prepare=predictors[0].prepare if predictors else None,
+            )
+            predictors.append(predictor)
+            self._require_varying(predictor.module)
+        module = predictors[0].module
         if training.frozen_stages(module, self.freeze) and self.weights is None:
             warnings.warn(
                 f"freeze={self.freeze!r} keeps random filters, as weights=None and no "
@@ -208,10 +243,13 @@ class BaseCNN(
                 stacklevel=2,
             )
         self._targets = self._targets.scaled_to(*samples.chosen)
-        return training.Learner(predictor, self._make_loss(), fixed_parameters(self))
+        fixed, loss = fixed_parameters(self, architecture), self._make_loss()
+        return [training.Learner(predictor, loss, fixed) for predictor in predictors]
 
-    def _copied_learner(self):
-        before, now = self._learner.fixed_parameters, fixed_parameters(self)
+    def _copied_learners(self, partial):
+        before = self._learner.fixed_parameters
+        now = fixed_parameters(self, before["architecture"])
+        require_solvable(self, now["architecture"], partial=partial)
         changed = [name for name in now if now[name] != before[name]]
         if changed:
             (name, *_) = changed
@@ -220,18 +258,29 @@ class BaseCNN(
                 f"network was built with {name}={before[name]!r}. Set it back, or fit "
                 "anew with warm_start=False."
             )
-        # a copy: an interrupted training must not change the fitted estimator
-        device = self._predictor.prepare.device
-        precision = resolve_precision(self.precision, device, 0)
-        return self._learner.copied(self._make_loss(), precision, self.compile)
+        # copies: an interrupted training must not change the fitted estimator
+        precision = resolve_precision(self.precision, self.device_, 0)
+        return [
+            learner.copied(self._make_loss(), precision, self.compile)
+            for learner in self._learners
+        ]
+
+    def _training(self, learner, samples, held_out, seeds, partial):
+        learner.begin(self._plan(learner, samples, partial))
+        order = np.random.default_rng(seeds.order)
+        augment = self._augmenter(learner, samples, seeds.augmentation)
+        batches = self._batches(learner, samples, shuffle=order, augment=augment)
+        held_out = held_out and self._held_out(learner, held_out)
+        return training.Training(learner, batches, held_out, seeds.torch)
 
     def _plan(self, learner, samples, partial):
         predictor, recipe = learner.predictor, self._recipe(learner, samples)
         batch_size = recipe.resolve("batch_size", self.batch_size)
         backbone = training.freezes_backbone(learner.module, self.freeze)
+        once = partial or solves_head(learner.module)
         step_cost = 0 if backbone else predictor.sample_cost
         return training.TrainingPlan(
-            epochs=1 if partial else recipe.resolve("max_iter", self.max_iter),
+            epochs=1 if once else recipe.resolve("max_iter", self.max_iter),
             batch_size=batch_size,
             optimizer=self.optimizer,
             momentum=self.momentum,
@@ -324,7 +373,8 @@ class BaseCNN(
         context = self._init_callback_context(max_subtasks=epochs)
         return context.call_on_fit_task_begin(estimator=self, **data), data
 
-    def _observers(self, learner, held_out, context, data):
+    def _observers(self, of, number, context, data):
+        learner, held_out = of.learner, of.held_out
         observers = [training.EpochTasks(self, context, **data)]
         learner.take_callbacks(self.callbacks)
         if self.callbacks or learner.callbacks:
@@ -335,7 +385,7 @@ class BaseCNN(
         if self.early_stopping and held_out is not None:
             observers.append(training.EarlyStopping(self.n_iter_no_change, self.tol))
         if self.verbose:
-            name = type(self).__name__
+            name = type(self).__name__ + number
             observers.append(training.ProgressBar(learner.plan.epochs, name))
         return observers
 
@@ -345,15 +395,6 @@ class BaseCNN(
     @abstractmethod
     def _make_loss(self):
         """Make the loss that is minimised."""
-
-    # --- prediction -------------------------------------------------------------
-
-    def _outputs(self, X):
-        check_is_fitted(self)
-        array, _ = self._check_images(X, reset=False)
-        outputs = self._predictor.outputs(array)
-        require_finite(outputs)
-        return outputs
 
     _html_repr = html_with_layers
 

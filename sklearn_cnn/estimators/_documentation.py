@@ -86,6 +86,12 @@ augmentation : callable or None, default=None
     (n_samples, n_channels, \\*spatial_shape) with the values of ``X``, before they are
     standardised, and must keep the shape. None changes nothing, as which changes leave
     the targets right depends on the images.
+test_time_augmentation : bool, default=False
+    Whether predictions are averages over the views of each sample that ``augmentation``
+    implies, the sample itself among them: its mirror image for ``RandomFlip``, moved
+    ones for ``RandomCrop`` (see :meth:`~sklearn_cnn.augmentation.Augmentation.views`).
+    They take as many times as long. It can be switched after the fit, which it does not
+    change. False by default, as most fits get more from more epochs.
 weight_decay : float, sequence of float or "auto", default="auto"
     L2 penalty: ``weight_decay * weight`` is added to the gradient of each weight (for
     "adamw", subtracted from the weight at the learning rate [4]_). Biases and
@@ -149,6 +155,12 @@ checkpoint_interval : int or datetime.timedelta, default=1
     Epochs, or time, from one write to the next; whatever it is, Ctrl-C writes the last
     epoch that was finished. 1 loses least; take more where epochs last less than a
     second.
+n_networks : int, default=1
+    Number of networks that are trained on the same data and averaged [7]_: in their
+    probabilities, or their targets. They differ in initial weights, order of samples,
+    dropout and augmentation; the first is the one that ``n_networks=1`` gives. On a CPU
+    they train side by side, in as many threads as torch may use, and to the same bits
+    in any number of threads; one after the other with ``callbacks`` or ``compile``.
 random_state : int, RandomState instance or None, default=None
     Seeds initial weights, order of samples, dropout, augmentation and hold-out. The
     same integer gives the same bits on one machine; global random state is never
@@ -166,12 +178,14 @@ input_shape_ : tuple of int
 n_outputs_ : int
     Number of outputs of the network.
 module_ : torch.nn.Module
-    The trained network.
+    The trained network; of several, one that gives their average, and has them as
+    ``networks``.
 net_ : skorch.NeuralNet
-    What trained it.
+    What trained it; of several networks only ``estimators_`` have one.
 history_ : pandas.DataFrame
     One row per epoch: train_loss, valid_loss, valid_score, learning_rate (of the last
-    step) and seconds. NaN where there was no validation.
+    step) and seconds. NaN where there was no validation. Of several networks, this and
+    what follows is of the first.
 loss_curve_ : list of float
     Training loss of every epoch.
 validation_scores_ : list of float or None
@@ -182,8 +196,12 @@ best_iter_ : int
     Epoch, from 1, of the smallest validation loss (training loss without validation).
 best_loss_ : float
     That loss.
+estimators_ : list of estimators
+    The networks of ``n_networks``, each as a fitted estimator of one network that
+    shares its weights: for their predictions one by one, for displays, and for their
+    ``history_``, ``net_`` and the like.
 n_parameters_ : int
-    Number of weights of the network.
+    Number of weights, of all networks.
 device_ : str
     Where it was trained.
 precision_ : str
@@ -199,7 +217,9 @@ _REFERENCES = """\
 .. [5] L. Smith and N. Topin, "Super-convergence: very fast training of neural networks
    using large learning rates", 2018.
 .. [6] J. Howard and S. Gugger, "fastai: a layered API for deep learning", Information
-   11, 2020."""
+   11, 2020.
+.. [7] B. Lakshminarayanan, A. Pritzel and C. Blundell, "Simple and scalable predictive
+   uncertainty estimation using deep ensembles", NeurIPS 2017."""
 
 
 def documented(cls):

@@ -1,4 +1,4 @@
-"""Fitted attributes that are read off the trained network."""
+"""Fitted attributes that are read off the trained networks."""
 
 import numpy as np
 
@@ -9,6 +9,11 @@ class FittedAttributes:
     @property
     def net_(self):
         """The trained :class:`skorch.NeuralNet`."""
+        if self._further_learners:
+            raise AttributeError(
+                f"net_ is of one network, and this {type(self).__name__} has "
+                f"{len(self._learners)}. Take one of them, as estimators_[0].net_."
+            )
         learner = self._learner
         if learner.net is None:
             learner.net = self._net_of(learner)
@@ -24,13 +29,14 @@ class FittedAttributes:
         return "_learner" in vars(self)
 
     @property
-    def _predictor(self):
-        return self._learner.predictor
-
-    @property
     def module_(self):
         """The trained :class:`torch.nn.Module`."""
         return self._predictor.module
+
+    @property
+    def architecture_(self):
+        """The architecture, which ``architecture="auto"`` leaves to the data."""
+        return self._predictor.blueprint.architecture
 
     @property
     def n_outputs_(self):
@@ -98,7 +104,7 @@ class FittedAttributes:
     @property
     def device_(self):
         """Where the network was trained."""
-        return self._predictor.prepare.device
+        return self._learner.predictor.prepare.device
 
     @property
     def precision_(self):

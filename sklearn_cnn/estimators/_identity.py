@@ -12,13 +12,15 @@ _OF_NO_EFFECT = {
     "callbacks",
     "checkpoint_dir",
     "checkpoint_interval",
+    "n_networks",
     "random_state",
+    "test_time_augmentation",
     "verbose",
     "warm_start",
 }
 
 
-def identity_of(estimator, samples, held_out, seeds):
+def identity_of(estimator, samples, held_out, seeds, number=0):
     """Describe a training by its parameters and hashes of its data.
 
     Parameters
@@ -31,6 +33,8 @@ def identity_of(estimator, samples, held_out, seeds):
         To validate on, as the user gave them.
     seeds : Seeds or None
         Of the random numbers; None if any will do.
+    number : int
+        Of the network, from 0. The first one is trained as if it were the only one.
 
     Returns
     -------
@@ -43,6 +47,8 @@ def identity_of(estimator, samples, held_out, seeds):
         if name not in _OF_NO_EFFECT
     }
     parameters["random_state"] = str(seeds and list(seeds))
+    if number:
+        parameters["network"] = str(number)
     data = {}
     for suffix, given in (("", samples), ("_val", held_out)):
         if given is not None:

@@ -22,7 +22,7 @@ _RATE = Interval(Real, 0, 1e30, closed="neither")
 class CNNParameters(BaseEstimator):
     """Parameters of a network and of its training, and what each may be."""
 
-    architecture: Any = "simple"
+    architecture: Any = "auto"
     _: KW_ONLY
     filters: Any = None
     blocks_per_stage: Any = None
@@ -43,6 +43,7 @@ class CNNParameters(BaseEstimator):
     data_format: str = "channels_last"
     input_scaling: str | None = "standardize"
     augmentation: Any = None
+    test_time_augmentation: bool = False
     weight_decay: Any = "auto"
     optimizer: str = "adamw"
     learning_rate: Any = "auto"
@@ -63,6 +64,7 @@ class CNNParameters(BaseEstimator):
     callbacks: list | None = None
     checkpoint_dir: Any = None
     checkpoint_interval: Any = 1
+    n_networks: int = 1
     random_state: Any = None
     verbose: int = 0
 
@@ -87,6 +89,7 @@ class CNNParameters(BaseEstimator):
         "data_format": [StrOptions({"channels_last", "channels_first"})],
         "input_scaling": [StrOptions({"standardize"}), None],
         "augmentation": "no_validation",  # by a trial, which names the remedy
+        "test_time_augmentation": ["boolean"],
         "weight_decay": [
             StrOptions({"auto"}),
             Interval(Real, 0, None, closed="left"),
@@ -111,6 +114,7 @@ class CNNParameters(BaseEstimator):
         "callbacks": [list, None],
         "checkpoint_dir": [str, PathLike, None],
         "checkpoint_interval": [_POSITIVE, timedelta],
+        "n_networks": [_POSITIVE],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }

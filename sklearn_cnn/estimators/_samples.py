@@ -1,6 +1,7 @@
 """Checked training data, and the random numbers of one fit."""
 
 from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -95,3 +96,26 @@ class Seeds(NamedTuple):
         torch, order, augmentation = ours.tolist()
         (split,) = np.random.SeedSequence(seed).generate_state(1).tolist()
         return cls(torch, order, split, augmentation)
+
+    @classmethod
+    def draw_each(cls, random_state, n_epochs_before):
+        """Derive those of several networks, of which all have the split of the first.
+
+        ``n_epochs_before`` has a number for each.
+        """
+        drawn = [
+            cls.draw(state_of_network(random_state, i), n_epochs)
+            for i, n_epochs in enumerate(n_epochs_before)
+        ]
+        return [seeds._replace(split=drawn[0].split) for seeds in drawn]
+
+
+def state_of_network(random_state, number):
+    """Give the random_state with which a network would be trained alone.
+
+    The first has the one that is given. From a RandomState each draws in turn.
+    """
+    if number and isinstance(random_state, Integral):
+        sequence = np.random.SeedSequence([int(random_state), number])
+        return int(sequence.generate_state(1)[0])
+    return random_state

@@ -70,6 +70,8 @@ class Labels:
     classes: np.ndarray
     multilabel = False
     task = "classification"
+    #: What makes predictions of outputs.
+    link = "softmax"
 
     @staticmethod
     def checked(y, array, estimator):
@@ -173,6 +175,7 @@ class LabelSets(Labels):
 
     multilabel = True
     task = "multilabel"
+    link = "sigmoid"
 
     @staticmethod
     def checked(y, array, estimator):
@@ -251,6 +254,7 @@ class Numbers:
     mean: np.ndarray
     spread: np.ndarray
     task = "regression"
+    link = "identity"
 
     @staticmethod
     def checked(y, array, estimator):

@@ -25,7 +25,7 @@ class CNNClassifier(ClassifierMixin, BaseCNN):
     ----------
     {parameters}
     label_smoothing : float, default=0.0
-        Share of every target that is spread over all classes, in [0, 1) [7]_. A little
+        Share of every target that is spread over all classes, in [0, 1) [8]_. A little
         (0.1) keeps probabilities from becoming extreme. None by default, so that the
         loss is the log loss.
     class_weight : dict, "balanced", list of dict or None, default=None
@@ -54,7 +54,7 @@ class CNNClassifier(ClassifierMixin, BaseCNN):
     References
     ----------
     {references}
-    .. [7] C. Szegedy et al., "Rethinking the Inception architecture for computer
+    .. [8] C. Szegedy et al., "Rethinking the Inception architecture for computer
        vision", CVPR 2016.
 
     Examples

@@ -9,8 +9,9 @@ from sklearn.base import TransformerMixin, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_cnn.architectures import Network
-from sklearn_cnn.estimators._assembly import STAGE_PARAMETERS, as_builtin, assemble
+from sklearn_cnn.architectures import Network, solves_head
+from sklearn_cnn.estimators._architecture import chosen_architecture
+from sklearn_cnn.estimators._assembly import STAGE_PARAMETERS, assemble
 from sklearn_cnn.estimators._base import BaseCNN, fitting
 from sklearn_cnn.estimators._documentation import documented
 from sklearn_cnn.estimators._samples import Samples, Seeds
@@ -24,6 +25,7 @@ from sklearn_cnn.inference import (
     resolve_device,
 )
 from sklearn_cnn.utils._fitting import BaseEstimator
+from sklearn_cnn.utils._parameters import as_builtin
 from sklearn_cnn.utils._sklearn import (
     HasMethods,
     StrOptions,
@@ -135,7 +137,7 @@ class CNNFeatures(
     (10, 128)
     """
 
-    architecture: Any = "simple"
+    architecture: Any = "auto"
     _: KW_ONLY
     estimator: Any = None
     layer: str | None = None
@@ -238,7 +240,8 @@ class CNNFeatures(
 
     def _build(self, X):
         array, layout = self._check_images(X, reset=True)
-        if self.weights is None:
+        architecture = chosen_architecture(self, layout, len(array))
+        if self.weights is None and not solves_head(architecture):
             warnings.warn(
                 "CNNFeatures computes features with random filters, as weights=None. "
                 "Pass weights, or estimator=FrozenEstimator(fitted).",
@@ -252,6 +255,7 @@ class CNNFeatures(
             device=resolve_device(self.device),
             seed=Seeds.draw(self.random_state, 0).torch,
             samples=Samples(array, layout, np.arange(len(array))),
+            architecture=architecture,
         )
 
     def _predictor_of_estimator(self, X, y):
@@ -262,6 +266,13 @@ class CNNFeatures(
             raise ValueError(
                 f"estimator={self.estimator!r} must be a CNNClassifier, a CNNRegressor "
                 "or a FrozenEstimator of one."
+            )
+        n_networks = (self.estimator.estimator if frozen else self.estimator).n_networks
+        if n_networks > 1:
+            raise ValueError(
+                f"estimator={self.estimator!r} has {n_networks} networks, and features "
+                "are those of one. Pass one of them, such as "
+                "FrozenEstimator(fitted.estimators_[0]), or several to a FeatureUnion."
             )
         for name in (*_NETWORK, *_INPUT):
             value, default = getattr(self, name), getattr(type(self), name)

@@ -3,7 +3,9 @@
 from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar
 
+import numpy as np
 from sklearn.base import RegressorMixin
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_cnn.estimators._base import BaseCNN
 from sklearn_cnn.estimators._documentation import documented
@@ -25,7 +27,7 @@ class CNNRegressor(RegressorMixin, BaseCNN):
     loss : {"squared_error", "absolute_error", "huber"}, default="squared_error"
         What is minimised, on standardised targets: the squared error leads to the mean,
         the absolute error to the median, and "huber" (quadratic up to one standard
-        deviation of the target, linear beyond [7]_) is robust against outliers. The
+        deviation of the target, linear beyond [8]_) is robust against outliers. The
         squared error by default, as :meth:`score` measures it.
 
     Attributes
@@ -48,7 +50,7 @@ class CNNRegressor(RegressorMixin, BaseCNN):
     References
     ----------
     {references}
-    .. [7] P. Huber, "Robust estimation of a location parameter", Annals of
+    .. [8] P. Huber, "Robust estimation of a location parameter", Annals of
        Mathematical Statistics 35, 1964.
 
     Examples
@@ -101,21 +103,40 @@ class CNNRegressor(RegressorMixin, BaseCNN):
         self._validate_params()  # scikit-learn does in the first call alone
         return self._partial_fit(X, y, sample_weight)
 
-    def predict(self, X):
+    def predict(self, X, return_std=False):
         """Predict targets.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, ...)
             Images of the shape that was fitted on.
+        return_std : bool, default=False
+            Whether to give too how far the networks of ``n_networks`` are apart. That
+            tells what they are unsure of, and nothing of noise in the targets.
 
         Returns
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs), float64
             In the units of the targets that were fitted on.
+        y_std : ndarray of the same shape
+            Standard deviation of the predictions of the networks, in the same units.
+            Only with ``return_std=True``.
+
+        Raises
+        ------
+        ValueError
+            If ``return_std=True`` and there is one network only.
         """
-        outputs = self._outputs(X)
-        return self._targets.decode(self._targets.decide(outputs))
+        if not return_std:
+            return self._targets.decode(self._outputs(X))
+        check_is_fitted(self)
+        if not self._further_learners:
+            raise ValueError(
+                "return_std=True needs networks that differ, and this "
+                f"{type(self).__name__} has one. Fit with n_networks=5, for example."
+            )
+        each = [self._targets.decode(outputs) for outputs in self._outputs_of_each(X)]
+        return np.mean(each, axis=0), np.std(each, axis=0)
 
     @property
     def target_mean_(self):

@@ -122,14 +122,18 @@ def _as_reference(step):
     has_network = isinstance(step, CNNClassifier | CNNRegressor | CNNFeatures)
     if not has_network or step._predictor.precision not in ("bfloat16", "float16"):
         return step
-    before, step = step._predictor, copy.copy(step)
-    predictor = before.replaced(before.module, "float32", compile=False)
+    step = copy.copy(step)
     if isinstance(step, CNNFeatures):
-        step._predictor = predictor
+        step._predictor = _in_float32(step._predictor)
     else:
-        step._learner = copy.copy(step._learner)
-        step._learner.predictor = predictor
+        step._learner, *step._further_learners = map(copy.copy, step._learners)
+        for learner in step._learners:
+            learner.predictor = _in_float32(learner.predictor)
     return step
+
+
+def _in_float32(predictor):
+    return predictor.replaced(predictor.module, "float32", compile=False)
 
 
 # --- what the graph takes -------------------------------------------------------------
@@ -185,6 +189,13 @@ def _checked_dtype(fitted, given):
 
 
 def _add_cnn(graph, value, cnn):
+    if cnn.test_time_augmentation:
+        raise ValueError(
+            "to_onnx writes a graph that computes each sample once, without the views "
+            "of test_time_augmentation=True. Export "
+            "model.set_params(test_time_augmentation=False), or a model of several "
+            "networks (n_networks), which one graph holds."
+        )
     outputs, targets = add_network(graph, value, cnn._predictor), cnn._targets
     if isinstance(cnn, CNNRegressor):
         value = graph.reshape(graph.cast(outputs, np.float64), targets.mean.shape)

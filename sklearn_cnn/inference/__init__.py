@@ -1,5 +1,6 @@
 """What predicts: it knows nothing of what trains, neither skorch nor optimizers."""
 
+from sklearn_cnn.inference.averaging import count_views, over_networks, over_views
 from sklearn_cnn.inference.features import FeatureMaps
 from sklearn_cnn.inference.folding import fold_batch_norms, has_hooks
 from sklearn_cnn.inference.layers import find_layer, layer_outputs, named_layers
@@ -20,7 +21,13 @@ from sklearn_cnn.inference.precision import (
 )
 from sklearn_cnn.inference.predictor import Predictor, gathered, require_finite
 from sklearn_cnn.inference.preparation import Preparation
-from sklearn_cnn.inference.threads import all_threads, single_thread, workers
+from sklearn_cnn.inference.threads import (
+    all_threads,
+    available_threads,
+    side_by_side,
+    single_thread,
+    workers,
+)
 
 __all__ = [
     "PRECISIONS",
@@ -31,6 +38,8 @@ __all__ = [
     "all_threads",
     "as_float32_or_wider",
     "autocast",
+    "available_threads",
+    "count_views",
     "dtype_of",
     "find_layer",
     "fold_batch_norms",
@@ -42,9 +51,12 @@ __all__ = [
     "layer_outputs",
     "loaded_ahead",
     "named_layers",
+    "over_networks",
+    "over_views",
     "require_finite",
     "resolve_device",
     "resolve_precision",
+    "side_by_side",
     "single_thread",
     "workers",
 ]

@@ -103,7 +103,7 @@ class Predictor(PlainState):
         """Compute the outputs for all images, of shape (n_samples, n_outputs)."""
         self.evaluate()
         if has_frozen_backbone(self.module) and not has_hooks(self.module):
-            return self._outputs_of(self.features(images))
+            return self.outputs_of(self.features(images))
         if self._on_cpu and not self.compile and len(images) <= self._batch_size:
             # a fifth faster for one image than by what is made for many batches
             with single_thread(), torch.inference_mode():
@@ -188,7 +188,8 @@ class Predictor(PlainState):
 
         return halved_if_full(run, batch)
 
-    def _outputs_of(self, features):
+    def outputs_of(self, features):
+        """Compute the outputs of what ``features`` gives."""
         with torch.inference_mode():
             x = torch.from_numpy(features.copy()).to(self.prepare.device)
             return self.module.head(x).cpu().double().numpy()

@@ -14,7 +14,8 @@ from sklearn_cnn.inference.loading import loaded_ahead
 #: Multiply-adds of a prediction that are worth starting threads.
 _POOL_COST = 1 << 30
 
-#: How many threads this one may use, while it limits itself to one.
+#: How many threads this one may use, while it limits itself to one, and how many
+#: others share them.
 _outside = threading.local()
 _forked = False
 
@@ -70,12 +71,26 @@ def available_threads():
 
 
 @contextmanager
+def side_by_side(n):
+    """Start n threads that share those which may be used here; yields their pool."""
+    n_threads = available_threads()
+
+    def limit():
+        torch.set_num_threads(1)
+        _outside.n_threads, _outside.n_sharing = n_threads, n
+
+    with ThreadPoolExecutor(n, initializer=limit) as pool:
+        yield pool
+
+
+@contextmanager
 def workers(n):
     """Start threads that compute with one thread each, and limit this one to one.
 
     There are n of them, but no more than may be used here. Yields their pool.
     """
-    n_threads = min(n, available_threads())
+    n_threads = available_threads() // getattr(_outside, "n_sharing", 1)
+    n_threads = max(1, min(n, n_threads))
     limit = partial(torch.set_num_threads, 1)  # each thread has its own setting
     with single_thread(), ThreadPoolExecutor(n_threads, initializer=limit) as pool:
         yield pool

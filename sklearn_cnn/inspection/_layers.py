@@ -2,12 +2,18 @@
 
 import torch
 
-from sklearn_cnn.architectures import Network, evaluating
+from sklearn_cnn.architectures import Averaged, Network, evaluating
 from sklearn_cnn.inference import layer_outputs
 
 
 def stage_layers(module):
     """Name the last layer of every stage."""
+    if isinstance(module, Averaged):
+        raise ValueError(
+            f"layer=None means one network, and the estimator has "
+            f"{len(module.networks)}. Pass one of its estimators_, such as "
+            "cnn.estimators_[0], or name a layer, such as 'networks.0.stages'."
+        )
     if not isinstance(module, Network):
         raise ValueError(
             f"layer=None needs a subclass of sklearn_cnn.architectures.Network, which "

@@ -123,6 +123,7 @@ class LearningRateDisplay:
             early_stopping=False,
             freeze_epochs=0,
             warm_start=False,
+            n_networks=1,
             verbose=0,
             callbacks=[LearningRateRange(start, stop, n_steps)],
         )

@@ -70,7 +70,7 @@ class TrainingCurveDisplay:
         ----------
         estimator : CNNClassifier, CNNRegressor or Pipeline that ends in one
             Fitted. With ``early_stopping=True``, or ``X_val`` in ``fit``, it has curves
-            of validation.
+            of validation. If it has several networks, each has its curves.
         name : str, default=None
             What it is called in the legend; None takes its class.
         ax : matplotlib Axes or array-like of Axes, default=None
@@ -80,8 +80,13 @@ class TrainingCurveDisplay:
         -------
         display : TrainingCurveDisplay
         """
-        name = type(fitted_cnn(estimator)).__name__ if name is None else name
-        return cls.from_estimators({name: estimator}, ax=ax)
+        cnn = fitted_cnn(estimator)
+        name = type(cnn).__name__ if name is None else name
+        networks = cnn.estimators_
+        if len(networks) == 1:
+            return cls.from_estimators({name: cnn}, ax=ax)
+        named = {f"{name}, network {i}": one for i, one in enumerate(networks)}
+        return cls.from_estimators(named, ax=ax)
 
     @classmethod
     def from_estimators(cls, estimators, *, ax=None):

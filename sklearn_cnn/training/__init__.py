@@ -15,7 +15,6 @@ __getattr__, __dir__ = lazy(
         "batches": ["Batches", "HeldOut", "batch_sizes"],
         "freezing": ["freezes_backbone", "frozen_stages"],
         "learner": ["Learner"],
-        "loop": ["train"],
         "losses": [
             "REGRESSION_LOSSES",
             "BinaryCrossEntropy",
@@ -27,7 +26,18 @@ __getattr__, __dir__ = lazy(
         "optimizers": ["OPTIMIZERS"],
         "plan": ["TrainingPlan"],
         "range_test": ["LearningRateRange"],
-        "recipes": ["Setting", "default_batch_size", "default_max_iter", "recipe"],
+        "recipes": [
+            "BY_STEPS",
+            "STEPWISE",
+            "WITHOUT_STEPS",
+            "Setting",
+            "default_architecture",
+            "default_batch_size",
+            "default_max_iter",
+            "recipe",
+        ],
         "schedules": ["SCHEDULES"],
+        "side_by_side": ["Training", "opened", "train_all"],
+        "solving": ["solve"],
     },
 )

@@ -98,6 +98,16 @@ class Checkpoints:
                 )
 
     @property
+    def has_ended(self):
+        """Whether the state that was found is that of the end."""
+        return self._found is not None and self._found["finished"]
+
+    def take_up(self, *, anew):
+        """Go on with the state that was found, unless all is to begin anew."""
+        self._found = None if anew else self._found
+        self.seeds = self._found["seeds"] if self._found else self.seeds
+
+    @property
     def _named(self):
         return f"checkpoint_dir={shortened(str(self.directory))}"
 
@@ -166,8 +176,7 @@ class Checkpoints:
                 raise ValueError("it is the state of another training")
             if len(found["seeds"]) != len(self.seeds) or not found["initial"]:
                 raise ValueError("its seeds are incomplete")
-            if not (found["finished"] and self.draws_anew):
-                self._found, self.seeds = found, found["seeds"]
+            self._found = found
 
     def _look_for_others(self):
         """Say what differs from a training that waits to be gone on with.

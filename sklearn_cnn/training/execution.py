@@ -1,6 +1,7 @@
 """How one batch is computed, forward and backward: the one seam for every way to."""
 
 import warnings
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -19,6 +20,7 @@ from sklearn_cnn.inference import (
     workers,
 )
 from sklearn_cnn.training.batches import equal_sizes
+from sklearn_cnn.training.turns import meanwhile
 from sklearn_cnn.utils._copying import copy_module
 from sklearn_cnn.utils._generators import generator_restored
 
@@ -134,6 +136,7 @@ class WholeBatches(Execution):
         threads = single_thread() if one_thread else all_threads()
         super().__init__(network, objective, threads)
         self.n_parts = 1
+        self._one_thread = one_thread
 
     def backward(self, batch):  # noqa: D102
         n_samples = len(batch.targets)
@@ -163,12 +166,20 @@ class WholeBatches(Execution):
             loss, out = self.objective(self.network, part)
             if n_parts > 1:
                 loss = loss * (len(part.targets) / n_samples)
-            self.objective.differentiate(loss)
+            with self._meanwhile():
+                self.objective.differentiate(loss)
             losses.append(loss.detach())
             outputs.append(out.detach())
         if n_parts == 1:
             return losses[0], outputs[0]
         return torch.stack(losses).sum(), torch.cat(outputs)
+
+    def infer(self, images):  # noqa: D102
+        with self._meanwhile():
+            return super().infer(images)
+
+    def _meanwhile(self):
+        return meanwhile() if self._one_thread else nullcontext()
 
 
 class GhostBatches(Execution):
@@ -204,7 +215,8 @@ class GhostBatches(Execution):
             return loss.detach(), outputs.detach()
 
         parts = batch.split(equal_sizes(len(batch.targets), self.n))
-        results = list(self.pool.map(backward, self.copies, parts))
+        with meanwhile():
+            results = list(self.pool.map(backward, self.copies, parts))
         self._sum_gradients()
         losses, outputs = zip(*results, strict=True)
         return torch.stack(losses).sum(), torch.cat(outputs)
@@ -224,7 +236,8 @@ class GhostBatches(Execution):
                 return self.objective.infer(self.network, part)
 
         parts = images.tensor_split(min(len(images), self.n))
-        return torch.cat(list(self.pool.map(infer, parts)))
+        with meanwhile():
+            return torch.cat(list(self.pool.map(infer, parts)))
 
     def end_epoch(self):  # noqa: D102
         buffers = [copied.buffers() for copied in self.copies]

@@ -79,7 +79,10 @@ class EpochTasks(Observer):
             estimator=self.estimator,
             **self.data,
             # a callable: the copy is made only if some callback wants to predict
-            reconstruction_attributes=lambda: {"_learner": run.learner.frozen()},
+            reconstruction_attributes=lambda: {
+                "_learner": run.learner.frozen(),
+                "_further_learners": (),
+            },
         )
 
 

@@ -9,6 +9,31 @@ from sklearn_cnn.training.batches import batch_sizes
 #: Number of optimizer steps that the default recipe aims at.
 _STEPS = 800
 _MIN_EPOCHS, _MAX_EPOCHS = 4, 60
+#: The architecture that is trained step by step, where the user leaves the choice.
+STEPWISE = "simple"
+#: Shortest series, and most of them, that have another one by default.
+_SHORTEST, _MOST_SERIES = 9, 4_000
+
+#: Parameters that a network with a solved head cannot obey ...
+WITHOUT_STEPS = (
+    "augmentation",
+    "backbone_learning_rate",
+    "batch_size",
+    "callbacks",
+    "checkpoint_dir",
+    "early_stopping",
+    "freeze",
+    "freeze_epochs",
+    "label_smoothing",
+    "learning_rate",
+    "loss",
+    "lr_schedule",
+    "momentum",
+    "optimizer",
+    "weight_decay",
+)
+#: ... and those that ask for one which is trained by steps.
+BY_STEPS = (*WITHOUT_STEPS, "max_iter", "warm_start", "weights")
 
 
 @dataclass(frozen=True)
@@ -65,3 +90,15 @@ def default_max_iter(n_samples):
     """As many epochs as make about 800 steps, at least 4 and at most 60."""
     n_batches = len(batch_sizes(n_samples, default_batch_size(n_samples)))
     return min(_MAX_EPOCHS, max(_MIN_EPOCHS, ceil(_STEPS / n_batches)))
+
+
+def default_architecture(spatial_shape, n_samples, by_steps):
+    """Choose the network of ``architecture="auto"``.
+
+    ``by_steps`` tells whether any parameter is set that shapes convolutions or their
+    training. Signals of some length have "minirocket" otherwise, and all else "simple".
+    """
+    is_series = len(spatial_shape) == 1 and spatial_shape[0] >= _SHORTEST
+    if is_series and n_samples <= _MOST_SERIES and not by_steps:
+        return "minirocket"
+    return STEPWISE

@@ -2,14 +2,17 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from threading import RLock
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from threading import RLock, local
+from typing import Any
 
 import torch
 
 #: Held by whoever seeds, draws from and restores the global generators, so that fits in
 #: several threads neither take numbers from each other nor restore each other's states.
 _generators = RLock()
+#: Whether this thread works for one that holds the lock, and waits for it.
+_helper = local()
 
 
 def _forget_the_lock() -> None:
@@ -22,10 +25,24 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_the_lock)
 
 
+def _locked() -> AbstractContextManager[Any]:
+    return nullcontext() if getattr(_helper, "of_a_holder", False) else _generators
+
+
+@contextmanager
+def helping_a_holder() -> Iterator[None]:
+    """Work for the thread that holds the lock, one such thread at a time."""
+    _helper.of_a_holder = True
+    try:
+        yield
+    finally:
+        _helper.of_a_holder = False
+
+
 @contextmanager
 def generator_restored() -> Iterator[None]:
     """Restore the generator of the CPU on exit, whatever was drawn from it."""
-    with _generators, torch.random.fork_rng(devices=[]):
+    with _locked(), torch.random.fork_rng(devices=[]):
         yield
 
 
@@ -40,7 +57,7 @@ def seeded(seed: int, device: str) -> Iterator[None]:
     accelerator = torch.get_device_module(kind) if kind != "cpu" else None
     # of several GPUs the current one is meant by the calls below
     current = torch.cuda.device(device) if kind == "cuda" else nullcontext()
-    with _generators, current:
+    with _locked(), current:
         cpu_state = torch.get_rng_state()
         accelerator_state = accelerator and accelerator.get_rng_state()
         try:
@@ -82,7 +99,7 @@ def usual_modes() -> Iterator[None]:
     # as a context it slows down every call of torch
     elsewhere = torch.get_default_device().type != "cpu"
     on_cpu = torch.device("cpu") if elsewhere else nullcontext()
-    with _generators, on_cpu:
+    with _locked(), on_cpu:
         flags = cudnn.deterministic, cudnn.benchmark
         dtype, gradients = torch.get_default_dtype(), torch.is_grad_enabled()
         try:

@@ -1,0 +1,224 @@
+"""Features of time series by fixed kernels, and a linear head."""
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+from math import log2
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from sklearn_cnn.architectures.network import Head, Network
+from sklearn_cnn.architectures.registry import register
+
+#: Length of all kernels; three of the weights are 2, the others are -1.
+_LENGTH = 9
+_KERNELS = tuple(combinations(range(_LENGTH), 3))
+_N_FEATURES = 9_996
+#: Most dilations of a kernel, and most channels that it sees.
+_MOST_DILATIONS, _MOST_CHANNELS = 32, 9
+#: Values of a map at a time, which a cache holds.
+_BLOCK = 1 << 18
+_GOLDEN_RATIO = (5**0.5 + 1) / 2
+
+
+@register("minirocket", spatial_dims=(1,))
+class MiniRocket(Network):
+    """MiniRocket [1]_: fixed kernels of length 9, and what share of a map is positive.
+
+    The 84 kernels have exponential dilations up to the length of the series, and see
+    random channels. A feature is the share of the values of a map above a bias, which
+    is a quantile of the map of a random training series. ``filters`` has one entry, the
+    number of features, of which there are the next lower multiple of 84. Nothing but
+    the head learns, and that is solved, not trained.
+
+    References
+    ----------
+    .. [1] A. Dempster, D. Schmidt and G. Webb, "MiniRocket: a very fast (almost)
+       deterministic transform for time series classification", KDD 2021.
+    """
+
+    solves_head: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        n_channels: int,
+        spatial_shape: tuple[int, ...],
+        n_outputs: int,
+        *,
+        filters: Sequence[int] = (_N_FEATURES,),
+    ) -> None:
+        nn.Module.__init__(self)  # the features are vectors, which need no pooling
+        (length,) = spatial_shape
+        if length < _LENGTH:
+            raise ValueError(
+                f"architecture='minirocket' has kernels of length {_LENGTH}, but X has "
+                f"series of length {length}. Use architecture='simple', or make the "
+                "series longer by numpy.repeat(X, 9, axis=1)."
+            )
+        if len(filters) != 1 or filters[0] < len(_KERNELS):
+            raise ValueError(
+                f"filters={filters!r} must be the number of features of "
+                f"architecture='minirocket', one entry of at least {len(_KERNELS)}, "
+                f"such as ({_N_FEATURES},)."
+            )
+        n_biases = filters[0] // len(_KERNELS)
+        proportions = ProportionsOfPositives(n_channels, length, n_biases)
+        self.stages = nn.Sequential()
+        self.stages.add_module("proportions", proportions)
+        self.pool: nn.Module = nn.Identity()
+        self.head = Head(
+            n_biases * len(_KERNELS),
+            n_outputs,
+            hidden_layer_sizes=(),
+            activation="identity",
+            dropout=0.0,
+        )
+
+    def learn_from(self, series: Tensor, generator: torch.Generator) -> None:
+        """Take the biases from training series, shape (n, n_channels, length)."""
+        proportions = self.stages.get_submodule("proportions")
+        assert isinstance(proportions, ProportionsOfPositives)
+        proportions.learn_from(series, generator)
+
+
+class ProportionsOfPositives(nn.Module):
+    """For each kernel, dilation and bias, the share of a map that is above the bias.
+
+    Every second map is without the ends where padding is seen.
+
+    Attributes
+    ----------
+    biases : Tensor of shape (84, n_biases)
+        Those of the first dilation come first.
+    channels : Tensor of shape (n_dilations, 84, 1 to 9)
+        Which channels a kernel sees; ``n_channels`` stands for none.
+    """
+
+    biases: Tensor
+    channels: Tensor
+    taps: Tensor
+
+    def __init__(self, n_channels: int, length: int, n_biases: int) -> None:
+        super().__init__()
+        self.n_channels = n_channels
+        self.dilations, self.counts = _dilations(length, n_biases)
+        shape = (len(self.dilations), len(_KERNELS))
+        self.register_buffer("channels", _random_channels(n_channels, shape))
+        self.register_buffer("biases", torch.zeros(len(_KERNELS), n_biases))
+        taps = torch.tensor(_KERNELS)
+        self.register_buffer("taps", taps, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Compute the features, of shape (n_samples, 84 * n_biases)."""
+        if torch.compiler.is_exporting() or x.requires_grad:
+            return self._proportions(x)
+        rows = max(1, _BLOCK // (len(_KERNELS) * x.shape[2]))
+        return torch.cat([self._proportions(part) for part in torch.split(x, rows)])
+
+    def learn_from(self, series: Tensor, generator: torch.Generator) -> None:
+        """Take each kernel's biases from the map of a random series of these."""
+        n_biases = self.biases.shape[1]
+        order = torch.arange(1, 1 + self.biases.numel(), dtype=torch.float64)
+        # quantiles that fill the unit interval evenly, however many there are
+        levels = ((order * _GOLDEN_RATIO) % 1).reshape(n_biases, -1).T
+        for place, half, biases in self._halves():
+            kernels = range(len(_KERNELS))[half]
+            chosen = torch.randint(len(series), (len(kernels),), generator=generator)
+            padded = self._shifted(series[chosen.to(series.device)], place)
+            maps = self._convolve(padded, place, half)
+            own = maps.diagonal().T.double().cpu()
+            for values, kernel in zip(own, kernels, strict=True):
+                found = torch.quantile(values, levels[kernel, biases])
+                self.biases[kernel, biases] = found.to(self.biases)
+
+    def _halves(self) -> Iterator[tuple[int, slice, slice]]:
+        """List what is computed together: a dilation, half of the kernels, biases."""
+        begin = 0
+        for place, count in enumerate(self.counts):
+            for first in (0, 1):
+                yield place, slice(first, None, 2), slice(begin, begin + count)
+            begin += count
+
+    def _proportions(self, x: Tensor) -> Tensor:
+        features = []
+        shifted = x
+        for place, half, chosen in self._halves():
+            if half.start == 0:
+                shifted = self._shifted(x, place)
+            maps = self._convolve(shifted, place, half)
+            margin = 4 * self.dilations[place]
+            if half.start != place % 2:
+                maps = maps[:, :, margin : maps.shape[2] - margin]
+            biases = self.biases[half, chosen]
+            features.append(_shares_above(maps, biases))
+        return torch.cat(features, dim=1)
+
+    def _shifted(self, x: Tensor, place: int) -> Tensor:
+        """Shift every channel, and one of zeros, to where each tap sees it."""
+        dilation, length = self.dilations[place], x.shape[2]
+        reach = 4 * dilation
+        padded = F.pad(x, (reach, reach, 0, 1))
+        taps = [padded[:, :, i * dilation :][:, :, :length] for i in range(_LENGTH)]
+        return torch.stack(taps, dim=2)
+
+    def _convolve(self, shifted: Tensor, place: int, half: slice) -> Tensor:
+        """Convolve with some kernels: the same sums in whatever batch a series is.
+
+        A matrix product would round otherwise for another number of series, and a
+        value that is equal to a bias would be above it or not.
+        """
+        sums, single = -shifted.sum(dim=2), (3 * shifted).flatten(1, 2)
+        maps = None
+        for channels in self.channels[place, half].unbind(dim=1):
+            first, second, third = (
+                single.index_select(1, channels * _LENGTH + taps)
+                for taps in self.taps[half].unbind(dim=1)
+            )
+            seen = sums.index_select(1, channels) + first + second + third
+            maps = seen if maps is None else maps + seen
+        assert maps is not None
+        return maps
+
+
+def _shares_above(maps: Tensor, biases: Tensor) -> Tensor:
+    """Compute the share of each map above each of its biases."""
+    if torch.compiler.is_exporting() or maps.requires_grad:
+        above = maps.unsqueeze(3) > biases.unsqueeze(1)
+        return above.to(maps.dtype).mean(dim=2).flatten(1)
+    above = torch.empty_like(maps)  # floats: their sum is four times as fast
+    sums = [
+        torch.gt(maps, bias.unsqueeze(1), out=above).sum(dim=2)
+        for bias in biases.unbind(dim=1)
+    ]
+    return (torch.stack(sums, dim=2) / maps.shape[2]).flatten(1)
+
+
+def _dilations(length: int, n_biases: int) -> tuple[list[int], list[int]]:
+    """Choose dilations up to the length of the series, and numbers of biases for each.
+
+    Examples
+    --------
+    >>> from sklearn_cnn.architectures.minirocket import _dilations
+    >>> _dilations(24, 10)
+    ([1, 2], [7, 3])
+    """
+    n = min(n_biases, _MOST_DILATIONS)
+    largest = log2((length - 1) / (_LENGTH - 1))
+    exponents = [largest * i / max(1, n - 1) for i in range(n)]
+    found = [int(2**exponent) for exponent in exponents]
+    dilations = sorted(set(found))
+    counts = [found.count(d) * n_biases // n for d in dilations]
+    for i in range(n_biases - sum(counts)):
+        counts[i % len(counts)] += 1
+    return dilations, counts
+
+
+def _random_channels(n_channels: int, shape: tuple[int, int]) -> Tensor:
+    """Choose 1, 2, 4 or 8 channels for each kernel and dilation."""
+    most = min(n_channels, _MOST_CHANNELS)
+    sizes = (2 ** (torch.rand(shape) * log2(most + 1))).long()
+    order = torch.rand(*shape, n_channels).argsort(dim=2)[..., : int(sizes.max())]
+    unused = torch.arange(order.shape[2]) >= sizes.unsqueeze(2)
+    return order.masked_fill(unused, n_channels)

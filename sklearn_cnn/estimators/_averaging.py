@@ -1,0 +1,93 @@
+"""Several networks, and several views of a sample, that are averaged."""
+
+import copy
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_cnn.estimators._samples import Seeds, state_of_network
+from sklearn_cnn.inference import (
+    count_views,
+    over_networks,
+    over_views,
+    require_finite,
+)
+
+
+class Averaging:
+    """What of a fit and of a prediction concerns the number of networks and views."""
+
+    #: Of the networks after the first, if there are several.
+    _further_learners = ()
+
+    @property
+    def _learners(self):
+        return [self._learner, *self._further_learners]
+
+    @property
+    def estimators_(self):
+        """The networks as estimators of one network each, with the same weights."""
+        learners = enumerate(self._learners)
+        return [self._alone(learner, number) for number, learner in learners]
+
+    def _alone(self, learner, number):
+        alone = copy.copy(self)
+        alone.n_networks = 1
+        alone.random_state = state_of_network(self.random_state, number)
+        alone._learner, alone._further_learners = learner, ()
+        return alone
+
+    # --- fitting ----------------------------------------------------------------
+
+    def _draw_seeds(self, goes_on):
+        if not goes_on:
+            return Seeds.draw_each(self.random_state, [0] * self.n_networks)
+        if len(self._learners) != self.n_networks:
+            raise ValueError(
+                f"n_networks={self.n_networks} cannot change while training goes on: "
+                f"there are {len(self._learners)}. Set it back, or fit anew with "
+                "warm_start=False."
+            )
+        n_epochs_before = [len(learner.history) for learner in self._learners]
+        return Seeds.draw_each(self.random_state, n_epochs_before)
+
+    def _require_varying(self, module):
+        if self.n_networks > 1 and not getattr(module, "varies", True):
+            raise ValueError(
+                f"n_networks={self.n_networks} would give the same network every time, "
+                f"as nothing in architecture={self.architecture!r} is random. Set "
+                "n_networks=1."
+            )
+
+    def _count_views(self, array, layout):
+        """Count the views of a sample; 0 where none are asked for."""
+        if not self.test_time_augmentation:
+            return 0
+        return count_views(self.augmentation, array, layout)
+
+    # --- prediction -------------------------------------------------------------
+
+    @property
+    def _predictor(self):
+        predictors = [learner.predictor for learner in self._learners]
+        return over_networks(predictors, self._targets.link)
+
+    def _outputs(self, X):
+        return self._outputs_of(X, lambda: [self._predictor])[0]
+
+    def _outputs_of_each(self, X):
+        """Give the outputs of each network, of shape (n_networks, n_samples, ...)."""
+        return self._outputs_of(X, lambda: [each.predictor for each in self._learners])
+
+    def _outputs_of(self, X, predictors):
+        check_is_fitted(self)
+        array, layout = self._check_images(X, reset=False)
+        n_views = self._count_views(array, layout)
+        outputs = []
+        for predictor in predictors():
+            if n_views:
+                of_views = self.augmentation, self._targets.link, n_views
+                predictor = over_views(predictor, *of_views)
+            outputs.append(predictor.outputs(array))
+            require_finite(outputs[-1])
+        return np.stack(outputs)

@@ -1,0 +1,94 @@
+"""Several trainings at a time, a thread each, to the bits that each gives alone."""
+
+from concurrent.futures import FIRST_EXCEPTION, wait
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from sklearn import config_context, get_config
+
+from sklearn_cnn.architectures import solves_head
+from sklearn_cnn.inference import available_threads, side_by_side
+from sklearn_cnn.training.loop import train
+from sklearn_cnn.training.solving import solve
+from sklearn_cnn.training.turns import Turns, TurnsAreOver
+from sklearn_cnn.utils._generators import helping_a_holder, seeded
+
+
+@dataclass
+class Training:
+    """One training, with all that :func:`~sklearn_cnn.training.loop.train` takes."""
+
+    learner: Any
+    batches: Any
+    held_out: Any
+    #: Of torch's generators, from which everything in it draws.
+    seed: int
+    observers: Any = ()
+    checkpoints: Any = None
+
+    def run(self):
+        """Train, or solve what takes no steps."""
+        given = self.learner, self.batches, self.held_out, self.observers
+        if solves_head(self.learner.module):
+            solve(*given)
+        else:
+            train(*given, self.checkpoints)
+
+
+@contextmanager
+def opened(checkpoints):
+    """Open those of the networks of one fit, and choose what each goes on with."""
+    with ExitStack() as stack:
+        entered = [stack.enter_context(each) for each in checkpoints]
+        anew = all(each.draws_anew and each.has_ended for each in entered)
+        for each in entered:
+            each.take_up(anew=anew)
+        yield entered
+
+
+def train_all(trainings, device, *, one_by_one=False):
+    """Train several networks, side by side where threads are free.
+
+    On a GPU, which has one queue, they train one after the other.
+
+    Parameters
+    ----------
+    trainings : list of Training
+        Of networks that share no weights.
+    device : str
+        Where they are.
+    one_by_one : bool
+        Whether they must not be mixed, as their observers are code of others.
+    """
+    n_threads = min(len(trainings), available_threads())
+    if one_by_one or torch.device(device).type != "cpu":
+        n_threads = 1
+    if n_threads < 2:
+        for training in trainings:
+            with seeded(training.seed, device):
+                training.run()
+        return
+    # it takes the lock, and restores the generator in the end
+    with seeded(0, device), side_by_side(n_threads) as pool:
+        _in_turns(pool, trainings)
+
+
+def _in_turns(pool, trainings):
+    turns, config = Turns(), get_config()
+
+    def run(training):
+        with config_context(**config), helping_a_holder(), turns.taken(training.seed):
+            training.run()
+
+    tasks = [pool.submit(run, training) for training in trainings]
+    try:
+        wait(tasks, return_when=FIRST_EXCEPTION)
+    finally:  # by an error there, or by Ctrl-C here
+        turns.are_over = not all(task.done() for task in tasks)
+        wait(tasks)
+    errors = [task.exception() for task in tasks if task.exception() is not None]
+    for error in errors:
+        if not isinstance(error, TurnsAreOver):
+            raise error
