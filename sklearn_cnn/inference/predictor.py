@@ -190,8 +190,9 @@ class Predictor(PlainState):
 
     def outputs_of(self, features):
         """Compute the outputs of what ``features`` gives."""
-        with torch.inference_mode():
-            x = torch.from_numpy(features.copy()).to(self.prepare.device)
+        device = self.prepare.device
+        with torch.inference_mode(), autocast("float32", device):
+            x = torch.from_numpy(features.copy()).to(device)
             return self.module.head(x).cpu().double().numpy()
 
 
