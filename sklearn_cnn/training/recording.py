@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import torch
 
-from sklearn_cnn.inference import has_hooks
+from sklearn_cnn.inference import give_back_memory, has_hooks
 from sklearn_cnn.training.batches import Batch
 from sklearn_cnn.training.execution import WholeBatches
 from sklearn_cnn.utils._generators import generator_states, set_generator_states
@@ -87,17 +87,24 @@ class Recording:
     def __init__(self, execution, batch, pool):
         self.parameters = list(execution.network.parameters())
         self.batch = Batch(*(t if t is None else torch.clone(t) for t in batch))
+        self.graph = torch.cuda.CUDAGraph()
         stream = _stream(self.batch.images.device)
-        # other threads, which read images, may go on meanwhile
-        mode = {"stream": stream, "capture_error_mode": "thread_local"}
         try:
             self._warm_up(execution, stream)
-            self.graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(self.graph, pool=pool, **mode):
-                self.results = execution._backward(self.batch, 1)
+            give_back_memory()  # which the pool of the graph is made of
+            with torch.cuda.stream(stream):
+                self._record(execution, pool)
             self.gradients = [parameter.grad for parameter in self.parameters]
         finally:
             self._forget_gradients()
+
+    def _record(self, execution, pool):
+        # other threads, which read images, may go on meanwhile
+        self.graph.capture_begin(pool=pool, capture_error_mode="thread_local")
+        try:
+            self.results = execution._backward(self.batch, 1)
+        finally:
+            self.graph.capture_end()
 
     def _warm_up(self, execution, stream):
         """Run it before, as kernels are loaded at their first use, without a trace."""

@@ -56,7 +56,7 @@ CONFIGURATIONS = {
     "dropout": {"dropout": 0.4, "conv_dropout": 0.2},
     "mixup": {"augmentation": MixUp()},
     "rmsprop": {"optimizer": "rmsprop", "learning_rate": 1e-3},
-    "two_phases": {"freeze_epochs": 2, "freeze": 1},
+    "two_phases": {"freeze_epochs": 2, "backbone_learning_rate": 0.5},
     "early_stopping": {"early_stopping": True},
     "lenet": {"architecture": "lenet", "filters": (6, 16)},
     "alexnet": {"architecture": "alexnet", "filters": (8, 8, 8, 8, 8)},
