@@ -33,7 +33,12 @@ from sklearn_cnn.estimators._parameters import CNNParameters
 from sklearn_cnn.estimators._samples import Seeds
 from sklearn_cnn.estimators._stored import StoredEstimator
 from sklearn_cnn.images import take_rows
-from sklearn_cnn.inference import resolve_device, resolve_precision, single_thread
+from sklearn_cnn.inference import (
+    give_back_memory,
+    resolve_device,
+    resolve_precision,
+    single_thread,
+)
 from sklearn_cnn.utils._fitting import unchanged_on_error
 from sklearn_cnn.utils._generators import seeded, usual_modes
 from sklearn_cnn.utils._parameters import as_builtin
@@ -128,7 +133,10 @@ class BaseCNN(
         """
         validation = (X_val, y_val, sample_weight_val)
         with fitting(self):
-            return self._fit(X, y, sample_weight, validation)
+            try:
+                return self._fit(X, y, sample_weight, validation)
+            finally:
+                give_back_memory()
 
     def _partial_fit(self, X, y, sample_weight, classes=None):
         with fitting(self):

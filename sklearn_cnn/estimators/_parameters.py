@@ -8,6 +8,7 @@ from os import PathLike
 from typing import Any, ClassVar
 
 from sklearn_cnn.architectures import ACTIVATIONS
+from sklearn_cnn.inference import PRECISIONS
 from sklearn_cnn.utils._fitting import BaseEstimator
 from sklearn_cnn.utils._parameters import has_parameters
 from sklearn_cnn.utils._sklearn import Interval, Options, StrOptions
@@ -108,7 +109,7 @@ class CNNParameters(BaseEstimator):
         "tol": [Interval(Real, 0, None, closed="left")],
         "warm_start": ["boolean"],
         "device": [str],
-        "precision": [StrOptions({"auto", "float32", "bfloat16", "float64"})],
+        "precision": [StrOptions({"auto", *PRECISIONS})],
         "compile": ["boolean"],
         "callbacks": [list, None],
         "checkpoint_dir": [str, PathLike, None],

@@ -85,7 +85,7 @@ class CNNFeatures(
     {data_format}
     {input_scaling}
     {device}
-    precision : {"auto", "float32", "bfloat16", "float64"}, default="auto"
+    precision : {"auto", "float32", "bfloat16", "float16", "float64"}, default="auto"
         Number format of the computation; "auto" is float32.
     random_state : int, RandomState instance or None, default=None
         Seeds random filters.
