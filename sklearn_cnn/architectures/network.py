@@ -43,6 +43,9 @@ class Network(nn.Module):
         From feature maps to vectors.
     head : Head
         From vectors to outputs.
+    varies : bool
+        Whether training from another seed gives another network; a subclass of which
+        that is not true says so, and ``n_networks`` above 1 is refused.
 
     Examples
     --------
@@ -56,6 +59,8 @@ class Network(nn.Module):
     >>> OneStage(1, (8, 8), 3)(torch.zeros(2, 1, 8, 8)).shape
     torch.Size([2, 3])
     """
+
+    varies = True
 
     def __init__(
         self,
