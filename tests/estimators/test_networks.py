@@ -1,6 +1,8 @@
 """Several networks of one estimator: each as if alone, and their average."""
 
+import os
 import pickle
+import signal
 import threading
 from typing import ClassVar
 
@@ -10,7 +12,7 @@ import torch
 from sklearn.base import clone
 from sklearn.callback import ProgressBar
 from sklearn.datasets import load_digits
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import FeatureUnion
 from skorch.callbacks import Callback
@@ -304,6 +306,55 @@ def test_an_error_in_one_ends_all_and_nothing_is_lost(tmp_path):
     with pytest.raises(RuntimeError, match="on fire"):
         more.fit(X, Y)
     assert bits(clone(more).fit(X, Y))[:2] == bits(resumed)
+
+
+class Interrupts(Noisy):
+    """Sends the signal of Ctrl-C in a step, to the thread that waits for all."""
+
+    steps: ClassVar[list] = []
+
+    def forward(self, x):
+        if self.training:
+            self.steps.append(1)
+            if len(self.steps) == 20:
+                os.kill(os.getpid(), signal.SIGINT)
+        return super().forward(x)
+
+
+def test_ctrl_c_ends_all_and_nothing_is_lost(tmp_path):
+    Interrupts.steps.clear()
+    model = classifier(filters=None, architecture=Interrupts, max_iter=400)
+    model.set_params(n_networks=2, checkpoint_dir=tmp_path, checkpoint_interval=1000)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt) as caught:
+            clone(model).fit(X, Y)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert len(Interrupts.steps) < 2000
+    assert not [t for t in threading.enumerate() if "ThreadPool" in t.name]
+    assert all("The state after epoch" in note for note in caught.value.__notes__)
+    assert list(tmp_path.glob("*/last.safetensors"))
+
+
+def test_in_other_modes_of_torch():
+    expected = bits(classifier(n_networks=2).fit(X, Y))
+    with torch.inference_mode():
+        assert bits(classifier(n_networks=2).fit(X, Y)) == expected
+    torch.set_default_dtype(torch.float64)
+    torch.set_default_device("meta")
+    try:
+        assert bits(classifier(n_networks=2).fit(X, Y)) == expected
+    finally:
+        torch.set_default_dtype(torch.float32)
+        torch.set_default_device(None)
+
+
+def test_weights_that_diverge_are_told_of_each_network():
+    cnn = classifier(n_networks=2, learning_rate=1e19, optimizer="sgd", max_iter=3)
+    with pytest.warns(ConvergenceWarning, match="Decrease learning_rate") as told:
+        cnn.fit(X, Y)
+    assert len(told) == 2 and np.isfinite(cnn.predict_proba(X)).all()
 
 
 @pytest.mark.parametrize("method", ["pickle", "skops"])
