@@ -48,6 +48,9 @@ class Network(nn.Module):
     solves_head : bool
         Whether the head, a single dense layer, is fitted by least squares, as nothing
         before it learns. False unless a subclass says so.
+    varies : bool
+        Whether training from another seed gives another network; a subclass of which
+        that is not true says so, and ``n_networks`` above 1 is refused.
 
     Examples
     --------
@@ -63,6 +66,7 @@ class Network(nn.Module):
     """
 
     solves_head: ClassVar[bool] = False
+    varies: ClassVar[bool] = True
 
     def __init__(
         self,
