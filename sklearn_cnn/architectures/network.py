@@ -167,6 +167,11 @@ class LearnsFromSamples(Protocol):
         """Take them from some samples, as the network is given them."""
 
 
+def solves_head(module: nn.Module) -> bool:
+    """Tell whether the head of a network is fitted by least squares."""
+    return isinstance(module, Network) and module.solves_head
+
+
 class Head(nn.Sequential):
     """From vectors to outputs: dense layers, whose inputs are dropped out [1]_.
 

@@ -8,7 +8,11 @@ import torch
 from sklearn.base import is_classifier
 
 from sklearn_cnn import architectures
-from sklearn_cnn.estimators._architecture import chosen_architecture, is_auto
+from sklearn_cnn.estimators._architecture import (
+    chosen_architecture,
+    is_auto,
+    require_solvable,
+)
 from sklearn_cnn.images import take_rows, value_range
 from sklearn_cnn.inference import (
     Predictor,
@@ -52,7 +56,7 @@ def assemble(
     device,
     seed=0,
     samples=None,
-    architecture=None,
+    by_steps=False,
 ):
     """Build the network of an estimator, try it, and say how images go into it.
 
@@ -72,8 +76,8 @@ def assemble(
     samples : Samples or None
         Whose statistics standardise pixels, and which networks may learn from at once;
         None leaves pixels alone.
-    architecture : str, callable or torch.nn.Module
-        In place of that of the estimator; None takes that, or chooses one for "auto".
+    by_steps : bool
+        Whether samples will come in parts.
 
     Returns
     -------
@@ -85,12 +89,11 @@ def assemble(
         If parameters, data and weights do not fit together.
     """
     precision = resolve_precision(estimator.precision, device, 0)
-    if architecture is None:
-        n_samples = 0 if samples is None else len(samples.rows)
-        architecture = chosen_architecture(estimator, layout, n_samples)
+    architecture = chosen_architecture(estimator, layout, samples, by_steps=by_steps)
     blueprint = _blueprint(estimator, architecture, layout, n_outputs)
     with seeded(seed, device):
         module, cost = _build(estimator, blueprint)
+    require_solvable(estimator, module, architecture, by_steps=by_steps)
     mean = scale = None
     if samples is not None and estimator.input_scaling == "standardize":
         mean, scale = _input_statistics(module, samples)

@@ -13,10 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_cnn import training
 from sklearn_cnn.architectures import probe_training_on_one, solves_head
-from sklearn_cnn.estimators._architecture import (
-    chosen_architecture,
-    require_solvable,
-)
+from sklearn_cnn.estimators._architecture import require_solvable
 from sklearn_cnn.estimators._assembly import (
     HEAD_PARAMETERS,
     STAGE_PARAMETERS,
@@ -196,10 +193,6 @@ class BaseCNN(
         return samples.hold_out(self.validation_fraction, strata, seeds.split)
 
     def _new_learner(self, samples, seeds, partial):
-        architecture = chosen_architecture(
-            self, samples.layout, len(samples.rows), by_steps=partial
-        )
-        require_solvable(self, architecture, partial=partial)
         predictor = assemble(
             self,
             samples.layout,
@@ -207,7 +200,7 @@ class BaseCNN(
             device=resolve_device(self.device),
             seed=seeds.torch,
             samples=samples,
-            architecture=architecture,
+            by_steps=partial,
         )
         module = predictor.module
         if training.frozen_stages(module, self.freeze) and self.weights is None:
@@ -218,13 +211,14 @@ class BaseCNN(
                 stacklevel=2,
             )
         self._targets = self._targets.scaled_to(*samples.chosen)
-        fixed = fixed_parameters(self, architecture)
+        fixed = fixed_parameters(self, predictor.blueprint.architecture)
         return training.Learner(predictor, self._make_loss(), fixed)
 
     def _copied_learner(self, partial):
         before = self._learner.fixed_parameters
         now = fixed_parameters(self, before["architecture"])
-        require_solvable(self, now["architecture"], partial=partial)
+        architecture = before["architecture"]
+        require_solvable(self, self.module_, architecture, by_steps=partial)
         changed = [name for name in now if now[name] != before[name]]
         if changed:
             (name, *_) = changed
@@ -242,10 +236,12 @@ class BaseCNN(
         predictor, recipe = learner.predictor, self._recipe(learner, samples)
         batch_size = recipe.resolve("batch_size", self.batch_size)
         backbone = training.freezes_backbone(learner.module, self.freeze)
-        once = partial or solves_head(learner.module)
-        step_cost = 0 if backbone else predictor.sample_cost
+        solved = solves_head(learner.module)
+        step_cost = 0 if backbone or solved else predictor.sample_cost
+        epochs = recipe.resolve("max_iter", self.max_iter)
+        epochs = 1 if partial or solved else epochs
         return training.TrainingPlan(
-            epochs=1 if once else recipe.resolve("max_iter", self.max_iter),
+            epochs=epochs,
             batch_size=batch_size,
             optimizer=self.optimizer,
             momentum=self.momentum,

@@ -12,7 +12,7 @@ _MIN_EPOCHS, _MAX_EPOCHS = 4, 60
 #: The architecture that is trained step by step, where the user leaves the choice.
 STEPWISE = "simple"
 #: Shortest series, and most of them, that have another one by default.
-_SHORTEST, _MOST_SERIES = 9, 4_000
+_SHORTEST, _MOST_SERIES = 10, 4_000
 
 #: Parameters that a network with a solved head cannot obey ...
 WITHOUT_STEPS = (
@@ -96,9 +96,10 @@ def default_architecture(spatial_shape, n_samples, by_steps):
     """Choose the network of ``architecture="auto"``.
 
     ``by_steps`` tells whether any parameter is set that shapes convolutions or their
-    training. Signals of some length have "minirocket" otherwise, and all else "simple".
+    training. Otherwise "multirocket" is for signals of at least 10 values, up to 4,000
+    of them; all else has "simple".
     """
     is_series = len(spatial_shape) == 1 and spatial_shape[0] >= _SHORTEST
     if is_series and n_samples <= _MOST_SERIES and not by_steps:
-        return "minirocket"
+        return "multirocket"
     return STEPWISE
