@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sklearn_cnn.architectures.network import Head, Network
+from sklearn_cnn.architectures.pooling import lengths, zeros_for_nan
 from sklearn_cnn.architectures.registry import register
 
 #: Length of all kernels; three of the weights are 2, the others are -1.
@@ -71,6 +72,7 @@ def minirocket(
     n_outputs: int,
     *,
     filters: Sequence[int] = (9_996,),
+    unequal_length: bool = False,
 ) -> Rocket:
     """MiniRocket [1]_: fixed kernels of length 9, and what share of a map is positive.
 
@@ -87,7 +89,8 @@ def minirocket(
     """
     n_biases = _n_biases("minirocket", spatial_shape, filters, 1)
     (length,) = spatial_shape
-    return Rocket({"series": KernelFeatures(n_channels, length, n_biases)}, n_outputs)
+    features = KernelFeatures(n_channels, length, n_biases, masked=unequal_length)
+    return Rocket({"series": features}, n_outputs)
 
 
 @register("multirocket", spatial_dims=(1,))
@@ -97,6 +100,7 @@ def multirocket(
     n_outputs: int,
     *,
     filters: Sequence[int] = (20_160,),
+    unequal_length: bool = False,
 ) -> Rocket:
     """MultiRocket [1]_ in small: MiniRocket on series and on their differences.
 
@@ -115,7 +119,14 @@ def multirocket(
     (length,) = spatial_shape
     kinds = {"series": 0, "differences": 1}
     stages = {
-        name: KernelFeatures(n_channels, length, n_biases, order=order, stretches=True)
+        name: KernelFeatures(
+            n_channels,
+            length,
+            n_biases,
+            order=order,
+            stretches=True,
+            masked=unequal_length,
+        )
         for name, order in kinds.items()
     }
     return Rocket(stages, n_outputs)
@@ -160,6 +171,8 @@ class KernelFeatures(nn.Module):
         How often differences are taken first.
     stretches : bool
         Whether the longest stretch above the bias is another feature.
+    masked : bool
+        Whether NaN may end series, and what is behind it does not count.
 
     Attributes
     ----------
@@ -183,10 +196,11 @@ class KernelFeatures(nn.Module):
         *,
         order: int = 0,
         stretches: bool = False,
+        masked: bool = False,
     ) -> None:
         super().__init__()
         length -= order
-        self.order, self.stretches = order, stretches
+        self.order, self.stretches, self.masked = order, stretches, masked
         self.n_features = (1 + stretches) * len(_KERNELS) * n_biases
         self.n_operations = length * self.n_features
         self.dilations, self.counts = _dilations(length, n_biases)
@@ -207,6 +221,8 @@ class KernelFeatures(nn.Module):
     def learn_from(self, series: Tensor, generator: torch.Generator) -> None:
         """Take each kernel's biases from the map of a random series of these."""
         series = series.diff(n=self.order)
+        ends = lengths(series)
+        series = zeros_for_nan(series)
         n_biases = self.biases.shape[1]
         order = torch.arange(1, 1 + self.biases.numel(), dtype=torch.float64)
         # quantiles that fill the unit interval evenly, however many there are
@@ -214,11 +230,12 @@ class KernelFeatures(nn.Module):
         for place, half, biases in self._halves():
             kernels = range(len(_KERNELS))[half]
             chosen = torch.randint(len(series), (len(kernels),), generator=generator)
-            padded = self._shifted(series[chosen.to(series.device)], place)
+            chosen = chosen.to(series.device)
+            padded = self._shifted(series[chosen], place)
             maps = self._convolve(padded, place, half)
             own = maps.diagonal().T.double().cpu()
-            for values, kernel in zip(own, kernels, strict=True):
-                found = torch.quantile(values, levels[kernel, biases])
+            for kernel, values, end in zip(kernels, own, ends[chosen], strict=True):
+                found = torch.quantile(values[:end], levels[kernel, biases])
                 self.biases[kernel, biases] = found.to(self.biases)
 
     def _halves(self) -> Iterator[tuple[int, slice, slice]]:
@@ -229,20 +246,23 @@ class KernelFeatures(nn.Module):
                 yield place, slice(first, None, 2), slice(begin, begin + count)
             begin += count
 
-    def _proportions(self, x: Tensor) -> Tensor:
+    def _proportions(self, whole: Tensor) -> Tensor:
         features = []
-        shifted = x
+        shifted = x = zeros_for_nan(whole) if self.masked else whole
         for place, half, chosen in self._halves():
             if half.start == 0:
                 shifted = self._shifted(x, place)
             maps = self._convolve(shifted, place, half)
-            margin = 4 * self.dilations[place]
-            if half.start != place % 2:
-                maps = maps[:, :, margin : maps.shape[2] - margin]
-            biases = self.biases[half, chosen]
-            features.append(shares_above(maps, biases))
+            margin = 4 * self.dilations[place] if half.start != place % 2 else 0
+            maps = maps[:, :, margin : maps.shape[2] - margin]
+            biases, sizes = self.biases[half, chosen], None
+            if self.masked:
+                sizes = (lengths(whole) - 2 * margin).clamp(min=1)[:, None, None]
+                places = torch.arange(maps.shape[2], device=maps.device)
+                maps = maps.masked_fill(places >= sizes, -torch.inf)
+            features.append(shares_above(maps, biases, sizes))
             if self.stretches:
-                features.append(longest_above(maps, biases))
+                features.append(longest_above(maps, biases, sizes))
         return torch.cat(features, dim=1)
 
     def _shifted(self, x: Tensor, place: int) -> Tensor:
@@ -272,20 +292,25 @@ class KernelFeatures(nn.Module):
         return maps
 
 
-def shares_above(maps: Tensor, biases: Tensor) -> Tensor:
-    """Compute the share of each map above each of its biases."""
+def shares_above(maps: Tensor, biases: Tensor, sizes: Tensor | None = None) -> Tensor:
+    """Compute the share of each map above each of its biases.
+
+    Where maps are of several sizes, they end in infinity below everything.
+    """
     if torch.compiler.is_exporting() or maps.requires_grad:
         above = maps.unsqueeze(3) > biases.unsqueeze(1)
-        return above.to(maps.dtype).mean(dim=2).flatten(1)
+        counts = above.to(maps.dtype).sum(dim=2)
+        return (counts / (maps.shape[2] if sizes is None else sizes)).flatten(1)
     above = torch.empty_like(maps)  # floats: their sum is four times as fast
     sums = [
         torch.gt(maps, bias.unsqueeze(1), out=above).sum(dim=2)
         for bias in biases.unbind(dim=1)
     ]
-    return (torch.stack(sums, dim=2) / maps.shape[2]).flatten(1)
+    counts = torch.stack(sums, dim=2)
+    return (counts / (maps.shape[2] if sizes is None else sizes)).flatten(1)
 
 
-def longest_above(maps: Tensor, biases: Tensor) -> Tensor:
+def longest_above(maps: Tensor, biases: Tensor, sizes: Tensor | None = None) -> Tensor:
     """Compute the longest stretch of each map above each of its biases, as a share."""
     length = maps.shape[2]
     places = torch.arange(1, length + 1, dtype=maps.dtype, device=maps.device)
@@ -293,7 +318,8 @@ def longest_above(maps: Tensor, biases: Tensor) -> Tensor:
     for bias in biases.unbind(dim=1):
         below = places.masked_fill(maps > bias.unsqueeze(1), 0)
         stretches.append((places - running_maximum(below)).amax(dim=2))
-    return (torch.stack(stretches, dim=2) / length).flatten(1)
+    counts = torch.stack(stretches, dim=2)
+    return (counts / (length if sizes is None else sizes)).flatten(1)
 
 
 def running_maximum(x: Tensor) -> Tensor:

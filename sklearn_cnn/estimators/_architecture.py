@@ -12,7 +12,7 @@ def chosen_architecture(estimator, layout, samples, *, by_steps):
     """
     if not is_auto(estimator.architecture):
         return as_builtin(estimator.architecture)
-    names = {*estimator._network_parameters, *training.BY_STEPS}
+    names = {*estimator._network_parameters, *training.BY_STEPS} - {"unequal_length"}
     return training.default_architecture(
         layout.spatial_shape,
         0 if samples is None else len(samples.rows),

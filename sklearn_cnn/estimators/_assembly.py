@@ -36,7 +36,13 @@ STAGE_PARAMETERS = (
     "pooling",
 )
 #: ... and the head; each architecture obeys some of them.
-HEAD_PARAMETERS = ("global_pooling", "hidden_layer_sizes", "dropout", "conv_dropout")
+HEAD_PARAMETERS = (
+    "global_pooling",
+    "hidden_layer_sizes",
+    "dropout",
+    "conv_dropout",
+    "unequal_length",
+)
 
 #: Those that are integers: one for each stage or layer, ...
 _ALWAYS = ("filters", "hidden_layer_sizes")
