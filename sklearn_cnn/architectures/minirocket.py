@@ -223,10 +223,6 @@ class KernelFeatures(nn.Module):
         series = series.diff(n=self.order)
         ends = lengths(series)
         series = zeros_for_nan(series)
-        n_biases = self.biases.shape[1]
-        order = torch.arange(1, 1 + self.biases.numel(), dtype=torch.float64)
-        # quantiles that fill the unit interval evenly, however many there are
-        levels = ((order * _GOLDEN_RATIO) % 1).reshape(n_biases, -1).T
         for place, half, biases in self._halves():
             kernels = range(len(_KERNELS))[half]
             chosen = torch.randint(len(series), (len(kernels),), generator=generator)
@@ -235,7 +231,7 @@ class KernelFeatures(nn.Module):
             maps = self._convolve(padded, place, half)
             own = maps.diagonal().T.double().cpu()
             for kernel, values, end in zip(kernels, own, ends[chosen], strict=True):
-                found = torch.quantile(values[:end], levels[kernel, biases])
+                found = torch.quantile(values[:end], _levels(kernel, biases))
                 self.biases[kernel, biases] = found.to(self.biases)
 
     def _halves(self) -> Iterator[tuple[int, slice, slice]]:
@@ -351,6 +347,17 @@ def _dilations(length: int, n_biases: int) -> tuple[list[int], list[int]]:
     for i in range(n_biases - sum(counts)):
         counts[i % len(counts)] += 1
     return dilations, counts
+
+
+def _levels(kernel: int, biases: slice) -> Tensor:
+    """Give the quantiles for the biases of a kernel at a dilation.
+
+    They fill the unit interval evenly, however many there are.
+    """
+    count = biases.stop - biases.start
+    first = len(_KERNELS) * biases.start + kernel * count
+    order = torch.arange(1 + first, 1 + first + count, dtype=torch.float64)
+    return (order * _GOLDEN_RATIO) % 1
 
 
 def _random_channels(n_channels: int, shape: tuple[int, int]) -> Tensor:
