@@ -13,11 +13,7 @@ from sklearn.callback import CallbackSupportMixin
 
 from sklearn_cnn import training
 from sklearn_cnn.architectures import probe_training_on_one, solves_head
-from sklearn_cnn.estimators._architecture import (
-    chosen_architecture,
-    require_solvable,
-    setting_of,
-)
+from sklearn_cnn.estimators._architecture import require_solvable, setting_of
 from sklearn_cnn.estimators._assembly import (
     HEAD_PARAMETERS,
     STAGE_PARAMETERS,
@@ -217,10 +213,6 @@ class BaseCNN(
         return samples.hold_out(self.validation_fraction, strata, seeds.split)
 
     def _new_learners(self, samples, seeds, partial):
-        architecture = chosen_architecture(
-            self, samples.layout, len(samples.rows), by_steps=partial
-        )
-        require_solvable(self, architecture, partial=partial)
         device, predictors = resolve_device(self.device), []
         for own in seeds:
             predictor = assemble(
@@ -230,8 +222,7 @@ class BaseCNN(
                 device=device,
                 seed=own.torch,
                 samples=samples,
-                architecture=architecture,
-                partial=partial,
+                by_steps=partial,
                 prepare=predictors[0].prepare if predictors else None,
             )
             predictors.append(predictor)
@@ -245,7 +236,7 @@ class BaseCNN(
                 stacklevel=2,
             )
         self._targets = self._targets.scaled_to(*samples.chosen)
-        fixed = fixed_parameters(self, architecture)
+        fixed = fixed_parameters(self, predictors[0].blueprint.architecture)
         return [
             training.Learner(predictor, self._make_loss(), fixed)
             for predictor in predictors
@@ -254,7 +245,8 @@ class BaseCNN(
     def _copied_learners(self, partial):
         before = self._learner.fixed_parameters
         now = fixed_parameters(self, before["architecture"])
-        require_solvable(self, now["architecture"], partial=partial)
+        architecture = before["architecture"]
+        require_solvable(self, self._learner.module, architecture, by_steps=partial)
         changed = [name for name in now if now[name] != before[name]]
         if changed:
             (name, *_) = changed
@@ -284,10 +276,12 @@ class BaseCNN(
         predictor = learner.predictor
         batch_size = recipe.resolve("batch_size", self.batch_size)
         backbone = training.freezes_backbone(learner.module, self.freeze)
-        once = partial or solves_head(learner.module)
-        step_cost = 0 if backbone else predictor.sample_cost
+        solved = solves_head(learner.module)
+        step_cost = 0 if backbone or solved else predictor.sample_cost
+        epochs = recipe.resolve("max_iter", self.max_iter)
+        epochs = 1 if partial or solved else epochs
         return training.TrainingPlan(
-            epochs=1 if once else recipe.resolve("max_iter", self.max_iter),
+            epochs=epochs,
             batch_size=batch_size,
             optimizer=self.optimizer,
             momentum=self.momentum,

@@ -40,6 +40,7 @@ class CNNParameters(BaseEstimator):
     freeze: Any = None
     input_shape: Any = None
     spatial_dims: Any = "auto"
+    unequal_length: bool = False
     data_format: str = "channels_last"
     input_scaling: str | None = "standardize"
     augmentation: Any = "auto"
@@ -86,6 +87,7 @@ class CNNParameters(BaseEstimator):
         "freeze": [_POSITIVE, str, None],
         "input_shape": ["array-like", None],
         "spatial_dims": [StrOptions({"auto"}), Options(Integral, {1, 2, 3})],
+        "unequal_length": ["boolean"],
         "data_format": [StrOptions({"channels_last", "channels_first"})],
         "input_scaling": [StrOptions({"standardize"}), None],
         "augmentation": "no_validation",  # by a trial, which names the remedy
