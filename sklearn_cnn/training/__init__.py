@@ -39,5 +39,6 @@ __getattr__, __dir__ = lazy(
         "schedules": ["SCHEDULES"],
         "side_by_side": ["Training", "opened", "train_all"],
         "solving": ["solve"],
+        "timing": ["epochs_within"],
     },
 )
