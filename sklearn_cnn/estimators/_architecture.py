@@ -1,5 +1,7 @@
 """Which network architecture="auto" is, and what a network with a solved head obeys."""
 
+from sklearn.base import is_classifier
+
 from sklearn_cnn import architectures, training
 from sklearn_cnn.utils._parameters import as_builtin
 
@@ -20,9 +22,24 @@ def chosen_architecture(estimator, layout, n_samples, *, by_steps=False):
     )
 
 
-def is_auto(architecture):
-    """Tell whether the architecture is left to the library."""
-    return isinstance(architecture, str) and architecture == "auto"
+def is_auto(given):
+    """Tell whether a parameter is left to the library."""
+    return isinstance(given, str) and given == "auto"
+
+
+def setting_of(estimator, architecture, layout, n_samples=0, *, partial=False):
+    """Describe what the values of "auto" depend on."""
+    targets = vars(estimator).get("_targets")
+    usual = "classification" if is_classifier(estimator) else "regression"
+    learns_all = (estimator.weights, estimator.freeze) == (None, None)
+    return training.Setting(
+        architecture,
+        usual if targets is None else targets.task,
+        n_samples,
+        layout.n_channels,
+        layout.spatial_shape,
+        learns_all and not (estimator.freeze_epochs or partial),
+    )
 
 
 def require_solvable(estimator, architecture, *, partial):

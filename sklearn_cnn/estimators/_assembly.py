@@ -7,8 +7,12 @@ import numpy as np
 import torch
 from sklearn.base import is_classifier
 
-from sklearn_cnn import architectures
-from sklearn_cnn.estimators._architecture import chosen_architecture, is_auto
+from sklearn_cnn import architectures, training
+from sklearn_cnn.estimators._architecture import (
+    chosen_architecture,
+    is_auto,
+    setting_of,
+)
 from sklearn_cnn.images import take_rows, value_range
 from sklearn_cnn.inference import (
     Predictor,
@@ -55,6 +59,7 @@ def assemble(
     samples=None,
     architecture=None,
     prepare=None,
+    partial=False,
 ):
     """Build the network of an estimator, try it, and say how images go into it.
 
@@ -78,6 +83,8 @@ def assemble(
         In place of that of the estimator; None takes that, or chooses one for "auto".
     prepare : Preparation or None
         That of another network of the same samples, which is shared.
+    partial : bool
+        Whether some samples alone will train it.
 
     Returns
     -------
@@ -92,7 +99,7 @@ def assemble(
     if architecture is None:
         n_samples = 0 if samples is None else len(samples.rows)
         architecture = chosen_architecture(estimator, layout, n_samples)
-    blueprint = _blueprint(estimator, architecture, layout, n_outputs)
+    blueprint = _blueprint(estimator, architecture, layout, n_outputs, partial)
     with seeded(seed, device):
         module, cost = _build(estimator, blueprint)
     if prepare is None:
@@ -175,13 +182,18 @@ def _learn_from(module, samples, prepare, seed):
         module.learn_from(prepare(images), generator)
 
 
-def _blueprint(estimator, architecture, layout, n_outputs):
+def _blueprint(estimator, architecture, layout, n_outputs, partial):
     parameters = network_parameters(estimator)
     del parameters["architecture"]
     weights = parameters.pop("weights")
     _check_sizes(parameters)
     data = (layout.n_channels, layout.spatial_shape, n_outputs)
     defaults = {name: getattr(type(estimator), name) for name in parameters}
+    if is_auto(parameters.get("conv_dropout")):
+        setting = setting_of(estimator, architecture, layout, partial=partial)
+        parameters["conv_dropout"] = training.default_conv_dropout(setting)
+        # not every architecture has it
+        defaults["conv_dropout"] = 0.0
     return architectures.Blueprint(architecture, data, parameters, defaults, weights)
 
 

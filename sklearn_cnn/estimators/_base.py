@@ -16,6 +16,7 @@ from sklearn_cnn.architectures import probe_training_on_one, solves_head
 from sklearn_cnn.estimators._architecture import (
     chosen_architecture,
     require_solvable,
+    setting_of,
 )
 from sklearn_cnn.estimators._assembly import (
     HEAD_PARAMETERS,
@@ -225,6 +226,7 @@ class BaseCNN(
                 seed=own.torch,
                 samples=samples,
                 architecture=architecture,
+                partial=partial,
                 prepare=predictors[0].prepare if predictors else None,
             )
             predictors.append(predictor)
@@ -238,8 +240,11 @@ class BaseCNN(
                 stacklevel=2,
             )
         self._targets = self._targets.scaled_to(*samples.chosen)
-        fixed, loss = fixed_parameters(self, architecture), self._make_loss()
-        return [training.Learner(predictor, loss, fixed) for predictor in predictors]
+        fixed = fixed_parameters(self, architecture)
+        return [
+            training.Learner(predictor, self._make_loss(), fixed)
+            for predictor in predictors
+        ]
 
     def _copied_learners(self, partial):
         before = self._learner.fixed_parameters
@@ -261,15 +266,17 @@ class BaseCNN(
         ]
 
     def _training(self, learner, samples, held_out, seeds, partial):
-        learner.begin(self._plan(learner, samples, partial))
+        recipe = self._recipe(learner, samples, partial)
+        learner.begin(self._plan(learner, samples, recipe, partial))
         order = np.random.default_rng(seeds.order)
-        augment = self._augmenter(learner, samples, seeds.augmentation)
+        augmentation = recipe.resolve("augmentation", self.augmentation)
+        augment = self._augmenter(learner, samples, augmentation, seeds.augmentation)
         batches = self._batches(learner, samples, shuffle=order, augment=augment)
         held_out = held_out and self._held_out(learner, held_out)
-        return training.Training(learner, batches, held_out, seeds.torch)
+        return training.Training(learner, batches, held_out, seeds.torch, recipe)
 
-    def _plan(self, learner, samples, partial):
-        predictor, recipe = learner.predictor, self._recipe(learner, samples)
+    def _plan(self, learner, samples, recipe, partial):
+        predictor = learner.predictor
         batch_size = recipe.resolve("batch_size", self.batch_size)
         backbone = training.freezes_backbone(learner.module, self.freeze)
         once = partial or solves_head(learner.module)
@@ -293,17 +300,10 @@ class BaseCNN(
             keeps_optimizer=partial,
         )
 
-    def _recipe(self, learner, samples):
-        layout, architecture = samples.layout, learner.predictor.blueprint.architecture
-        return training.recipe(
-            training.Setting(
-                architecture,
-                self._targets.task,
-                len(samples.rows),
-                layout.n_channels,
-                layout.spatial_shape,
-            )
-        )
+    def _recipe(self, learner, samples, partial):
+        architecture, n = learner.predictor.blueprint.architecture, len(samples.rows)
+        of = self, architecture, samples.layout, n
+        return training.recipe(setting_of(*of, partial=partial))
 
     def _checked_weight_decay(self, recipe):
         given = as_builtin(recipe.resolve("weight_decay", self.weight_decay))
@@ -316,11 +316,11 @@ class BaseCNN(
             )
         return given
 
-    def _augmenter(self, learner, samples, seed):
-        if self.augmentation is None:
+    def _augmenter(self, learner, samples, augmentation, seed):
+        if augmentation is None:
             return None
         prepare = learner.predictor.prepare
-        augment = training.Augmenter(self.augmentation, seed, prepare.device)
+        augment = training.Augmenter(augmentation, seed, prepare.device)
         some = prepare.load(take_rows(samples.images, samples.rows[:2]))
         with seeded(seed, prepare.device):
             augment.try_out(some)

@@ -51,8 +51,9 @@ dropout : float or None, default=None
     Probability of dropping each input of each dense layer while training [3]_, in
     [0, 1). None leaves it to the architecture: 0 for "simple", as batch normalisation
     regularises already.
-conv_dropout : float, default=0.0
+conv_dropout : float or "auto", default="auto"
     Probability of dropping a whole feature map at the end of each stage, in [0, 1).
+    "auto" is 0.1 where "simple" learns classes of grey images, and 0 elsewhere.
 weights : str, path or None, default=None
     Weights to start from: the path of a ``.safetensors`` or ``.pt`` file with the state
     dict of a network, whose head is left out; or, for a backbone, "DEFAULT" or the name
@@ -78,14 +79,18 @@ input_scaling : {"standardize"} or None, default="standardize"
     backbone with weights of its library is given the mean and standard deviation that
     these were trained with, which take pixels for 0 to 255 (65,535 for uint16) if they
     are integers and for 0 to 1 if they are floats.
-augmentation : callable or None, default=None
+augmentation : callable, None or "auto", default="auto"
     Random changes of the training images, drawn anew in each epoch and never made at
     validation or prediction: one of :mod:`sklearn_cnn.augmentation`, such as
     ``RandomCrop()``, a :class:`~sklearn_cnn.augmentation.Compose` of several, or any
     callable, such as a transform of torchvision or kornia. It is called on batches
     (n_samples, n_channels, \\*spatial_shape) with the values of ``X``, before they are
-    standardised, and must keep the shape. None changes nothing, as which changes leave
-    the targets right depends on the images.
+    standardised, and must keep the shape. "auto" makes changes so small that they leave
+    the class alone, where all of a network learns classes of images or volumes from
+    random weights in :meth:`fit`: ``RandomAffine(10, translate=1/16, scale=0.1,
+    padding_mode="edge")`` for grey images, ``RandomCrop(1/16, padding_mode="edge")``
+    for others, and nothing for numbers, signals, and sides below 8. None changes
+    nothing.
 test_time_augmentation : bool, default=False
     Whether predictions are averages over the views of each sample that ``augmentation``
     implies, the sample itself among them: its mirror image for ``RandomFlip``, moved
@@ -97,7 +102,8 @@ weight_decay : float, sequence of float or "auto", default="auto"
     "adamw", subtracted from the weight at the learning rate [4]_). Biases and
     normalisation are left out. A sequence has one value for each stage, in order, and
     for the head; parts beyond its end have none, so ``(1e-4,)`` is the first stage
-    alone. "auto" is 0.01, the default of :class:`torch.optim.AdamW`.
+    alone. "auto" is 0.01, the default of :class:`torch.optim.AdamW`, and 0.05 for
+    classes of colour images that a network learns from random weights.
 optimizer : {"adamw", "adam", "sgd", "rmsprop"}, default="adamw"
     "adamw" [4]_ needs the least tuning.
 learning_rate : float or "auto", default="auto"

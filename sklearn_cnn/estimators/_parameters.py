@@ -34,14 +34,14 @@ class CNNParameters(BaseEstimator):
     global_pooling: str | None = None
     hidden_layer_sizes: Any = None
     dropout: float | None = None
-    conv_dropout: float = 0.0
+    conv_dropout: Any = "auto"
     weights: Any = None
     freeze: Any = None
     input_shape: Any = None
     spatial_dims: Any = "auto"
     data_format: str = "channels_last"
     input_scaling: str | None = "standardize"
-    augmentation: Any = None
+    augmentation: Any = "auto"
     test_time_augmentation: bool = False
     weight_decay: Any = "auto"
     optimizer: str = "adamw"
@@ -81,7 +81,7 @@ class CNNParameters(BaseEstimator):
         "global_pooling": [StrOptions({"avg", "max", "flatten"}), None],
         "hidden_layer_sizes": ["array-like", None],
         "dropout": [_PROBABILITY, None],
-        "conv_dropout": [_PROBABILITY],
+        "conv_dropout": [StrOptions({"auto"}), _PROBABILITY],
         "weights": [str, PathLike, None],
         "freeze": [_POSITIVE, str, None],
         "input_shape": ["array-like", None],

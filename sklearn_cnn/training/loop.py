@@ -132,13 +132,14 @@ def step(run, batch):
 def validate(run):
     """Compute the mean loss of a held-out sample, and the score."""
     batches, losses = run.held_out.batches, None
+    judge = run.learner.loss.unsmoothed
     run.trained.eval()
     run.validates = True
     with torch.inference_mode(), closing(iter(batches)) as parts:
         for i, batch in enumerate(parts):
             run.tell("batch_begin", batch)
             out = run.execution.infer(batch.images)
-            loss = run.learner.loss(out, batch.targets, batch.sample_weight)
+            loss = judge(out, batch.targets, batch.sample_weight)
             run.tell("batch_end", batch, loss, out)
             if losses is None:
                 losses = loss.new_empty(batches.n_batches)

@@ -20,6 +20,11 @@ class Loss(PlainState, nn.Module):
         """Compute the loss of every sample, of shape (n_samples,)."""
         raise NotImplementedError
 
+    @property
+    def unsmoothed(self):
+        """The loss by which samples are judged that are not trained on."""
+        return self
+
     #: Whether outputs have nothing to do with each other.
     separate = True
 
@@ -53,6 +58,10 @@ class CrossEntropy(Loss):
         super().__init__()
         self.label_smoothing = label_smoothing
 
+    @property
+    def unsmoothed(self):  # noqa: D102
+        return CrossEntropy()
+
     def per_sample(self, outputs, targets):  # noqa: D102
         return F.cross_entropy(
             outputs, targets, reduction="none", label_smoothing=self.label_smoothing
@@ -80,6 +89,10 @@ class BinaryCrossEntropy(Loss):
     def __init__(self, label_smoothing=0.0):
         super().__init__()
         self.label_smoothing = label_smoothing
+
+    @property
+    def unsmoothed(self):  # noqa: D102
+        return BinaryCrossEntropy()
 
     def per_sample(self, outputs, targets):  # noqa: D102
         smooth = targets * (1 - self.label_smoothing) + self.label_smoothing / 2

@@ -1,8 +1,14 @@
 """What watches a training from outside, and may end it: early stopping, progress."""
 
+from math import ceil, log
+
 import numpy as np
 
 from sklearn_cnn.training.snapshots import Snapshot
+
+#: Between which shares of the epochs it shows how hard samples are to learn.
+_SMOOTHING_FROM, _SMOOTHING_TO = 0.15, 0.3
+_MOST_SMOOTHING = 0.2
 
 
 class StopTraining(Exception):
@@ -139,12 +145,41 @@ class EarlyStopping(Observer):
             self.best.restore()
 
 
-class ProgressBar(Observer):
-    """A tqdm bar over the epochs."""
+class AdaptiveSmoothing(Observer):
+    """Smooth labels as much as they are hard to learn.
 
-    def __init__(self, epochs, description):
+    How much is the square of the mean training loss of the epochs between 15 % and 30 %
+    of the training, as a share of the loss of a guess. That much a network had not
+    learned when its learning rate was highest, before it knew samples by heart.
+
+    Parameters
+    ----------
+    n_classes : int
+        Number of classes.
+    """
+
+    def __init__(self, n_classes):
+        self.guess = log(n_classes)
+
+    def epoch_begin(self, run):  # noqa: D102
+        n_epochs = run.phase.epochs
+        begin, end = int(_SMOOTHING_FROM * n_epochs), ceil(_SMOOTHING_TO * n_epochs)
+        if not run.phase.last or run.n_epochs < end:
+            return
+        before = run.learner.history[-1 - run.n_epochs : -1]
+        losses = [row["train_loss"] for row in before[begin:end]]
+        share = sum(losses) / len(losses) / self.guess
+        run.learner.loss.label_smoothing = min(_MOST_SMOOTHING, share**2)
+
+
+class ProgressBar(Observer):
+    """A tqdm bar over the epochs, below what was chosen by itself."""
+
+    def __init__(self, epochs, description, chosen=""):
         from tqdm.auto import tqdm
 
+        if chosen:
+            tqdm.write(chosen)
         self.bar = tqdm(total=epochs, desc=description, unit="epoch")
 
     def epoch_end(self, run):  # noqa: D102

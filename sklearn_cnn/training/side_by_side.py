@@ -25,6 +25,8 @@ class Training:
     held_out: Any
     #: Of torch's generators, from which everything in it draws.
     seed: int
+    #: The values of "auto".
+    recipe: Any = None
     observers: Any = ()
     checkpoints: Any = None
 
