@@ -122,4 +122,5 @@ class Trial:
         if held_out is not None:
             held_out = HeldOut(held_out.batches.part(share), lambda outputs: 0.0)
         batches, seed = training.batches.part(share), training.seed
-        return Training(copy, batches, held_out, seed, [EndAfter(epochs)])
+        observers = [EndAfter(epochs)]
+        return Training(copy, batches, held_out, seed, observers=observers)
