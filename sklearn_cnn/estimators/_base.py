@@ -25,6 +25,7 @@ from sklearn_cnn.estimators._checks import SampleInput
 from sklearn_cnn.estimators._fitted import FittedAttributes
 from sklearn_cnn.estimators._html import html_with_layers
 from sklearn_cnn.estimators._identity import identity_of
+from sklearn_cnn.estimators._max_time import Deadline
 from sklearn_cnn.estimators._parameters import CNNParameters
 from sklearn_cnn.estimators._samples import Seeds
 from sklearn_cnn.estimators._stored import StoredEstimator
@@ -148,6 +149,7 @@ class BaseCNN(
         partial=False,
         classes=None,
     ):
+        deadline = Deadline(self, partial)
         goes_on = (partial or self.warm_start) and self._is_trained
         # a stream may end in a single row
         checks = {"min_samples": 1 if partial else 2, "classes": classes}
@@ -167,6 +169,7 @@ class BaseCNN(
                 self._training(learner, samples, held_out, seed, partial)
                 for learner, seed in zip(learners, seeds, strict=True)
             ]
+            deadline.choose_epochs(trainings, checkpoints)
             n_epochs = sum(learner.plan.epochs for learner in learners)
             context, data = self._begin_task(X, y, sample_weight, n_epochs)
             self._train(trainings, checkpoints, context, data)

@@ -123,6 +123,11 @@ batch_size : int or "auto", default="auto"
     64 for up to 10,000, and 128 beyond.
 max_iter : int or "auto", default="auto"
     Number of epochs. "auto" makes about 800 steps, in 4 to 60 epochs.
+max_time : float or None, default=None
+    Seconds within which :meth:`fit` is to end, in place of ``max_iter``: a short trial
+    tells how long an epoch takes, and with it their number, so that the schedule comes
+    to its end. With few samples that may be more epochs than are of use. None is as
+    many as ``max_iter`` says.
 freeze_epochs : int, default=0
     How many of the epochs first train the head alone; then what ``freeze`` leaves
     trains with a schedule of its own [6]_.
@@ -198,6 +203,9 @@ validation_scores_ : list of float or None
     Validation score of every epoch.
 n_iter_ : int
     Number of epochs trained.
+max_iter_ : int
+    Number of epochs that the last fit was planned for: what "auto" or ``max_time`` came
+    to. Early stopping may end it before.
 best_iter_ : int
     Epoch, from 1, of the smallest validation loss (training loss without validation).
 best_loss_ : float

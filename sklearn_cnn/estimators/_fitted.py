@@ -80,6 +80,11 @@ class FittedAttributes:
         return len(self._learner.history)
 
     @property
+    def max_iter_(self):
+        """Number of epochs that the last fit was planned for."""
+        return self._learner.plan.epochs
+
+    @property
     def _monitored_losses(self):
         history = self._learner.history
         name = "valid_loss" if any("valid_loss" in row for row in history) else None

@@ -53,6 +53,7 @@ class CNNParameters(BaseEstimator):
     lr_schedule: str = "one_cycle"
     batch_size: Any = "auto"
     max_iter: Any = "auto"
+    max_time: float | None = None
     freeze_epochs: int = 0
     early_stopping: bool = False
     validation_fraction: float = 0.1
@@ -104,6 +105,7 @@ class CNNParameters(BaseEstimator):
         "lr_schedule": [StrOptions({"one_cycle", "cosine", "step", "constant"})],
         "batch_size": [StrOptions({"auto"}), _POSITIVE],
         "max_iter": [StrOptions({"auto"}), _POSITIVE],
+        "max_time": [Interval(Real, 0, 1e9, closed="neither"), None],
         "freeze_epochs": [Interval(Integral, 0, None, closed="left")],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],

@@ -47,5 +47,6 @@ __getattr__, __dir__ = lazy(
         "schedules": ["SCHEDULES"],
         "side_by_side": ["Training", "opened", "train_all"],
         "solving": ["solve"],
+        "timing": ["epochs_within"],
     },
 )

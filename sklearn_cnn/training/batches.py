@@ -215,6 +215,22 @@ class Batches:
             batches.sample_weight = self.sample_weight[index]
         return batches
 
+    def part(self, share):
+        """Make the like of a share of the rows, with random numbers of its own.
+
+        Its batches have the same size.
+        """
+        other, size = copy.copy(self), self.sizes[0]
+        n = max(1, round(share * len(self.rows)))
+        other.rows = self.rows[np.arange(n) * len(self.rows) // n]
+        other.sizes = batch_sizes(n, size)
+        other._resident = None
+        if self.shuffle is not None:
+            other.shuffle = np.random.default_rng(0)
+        if self.augment is not None:
+            other.augment = self.augment.another()
+        return other
+
     def _tensor(self, values):
         tensor = torch.from_numpy(values)
         return tensor.to(self.prepare.dtype) if tensor.is_floating_point() else tensor

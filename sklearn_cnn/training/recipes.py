@@ -37,7 +37,7 @@ WITHOUT_STEPS = (
     "weight_decay",
 )
 #: ... and those that ask for one which is trained by steps.
-BY_STEPS = (*WITHOUT_STEPS, "max_iter", "warm_start", "weights")
+BY_STEPS = (*WITHOUT_STEPS, "max_iter", "max_time", "warm_start", "weights")
 
 
 @dataclass(frozen=True)

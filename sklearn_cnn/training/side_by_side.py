@@ -64,9 +64,7 @@ def train_all(trainings, device, *, one_by_one=False):
     one_by_one : bool
         Whether they must not be mixed, as their observers are code of others.
     """
-    n_threads = min(len(trainings), available_threads())
-    if one_by_one or torch.device(device).type != "cpu":
-        n_threads = 1
+    n_threads = n_at_a_time(trainings, device, one_by_one)
     if n_threads < 2:
         for training in trainings:
             with seeded(training.seed, device):
@@ -75,6 +73,13 @@ def train_all(trainings, device, *, one_by_one=False):
     # it takes the lock, and restores the generator in the end
     with seeded(0, device), side_by_side(n_threads) as pool:
         _in_turns(pool, trainings)
+
+
+def n_at_a_time(trainings, device, one_by_one):
+    """Count the trainings that go on side by side."""
+    if one_by_one or torch.device(device).type != "cpu":
+        return 1
+    return min(len(trainings), available_threads())
 
 
 def _in_turns(pool, trainings):
