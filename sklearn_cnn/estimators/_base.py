@@ -13,7 +13,11 @@ from sklearn.callback import CallbackSupportMixin
 
 from sklearn_cnn import training
 from sklearn_cnn.architectures import probe_training_on_one, solves_head
-from sklearn_cnn.estimators._architecture import require_solvable, setting_of
+from sklearn_cnn.estimators._architecture import (
+    chosen_values,
+    require_solvable,
+    setting_of,
+)
 from sklearn_cnn.estimators._assembly import (
     HEAD_PARAMETERS,
     STAGE_PARAMETERS,
@@ -382,8 +386,11 @@ class BaseCNN(
         if self.early_stopping and held_out is not None:
             observers.append(training.EarlyStopping(self.n_iter_no_change, self.tol))
         if self.verbose:
-            name = type(self).__name__ + number
-            observers.append(training.ProgressBar(learner.plan.epochs, name))
+            name, chosen = type(self).__name__, ""
+            if not number or number.startswith(" 1/"):
+                chosen = f"{name}: {chosen_values(self, learner, of.recipe)}"
+            bar = training.ProgressBar(learner.plan.epochs, name + number, chosen)
+            observers.append(bar)
         return observers
 
     def _loss_weight(self, samples):

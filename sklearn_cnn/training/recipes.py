@@ -8,8 +8,9 @@ from sklearn_cnn.augmentation import RandomAffine, RandomCrop
 from sklearn_cnn.training.batches import batch_sizes
 
 #: Number of optimizer steps that the default recipe aims at.
-_STEPS = 800
-_MIN_EPOCHS, _MAX_EPOCHS = 4, 60
+_STEPS, _MIN_EPOCHS, _MAX_EPOCHS = 800, 4, 60
+#: ... and where small turns and zooms make new images of few.
+_MORE_STEPS, _MORE_EPOCHS = 1_200, 100
 #: The architecture that is trained step by step, where the user leaves the choice.
 STEPWISE = "simple"
 #: Shortest series, and most of them, that have another one by default.
@@ -94,7 +95,8 @@ def recipe(setting):
 
     ============== =========================================================
     batch_size     32 for up to 1,000 samples, 64 for up to 10,000, then 128
-    max_iter       800 steps, in 4 to 60 epochs
+    max_iter       800 steps, in 4 to 60 epochs; 1,200 steps, in 4 to 100
+                   epochs, for classes of grey images
     learning_rate  0.01
     weight_decay   0.05 for colour images, 0.01 for all else
     conv_dropout   0.1 for grey images, where "simple" learns classes, or 0
@@ -107,9 +109,10 @@ def recipe(setting):
     n = setting.n_samples
     sees = setting.learns_to_see
     colour = sees and setting.n_axes == 2 and not setting.is_grey
+    more = (_MORE_STEPS, _MORE_EPOCHS) if sees and setting.is_grey else ()
     return Recipe(
         default_batch_size(n),
-        default_max_iter(n),
+        default_max_iter(n, *more),
         weight_decay=0.05 if colour else 0.01,
         conv_dropout=default_conv_dropout(setting),
         augmentation=default_augmentation(setting),
@@ -139,10 +142,10 @@ def default_batch_size(n_samples):
     return 64 if n_samples <= 10_000 else 128
 
 
-def default_max_iter(n_samples):
-    """As many epochs as make about 800 steps, at least 4 and at most 60."""
+def default_max_iter(n_samples, n_steps=_STEPS, most=_MAX_EPOCHS):
+    """As many epochs as make about so many steps, at least 4 and at most 60 or so."""
     n_batches = len(batch_sizes(n_samples, default_batch_size(n_samples)))
-    return min(_MAX_EPOCHS, max(_MIN_EPOCHS, ceil(_STEPS / n_batches)))
+    return min(most, max(_MIN_EPOCHS, ceil(n_steps / n_batches)))
 
 
 def default_architecture(spatial_shape, n_samples, by_steps):
