@@ -23,6 +23,8 @@ REFERENCE = {
     "weight_decay": (1e-4,),
     "lr_schedule": "constant",
     "learning_rate": 0.001,
+    "augmentation": None,
+    "label_smoothing": 0.0,
     "random_state": 0,
 }
 
