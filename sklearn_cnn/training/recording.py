@@ -58,7 +58,9 @@ class RecordedBatches(WholeBatches):
         return recording.replay(batch)
 
     def _recording_of(self, batch):
-        form = tuple(t if t is None else (t.shape, t.dtype, t.stride()) for t in batch)
+        shapes = (t if t is None else (t.shape, t.dtype, t.stride()) for t in batch)
+        # a number that is recorded too
+        form = (getattr(self.objective.loss, "label_smoothing", None), *shapes)
         if form not in self._recordings and self._records:
             if self._pool is None:
                 self._pool = torch.cuda.graph_pool_handle()

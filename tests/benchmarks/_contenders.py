@@ -24,6 +24,7 @@ REFERENCE = {
     "lr_schedule": "constant",
     "learning_rate": 0.001,
     "augmentation": None,
+    "conv_dropout": 0.0,
     "label_smoothing": 0.0,
     "random_state": 0,
 }
