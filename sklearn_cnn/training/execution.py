@@ -18,7 +18,7 @@ from sklearn_cnn.inference import (
     workers,
 )
 from sklearn_cnn.training.batches import equal_sizes
-from sklearn_cnn.training.turns import meanwhile
+from sklearn_cnn.training.turns import give_up_turn, meanwhile
 from sklearn_cnn.utils._copying import copy_module
 from sklearn_cnn.utils._generators import generator_restored
 
@@ -101,6 +101,9 @@ class Execution:
     def backward(self, batch):
         """Compute the gradients of a batch.
 
+        While torch computes by itself, it may give up its turn; whoever calls it takes
+        the next one.
+
         Returns
         -------
         loss : Tensor of shape ()
@@ -127,11 +130,9 @@ class WholeBatches(Execution):
 
     def backward(self, batch):  # noqa: D102
         loss, outputs = self.objective(self.network, batch)
-        with meanwhile():
-            if self._one_thread:
-                loss.backward()
-        if not self._one_thread:
-            loss.backward()
+        if self._one_thread:
+            give_up_turn()
+        loss.backward()
         return loss.detach(), outputs.detach()
 
     def infer(self, images):  # noqa: D102
@@ -172,8 +173,8 @@ class GhostBatches(Execution):
             return loss.detach(), outputs.detach()
 
         parts = batch.split(equal_sizes(len(batch.targets), self.n))
-        with meanwhile():
-            results = list(self.pool.map(backward, self.copies, parts))
+        give_up_turn()
+        results = list(self.pool.map(backward, self.copies, parts))
         self._sum_gradients()
         losses, outputs = zip(*results, strict=True)
         return torch.stack(losses).sum(), torch.cat(outputs)

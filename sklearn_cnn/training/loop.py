@@ -16,6 +16,7 @@ from sklearn_cnn.training.freezing import Freezing
 from sklearn_cnn.training.observers import StopTraining
 from sklearn_cnn.training.schedules import Schedule
 from sklearn_cnn.training.snapshots import Snapshot
+from sklearn_cnn.training.turns import take_turn
 
 
 def train(learner, batches, held_out=None, observers=(), checkpoints=None):
@@ -122,9 +123,12 @@ def step(run, batch):
     for group in run.optimizer.param_groups:
         for parameter in group["params"]:
             parameter.grad = None
-    loss, outputs = run.execution.backward(batch)
-    run.tell("gradients_computed", batch)
-    run.optimizer.step()
+    try:
+        loss, outputs = run.execution.backward(batch)
+        run.tell("gradients_computed", batch)
+        run.optimizer.step()
+    finally:
+        take_turn()
     run.tell("batch_end", batch, loss, outputs)
     return loss
 
