@@ -16,11 +16,12 @@ class TurnsAreOver(BaseException):
 class Turns:
     """Let one training at a time go on in Python, while torch computes for others.
 
-    What Python does in a small step keeps it locked half of the time, and threads that
-    wait for it at each of the hundred calls of a step gain nothing (two networks on two
-    cores, 8x8 pixels: 1.5 times as long as one; in turns, 1.1 times). So a training
-    gives Python up only where torch computes for long by itself. It finds torch's
-    generator again as it left it, so that it draws what it would draw alone.
+    Python runs in one thread at a time, and threads that wait for each other at each of
+    the hundred calls of a small step gain little (two networks of 8x8 pixels on two
+    cores: 1.5 times as long as one). So a training gives its turn up only where torch
+    computes for long by itself, in the gradients and the step of the optimizer, which
+    are over half of the work. It finds torch's generator again as it left it, and draws
+    what it would draw alone.
     """
 
     def __init__(self):
