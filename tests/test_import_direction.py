@@ -19,7 +19,7 @@ ALLOWED = {
     "augmentation": {"utils"},
     "transforms": {"images", "utils"},
     "inference": {"architectures", "images", "utils"},
-    "training": {"inference", "architectures", "images", "utils"},
+    "training": {"augmentation", "inference", "architectures", "images", "utils"},
     "estimators": {"training", "inference", "architectures", "images", "utils"},
     "inspection": {
         "estimators",

@@ -4,6 +4,8 @@ from sklearn_cnn.architectures import (  # they register themselves
     alexnet,
     inception_time,
     lenet,
+    lite,
+    minirocket,
     mobilenet_v2,
     resnet,
     simple,
@@ -13,7 +15,11 @@ from sklearn_cnn.architectures.averaged import Averaged, OverViews
 from sklearn_cnn.architectures.blocks import ACTIVATIONS, ConvBlock
 from sklearn_cnn.architectures.blueprint import Blueprint
 from sklearn_cnn.architectures.dropout import FeatureDropout, ValueDropout
-from sklearn_cnn.architectures.network import Network
+from sklearn_cnn.architectures.network import (
+    LearnsFromSamples,
+    Network,
+    solves_head,
+)
 from sklearn_cnn.architectures.probe import (
     ends_in_probabilities,
     probe,
@@ -32,6 +38,7 @@ __all__ = [
     "ConvBlock",
     "EverythingWritten",
     "FeatureDropout",
+    "LearnsFromSamples",
     "Network",
     "OverViews",
     "StoredModule",
@@ -45,5 +52,6 @@ __all__ = [
     "probe",
     "probe_training_on_one",
     "register",
+    "solves_head",
     "summarize",
 ]

@@ -51,11 +51,13 @@ class Convolution(nn.Sequential):
         padding: str,
         bias: bool,
         groups: int = 1,
+        dilation: int = 1,
     ) -> None:
         super().__init__()
         n_dims = len(kernel_size)
-        before = [(k - 1) // 2 if padding == "same" else 0 for k in kernel_size]
-        after = [k // 2 if padding == "same" else 0 for k in kernel_size]
+        reach = [dilation * (k - 1) if padding == "same" else 0 for k in kernel_size]
+        before = [n // 2 for n in reach]
+        after = [n - n // 2 for n in reach]
         if before != after:  # an even kernel needs one more zero at the end
             # torch counts the last axis first
             pairs = list(zip(before, after, strict=True))[::-1]
@@ -69,6 +71,7 @@ class Convolution(nn.Sequential):
             padding=tuple(before),
             bias=bias,
             groups=groups,
+            dilation=dilation,
         )
 
 

@@ -11,6 +11,7 @@ from sklearn_cnn.architectures.blocks import (
     normalization,
     same_block,
 )
+from sklearn_cnn.architectures.fixed_filters import FixedFilters
 from sklearn_cnn.architectures.joining import with_head
 from sklearn_cnn.architectures.registry import register
 from sklearn_cnn.architectures.resnet import Residual
@@ -48,6 +49,51 @@ def inception_time(
     .. [1] H. Ismail Fawaz et al., "InceptionTime: finding AlexNet for time series
        classification", Data Mining and Knowledge Discovery 34, 2020.
     """
+    return _stages(
+        n_channels, spatial_shape, filters, kernel_size, activation, normalization
+    )
+
+
+@register("h_inception_time", spatial_dims=(1,))
+@with_head()
+def h_inception_time(
+    n_channels: int,
+    spatial_shape: tuple[int, ...],
+    *,
+    filters: Sequence[int] = (32,) * 6,
+    kernel_size: Size = 40,
+    activation: str = "relu",
+    normalization: str | None = "batch",
+) -> Stages:
+    """H-InceptionTime [1]_: "inception_time" with 17 fixed filters in its first module.
+
+    They find where series rise, fall and peak, and are not trained.
+
+    References
+    ----------
+    .. [1] A. Ismail-Fawaz et al., "Deep learning for time series classification using
+       new hand-crafted convolution filters", IEEE Big Data 2022.
+    """
+    return _stages(
+        n_channels,
+        spatial_shape,
+        filters,
+        kernel_size,
+        activation,
+        normalization,
+        fixed=FixedFilters(n_channels),
+    )
+
+
+def _stages(
+    n_channels: int,
+    spatial_shape: tuple[int, ...],
+    filters: Sequence[int],
+    kernel_size: Size,
+    activation: str,
+    normalization: str | None,
+    fixed: FixedFilters | None = None,
+) -> Stages:
     (length,) = per_axis(kernel_size, 1, "kernel_size", minimum=1)
     stages = Stages(n_channels, spatial_shape)
     for first in range(0, len(filters), _MODULES):
@@ -55,10 +101,11 @@ def inception_time(
         modules = nn.Sequential()
         n_maps = stages.n_channels
         for width in widths:
-            modules.append(
-                InceptionModule(n_maps, width, length, activation, normalization)
+            module = InceptionModule(
+                n_maps, width, length, activation, normalization, fixed
             )
-            n_maps = _BRANCHES * width
+            modules.append(module)
+            n_maps, fixed = module.out_channels, None
         stage: nn.Module = modules
         if len(widths) == _MODULES:
             shortcut = same_block(
@@ -79,7 +126,8 @@ class InceptionModule(nn.Module):
     """Convolutions of three lengths after a bottleneck, and one after a pooling.
 
     ``kernel_size`` is the length of the longest filters; the others have a half and a
-    quarter of it, rounded down. Bottleneck and branches are ``width`` filters each.
+    quarter of it, rounded down. Bottleneck and branches are ``width`` filters each;
+    ``fixed`` ones come on top.
     """
 
     def __init__(
@@ -89,6 +137,7 @@ class InceptionModule(nn.Module):
         kernel_size: int,
         activation: str,
         norm: str | None,
+        fixed: FixedFilters | None = None,
     ) -> None:
         super().__init__()
 
@@ -107,13 +156,18 @@ class InceptionModule(nn.Module):
         self.pooled = nn.Sequential(
             nn.MaxPool1d(3, stride=1, padding=1), convolution(in_channels, 1)
         )
-        self.norm = nn.Sequential(*normalization(norm, 1, _BRANCHES * width))
+        self.fixed = fixed
+        self.out_channels = _BRANCHES * width + (fixed.out_channels if fixed else 0)
+        self.norm = nn.Sequential(*normalization(norm, 1, self.out_channels))
         self.activation = activation_layer(activation)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Put the branches together, normalise and activate: 4 * width maps."""
+        """Put the branches together, normalise and activate."""
         reduced = self.bottleneck(x)
         branches = [convolve(reduced) for convolve in self.convolutions]
-        maps = torch.cat([*branches, self.pooled(x)], dim=1)
+        branches.append(self.pooled(x))
+        if self.fixed is not None:
+            branches.append(self.fixed(x))
+        maps = torch.cat(branches, dim=1)
         y: Tensor = self.activation(self.norm(maps))
         return y

@@ -1,12 +1,18 @@
 """What every architecture is: stages, global pooling and a head."""
 
 from collections.abc import Sequence
+from typing import ClassVar, Protocol, runtime_checkable
 
+import torch
 from torch import Tensor, nn
 
 from sklearn_cnn.architectures.blocks import Dense, activation_layer
 from sklearn_cnn.architectures.dropout import ValueDropout
-from sklearn_cnn.architectures.pooling import GlobalPooling
+from sklearn_cnn.architectures.pooling import (
+    GlobalPooling,
+    MaskedPooling,
+    zeros_for_nan,
+)
 
 
 class Network(nn.Module):
@@ -34,6 +40,8 @@ class Network(nn.Module):
         Activation of the hidden layers, by the name that the estimators know.
     dropout : float
         Probability of dropping an input of a dense layer in training.
+    unequal_length : bool
+        Whether inputs are series that NaN may end, which pooling leaves out.
 
     Attributes
     ----------
@@ -43,6 +51,9 @@ class Network(nn.Module):
         From feature maps to vectors.
     head : Head
         From vectors to outputs.
+    solves_head : bool
+        Whether the head, a single dense layer, is fitted by least squares, as nothing
+        before it learns. False unless a subclass says so.
     varies : bool
         Whether training from another seed gives another network; a subclass of which
         that is not true says so, and ``n_networks`` above 1 is refused.
@@ -60,7 +71,8 @@ class Network(nn.Module):
     torch.Size([2, 3])
     """
 
-    varies = True
+    solves_head: ClassVar[bool] = False
+    varies: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -73,10 +85,12 @@ class Network(nn.Module):
         hidden_layer_sizes: Sequence[int] = (),
         activation: str = "relu",
         dropout: float = 0.0,
+        unequal_length: bool = False,
     ) -> None:
         super().__init__()
         self.stages = stages
-        pool = GlobalPooling(global_pooling, n_channels, spatial_shape)
+        kind = MaskedPooling if unequal_length else GlobalPooling
+        pool = kind(global_pooling, n_channels, spatial_shape)
         self.pool: nn.Module = pool
         self.head = Head(
             pool.n_features,
@@ -99,7 +113,8 @@ class Network(nn.Module):
         maps : Tensor of shape (n_samples, n_maps, ...)
             Feature maps; vectors, if the stages end in such.
         """
-        maps: Tensor = self.stages(x)
+        masked = isinstance(self.pool, MaskedPooling)
+        maps: Tensor = self.stages(zeros_for_nan(x) if masked else x)
         return maps
 
     def features(self, x: Tensor) -> Tensor:
@@ -115,7 +130,9 @@ class Network(nn.Module):
         features : Tensor of shape (n_samples, n_features)
             One vector for each image.
         """
-        features: Tensor = self.pool(self.feature_maps(x))
+        maps = self.feature_maps(x)
+        masked = isinstance(self.pool, MaskedPooling)
+        features: Tensor = self.pool(maps, x) if masked else self.pool(maps)
         return features
 
     def forward(self, x: Tensor) -> Tensor:
@@ -155,6 +172,19 @@ class Network(nn.Module):
             name: [p for module in modules for p in module.parameters()]
             for name, modules in self.stage_modules().items()
         }
+
+
+@runtime_checkable
+class LearnsFromSamples(Protocol):
+    """A network that takes statistics of training samples before it is trained."""
+
+    def learn_from(self, images: Tensor, generator: torch.Generator) -> None:
+        """Take them from some samples, as the network is given them."""
+
+
+def solves_head(module: nn.Module) -> bool:
+    """Tell whether the head of a network is fitted by least squares."""
+    return isinstance(module, Network) and module.solves_head
 
 
 class Head(nn.Sequential):

@@ -6,12 +6,16 @@ from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import is_classifier, is_regressor
-from sklearn.metrics import get_scorer_names
+from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, check_cv
 from sklearn.utils import check_consistent_length, check_random_state
 
+from sklearn_cnn.comparison.calibration import neg_expected_calibration_error
 from sklearn_cnn.comparison.metadata import route
 from sklearn_cnn.utils._spelling import did_you_mean
+
+#: Metrics that have a name here, and not in scikit-learn.
+_OWN_METRICS = {"neg_expected_calibration_error": neg_expected_calibration_error}
 
 
 class Contest(NamedTuple):
@@ -113,7 +117,7 @@ def _kind(name, estimator):
 
 
 def _check_metrics(scoring, kind):
-    """Give scorers, or names that scikit-learn knows, by the name of the metric."""
+    """Give the scorers by the names of their metrics."""
     if scoring is None:
         scoring = "accuracy" if kind == "classifier" else "r2"
     if callable(scoring):
@@ -123,14 +127,19 @@ def _check_metrics(scoring, kind):
     metrics = scoring if isinstance(scoring, Mapping) else {m: m for m in scoring}
     if not metrics:
         raise ValueError(f"scoring={scoring!r} must name at least one metric.")
-    for metric in metrics.values():
-        if not callable(metric) and metric not in get_scorer_names():
-            raise ValueError(
-                f"scoring={metric!r} is no metric."
-                f"{did_you_mean(str(metric), get_scorer_names())} "
-                "sklearn.metrics.get_scorer_names() lists all."
-            )
-    return dict(metrics)
+    return {name: _check_metric(metric) for name, metric in metrics.items()}
+
+
+def _check_metric(metric):
+    if callable(metric):
+        return metric
+    names = [*get_scorer_names(), *_OWN_METRICS]
+    if metric not in names:
+        raise ValueError(
+            f"scoring={metric!r} is no metric.{did_you_mean(str(metric), names)} "
+            f"sklearn.metrics.get_scorer_names() lists all but {[*_OWN_METRICS]}."
+        )
+    return _OWN_METRICS.get(metric) or get_scorer(metric)
 
 
 def _check_splitter(cv, X, y, groups, kind, random_state):

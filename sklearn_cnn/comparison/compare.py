@@ -64,7 +64,9 @@ def compare_estimators(
         what it was made for. With ``groups``, numbers keep the rows of each together.
     scoring : str, callable, list or dict, default=None
         One metric or several, as :func:`~sklearn.model_selection.cross_validate` takes
-        them: greater is better. None is accuracy, and R² for regressors.
+        them: greater is better. "neg_expected_calibration_error" is one too (see
+        :func:`expected_calibration_error`). None is accuracy, and R² for regressors.
+        Of probabilities, estimators that give none have no score, NaN.
     n_jobs : int, default=None
         Number of processes among which fits are shared; None is 1. Timings are steadier
         with 1.
@@ -123,6 +125,10 @@ def compare_estimators(
         If estimators failed, or Ctrl-C stopped the comparison: their rows have an
         ``error``, and all other rows are as they would have been. This function alone
         ends Ctrl-C so; the estimators and scikit-learn's searches always raise it.
+    sklearn.exceptions.UndefinedMetricWarning
+        If estimators have no score of a metric, as it is of probabilities and they give
+        none: an SVC, for instance. Put it into
+        :class:`~sklearn.calibration.CalibratedClassifierCV`.
 
     See Also
     --------
@@ -228,11 +234,13 @@ def _scores(folds, metric, confidence_level):
     table = by_name.agg(mean="mean", std=lambda values: values.std(ddof=0))
     table = table.add_suffix(f"_{column}")
     scores = folds.pivot(index="fold", columns="estimator", values=column)
-    best = table[f"mean_{column}"].idxmax() if len(table) else None
+    means = table[f"mean_{column}"].dropna()
+    best = means.idxmax() if len(means) else None
     sizes = folds["n_train"].mean(), folds["n_test"].mean()
+    best_scores = np.nan if best is None else scores[best]
     estimates = pd.DataFrame(
         [
-            corrected_t(scores[name] - scores[best], *sizes, confidence_level)
+            corrected_t(scores[name] - best_scores, *sizes, confidence_level)
             for name in table.index
         ],
         index=table.index,

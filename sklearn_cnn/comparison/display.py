@@ -134,7 +134,8 @@ class ComparisonDisplay:
                 f"metric={metric!r} is not in results, whose metrics are {metrics}."
             )
         folds = as_frame(results.attrs["folds"], metrics)
-        folds = _some(succeeded(folds[folds["estimator"].isin(results.index)]))
+        folds = succeeded(folds[folds["estimator"].isin(results.index)])
+        folds = _some(folds.dropna(subset=f"test_{metric}"))
         return cls(
             folds=folds, metric=metric, kind=kind, confidence_level=confidence_level
         ).plot(ax)
@@ -231,7 +232,8 @@ class ComparisonDisplay:
         records = evaluate(
             tasks, X, y, metrics, n_jobs=n_jobs, n_threads=n_threads, verbose=verbose
         )
-        fits = _some(succeeded(as_frame(records, metrics)))
+        fits = succeeded(as_frame(records, metrics)).dropna(subset=f"test_{metric}")
+        fits = _some(fits)
         fits = fits.assign(train_size=fits["n_train"])
         return cls(folds=fits, metric=metric, kind="train_size").plot(ax)
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from joblib import effective_n_jobs
 from sklearn.base import clone
-from sklearn.exceptions import FitFailedWarning
+from sklearn.exceptions import FitFailedWarning, UndefinedMetricWarning
 from sklearn.metrics import check_scoring
 from sklearn.utils.parallel import Parallel, delayed
 
@@ -67,14 +67,15 @@ def evaluate(tasks, X, y, metrics, *, n_jobs, n_threads, verbose):
     not those of others; its record has an ``error``. Ctrl-C ends all fits: what is
     finished by then is kept, each estimator that was stopped has one record with an
     ``error``, and KeyboardInterrupt is raised if none had been finished. ``metrics``
-    has scorers, or names of scikit-learn's, by name. Without a number of threads, each
-    fit has its share of those of torch.
+    has scorers by name; the score is NaN for estimators that lack what one needs, as
+    ``predict_proba``. Without a number of threads, each fit has its share of those of
+    torch.
     """
     n_jobs = effective_n_jobs(n_jobs)
     n_threads = n_threads or max(1, torch.get_num_threads() // n_jobs)
-    scorer, failed = check_scoring(scoring=metrics), set()
+    failed = set()
     jobs = (
-        delayed(_evaluate_one)(task, X, y, scorer, n_threads)
+        delayed(_evaluate_one)(task, X, y, metrics, n_threads)
         for task in tasks
         if task.name not in failed
     )
@@ -92,6 +93,7 @@ def evaluate(tasks, X, y, metrics, *, n_jobs, n_threads, verbose):
             raise
         records += stopped
     _warn_of_failures(records)
+    _warn_of_missing(records, metrics)
     return records
 
 
@@ -108,15 +110,15 @@ def _with_bar(records, total, verbose):
             yield record
 
 
-def _evaluate_one(task, X, y, scorer, n_threads):
+def _evaluate_one(task, X, y, metrics, n_threads):
     try:
         with limited_threads(n_threads):
-            return task.record(**_measure(task, X, y, scorer))
+            return task.record(**_measure(task, X, y, metrics))
     except Exception as error:
         return task.record(error=f"{type(error).__name__}: {error}")
 
 
-def _measure(task, X, y, scorer):
+def _measure(task, X, y, metrics):
     estimator = clone(task.estimator)
     X_train, y_train = safe_indexing(X, task.train), safe_indexing(y, task.train)
     X_test, y_test = safe_indexing(X, task.test), safe_indexing(y, task.test)
@@ -125,7 +127,11 @@ def _measure(task, X, y, scorer):
     with PeakMemory() as peak:
         estimator, fit_time = timed(estimator.fit, X_train, y_train, **fit_params)
         _, predict_time = timed(estimator.predict, X_test)
-    scores = scorer(estimator, X_test, y_test, **score_params)
+    possible = {name: m for name, m in metrics.items() if _can_give(estimator, m)}
+    scores = {}
+    if possible:
+        scorer = check_scoring(scoring=possible)
+        scores = scorer(estimator, X_test, y_test, **score_params)
     for metric, score in scores.items():
         if not np.isfinite(score):
             raise ValueError(f"{metric} is {score} in fold {task.fold}")
@@ -135,8 +141,15 @@ def _measure(task, X, y, scorer):
         "peak_memory": peak.bytes,
         "model_size": model_size(estimator),
         "n_parameters": count_parameters(estimator),
-        **{f"test_{metric}": float(score) for metric, score in scores.items()},
+        **{f"test_{metric}": float(scores.get(metric, np.nan)) for metric in metrics},
     }
+
+
+def _can_give(estimator, scorer):
+    """Tell whether an estimator has a method that gives what a scorer takes."""
+    methods = getattr(scorer, "_response_method", "predict")
+    methods = (methods,) if isinstance(methods, str) else methods
+    return any(hasattr(estimator, method) for method in methods)
 
 
 def _stopped(tasks, records, failed):
@@ -159,3 +172,19 @@ def _warn_of_failures(records):
             FitFailedWarning,
             stacklevel=5,
         )
+
+
+def _warn_of_missing(records, metrics):
+    for metric in metrics:
+        scores = {
+            record["estimator"]: record.get(f"test_{metric}") for record in records
+        }
+        without = [name for name, score in scores.items() if score and np.isnan(score)]
+        if without:
+            warnings.warn(
+                f"There is no {metric} for {', '.join(without)}, which cannot tell "
+                "probabilities. To have them, put the estimator into sklearn."
+                "calibration.CalibratedClassifierCV(estimator, ensemble=False).",
+                UndefinedMetricWarning,
+                stacklevel=5,
+            )

@@ -4,10 +4,17 @@ import warnings
 from math import prod
 
 import numpy as np
+import torch
 from sklearn.base import is_classifier
 
-from sklearn_cnn import architectures
-from sklearn_cnn.images import value_range
+from sklearn_cnn import architectures, training
+from sklearn_cnn.estimators._architecture import (
+    chosen_architecture,
+    is_auto,
+    require_solvable,
+    setting_of,
+)
+from sklearn_cnn.images import take_rows, value_range
 from sklearn_cnn.inference import (
     Predictor,
     Preparation,
@@ -17,7 +24,7 @@ from sklearn_cnn.inference import (
     resolve_precision,
 )
 from sklearn_cnn.utils._generators import seeded
-from sklearn_cnn.utils._parameters import is_integer, require_integer
+from sklearn_cnn.utils._parameters import as_builtin, is_integer, require_integer
 
 #: Parameters that shape what comes before the head ...
 STAGE_PARAMETERS = (
@@ -31,7 +38,13 @@ STAGE_PARAMETERS = (
     "pooling",
 )
 #: ... and the head; each architecture obeys some of them.
-HEAD_PARAMETERS = ("global_pooling", "hidden_layer_sizes", "dropout", "conv_dropout")
+HEAD_PARAMETERS = (
+    "global_pooling",
+    "hidden_layer_sizes",
+    "dropout",
+    "conv_dropout",
+    "unequal_length",
+)
 
 #: Those that are integers: one for each stage or layer, ...
 _ALWAYS = ("filters", "hidden_layer_sizes")
@@ -39,10 +52,20 @@ _SEQUENCES = (*_ALWAYS, "blocks_per_stage")
 #: ... or for each spatial axis, which longer kernels make the libraries crash at.
 _PER_AXIS = ("kernel_size", "stride")
 _MOST_PER_AXIS = 1 << 16
+#: Most samples, and most of their values, that a network learns from before training.
+_MOST_SHOWN, _SHOWN_VALUES = 1 << 10, 1 << 24
 
 
 def assemble(
-    estimator, layout, n_outputs, *, device, seed=0, samples=None, prepare=None
+    estimator,
+    layout,
+    n_outputs,
+    *,
+    device,
+    seed=0,
+    samples=None,
+    by_steps=False,
+    prepare=None,
 ):
     """Build the network of an estimator, try it, and say how images go into it.
 
@@ -60,7 +83,10 @@ def assemble(
     seed : int
         Of the random weights.
     samples : Samples or None
-        Whose statistics standardise pixels; None leaves pixels alone.
+        Whose statistics standardise pixels, and which networks may learn from at once;
+        None leaves pixels alone.
+    by_steps : bool
+        Whether samples will come in parts.
     prepare : Preparation or None
         That of another network of the same samples, which is shared.
 
@@ -74,9 +100,11 @@ def assemble(
         If parameters, data and weights do not fit together.
     """
     precision = resolve_precision(estimator.precision, device, 0)
-    blueprint = _blueprint(estimator, layout, n_outputs)
+    architecture = chosen_architecture(estimator, layout, samples, by_steps=by_steps)
+    blueprint = _blueprint(estimator, architecture, layout, n_outputs, by_steps)
     with seeded(seed, device):
         module, cost = _build(estimator, blueprint)
+    require_solvable(estimator, module, architecture, by_steps=by_steps)
     if prepare is None:
         mean = scale = None
         if samples is not None and estimator.input_scaling == "standardize":
@@ -84,6 +112,9 @@ def assemble(
         prepare = Preparation(layout, mean, scale, dtype_of(precision), device)
     compile = getattr(estimator, "compile", False)
     module = prepare.place(module)
+    learns = isinstance(module, architectures.LearnsFromSamples)
+    if learns and samples is not None and estimator.weights is None:
+        _learn_from(module, samples, prepare, seed)
     return Predictor(module, prepare, precision, cost, compile, blueprint)
 
 
@@ -127,10 +158,16 @@ def network_parameters(estimator):
     return {name: as_builtin(getattr(estimator, name)) for name in names}
 
 
-def fixed_parameters(estimator):
-    """Give the parameters that cannot change once a network is built, by name."""
+def fixed_parameters(estimator, architecture):
+    """Give the parameters that cannot change once a network is built, by name.
+
+    ``architecture`` is what "auto" stands for.
+    """
+    parameters = network_parameters(estimator)
+    if is_auto(estimator.architecture):
+        parameters["architecture"] = architecture
     return {
-        **network_parameters(estimator),
+        **parameters,
         "input_scaling": estimator.input_scaling,
         "device": resolve_device(estimator.device),
         # weights are of one of these
@@ -138,21 +175,28 @@ def fixed_parameters(estimator):
     }
 
 
-def as_builtin(value):
-    """Give numbers and sequences Python's own types: they compare and store alike."""
-    if hasattr(value, "__array__"):
-        value = np.asarray(value).tolist()
-    if isinstance(value, list | tuple | range):
-        return tuple(as_builtin(entry) for entry in value)
-    return value
+def _learn_from(module, samples, prepare, seed):
+    """Show a network some of the samples that it will be trained on."""
+    generator = torch.Generator().manual_seed(seed)
+    n = max(1, min(_MOST_SHOWN, _SHOWN_VALUES // samples.layout.n_features))
+    chosen = torch.randperm(len(samples.rows), generator=generator)[:n].numpy()
+    images = take_rows(samples.images, samples.rows[np.sort(chosen)])
+    with torch.inference_mode():
+        module.learn_from(prepare(images), generator)
 
 
-def _blueprint(estimator, layout, n_outputs):
+def _blueprint(estimator, architecture, layout, n_outputs, by_steps):
     parameters = network_parameters(estimator)
-    architecture, weights = parameters.pop("architecture"), parameters.pop("weights")
+    del parameters["architecture"]
+    weights = parameters.pop("weights")
     _check_sizes(parameters)
     data = (layout.n_channels, layout.spatial_shape, n_outputs)
     defaults = {name: getattr(type(estimator), name) for name in parameters}
+    if is_auto(parameters.get("conv_dropout")):
+        setting = setting_of(estimator, architecture, layout, partial=by_steps)
+        parameters["conv_dropout"] = training.default_conv_dropout(setting)
+        # not every architecture has it
+        defaults["conv_dropout"] = 0.0
     return architectures.Blueprint(architecture, data, parameters, defaults, weights)
 
 

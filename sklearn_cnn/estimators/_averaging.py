@@ -5,6 +5,12 @@ import copy
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_cnn import training
+from sklearn_cnn.estimators._architecture import (
+    chosen_architecture,
+    is_auto,
+    setting_of,
+)
 from sklearn_cnn.estimators._samples import Seeds, state_of_network
 from sklearn_cnn.inference import (
     count_views,
@@ -63,7 +69,13 @@ class Averaging:
         """Count the views of a sample; 0 where none are asked for."""
         if not self.test_time_augmentation:
             return 0
-        return count_views(self.augmentation, array, layout)
+        return count_views(self._resolved_augmentation(layout), array, layout)
+
+    def _resolved_augmentation(self, layout):
+        if not is_auto(self.augmentation):
+            return self.augmentation
+        architecture = chosen_architecture(self, layout, None, by_steps=False)
+        return training.default_augmentation(setting_of(self, architecture, layout))
 
     # --- prediction -------------------------------------------------------------
 
@@ -86,7 +98,8 @@ class Averaging:
         outputs = []
         for predictor in predictors():
             if n_views:
-                of_views = self.augmentation, self._targets.link, n_views
+                augmentation = self._resolved_augmentation(layout)
+                of_views = augmentation, self._targets.link, n_views
                 predictor = over_views(predictor, *of_views)
             outputs.append(predictor.outputs(array))
             require_finite(outputs[-1])

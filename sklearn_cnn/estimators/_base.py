@@ -12,11 +12,11 @@ import numpy as np
 from sklearn.callback import CallbackSupportMixin
 
 from sklearn_cnn import training
-from sklearn_cnn.architectures import probe_training_on_one
+from sklearn_cnn.architectures import probe_training_on_one, solves_head
+from sklearn_cnn.estimators._architecture import require_solvable, setting_of
 from sklearn_cnn.estimators._assembly import (
     HEAD_PARAMETERS,
     STAGE_PARAMETERS,
-    as_builtin,
     assemble,
     fixed_parameters,
 )
@@ -25,13 +25,20 @@ from sklearn_cnn.estimators._checks import SampleInput
 from sklearn_cnn.estimators._fitted import FittedAttributes
 from sklearn_cnn.estimators._html import html_with_layers
 from sklearn_cnn.estimators._identity import identity_of
+from sklearn_cnn.estimators._max_time import Deadline
 from sklearn_cnn.estimators._parameters import CNNParameters
 from sklearn_cnn.estimators._samples import Seeds
 from sklearn_cnn.estimators._stored import StoredEstimator
 from sklearn_cnn.images import take_rows
-from sklearn_cnn.inference import resolve_device, resolve_precision, single_thread
+from sklearn_cnn.inference import (
+    give_back_memory,
+    resolve_device,
+    resolve_precision,
+    single_thread,
+)
 from sklearn_cnn.utils._fitting import unchanged_on_error
 from sklearn_cnn.utils._generators import seeded, usual_modes
+from sklearn_cnn.utils._parameters import as_builtin
 from sklearn_cnn.utils._sklearn import fit_context
 
 
@@ -123,7 +130,10 @@ class BaseCNN(
         """
         validation = (X_val, y_val, sample_weight_val)
         with fitting(self):
-            return self._fit(X, y, sample_weight, validation)
+            try:
+                return self._fit(X, y, sample_weight, validation)
+            finally:
+                give_back_memory()
 
     def _partial_fit(self, X, y, sample_weight, classes=None):
         with fitting(self):
@@ -139,6 +149,7 @@ class BaseCNN(
         partial=False,
         classes=None,
     ):
+        deadline = Deadline(self, partial)
         goes_on = (partial or self.warm_start) and self._is_trained
         # a stream may end in a single row
         checks = {"min_samples": 1 if partial else 2, "classes": classes}
@@ -151,13 +162,14 @@ class BaseCNN(
             if held_out is None and self.early_stopping and not partial:
                 samples, held_out = self._hold_out(samples, seeds[0])
             if goes_on:
-                learners = self._copied_learners()
+                learners = self._copied_learners(partial)
             else:
-                learners = self._new_learners(samples, seeds)
+                learners = self._new_learners(samples, seeds, partial)
             trainings = [
                 self._training(learner, samples, held_out, seed, partial)
                 for learner, seed in zip(learners, seeds, strict=True)
             ]
+            deadline.choose_epochs(trainings, checkpoints)
             n_epochs = sum(learner.plan.epochs for learner in learners)
             context, data = self._begin_task(X, y, sample_weight, n_epochs)
             self._train(trainings, checkpoints, context, data)
@@ -203,7 +215,7 @@ class BaseCNN(
         strata = self._targets.strata
         return samples.hold_out(self.validation_fraction, strata, seeds.split)
 
-    def _new_learners(self, samples, seeds):
+    def _new_learners(self, samples, seeds, partial):
         device, predictors = resolve_device(self.device), []
         for own in seeds:
             predictor = assemble(
@@ -213,6 +225,7 @@ class BaseCNN(
                 device=device,
                 seed=own.torch,
                 samples=samples,
+                by_steps=partial,
                 prepare=predictors[0].prepare if predictors else None,
             )
             predictors.append(predictor)
@@ -226,11 +239,17 @@ class BaseCNN(
                 stacklevel=2,
             )
         self._targets = self._targets.scaled_to(*samples.chosen)
-        fixed, loss = fixed_parameters(self), self._make_loss()
-        return [training.Learner(predictor, loss, fixed) for predictor in predictors]
+        fixed = fixed_parameters(self, predictors[0].blueprint.architecture)
+        return [
+            training.Learner(predictor, self._make_loss(), fixed)
+            for predictor in predictors
+        ]
 
-    def _copied_learners(self):
-        before, now = self._learner.fixed_parameters, fixed_parameters(self)
+    def _copied_learners(self, partial):
+        before = self._learner.fixed_parameters
+        now = fixed_parameters(self, before["architecture"])
+        architecture = before["architecture"]
+        require_solvable(self, self._learner.module, architecture, by_steps=partial)
         changed = [name for name in now if now[name] != before[name]]
         if changed:
             (name, *_) = changed
@@ -247,28 +266,31 @@ class BaseCNN(
         ]
 
     def _training(self, learner, samples, held_out, seeds, partial):
-        learner.begin(self._plan(learner, samples, partial))
+        recipe = self._recipe(learner, samples, partial)
+        learner.begin(self._plan(learner, samples, recipe, partial))
         order = np.random.default_rng(seeds.order)
-        augment = self._augmenter(learner, samples, seeds.augmentation)
+        augmentation = recipe.resolve("augmentation", self.augmentation)
+        augment = self._augmenter(learner, samples, augmentation, seeds.augmentation)
         batches = self._batches(learner, samples, shuffle=order, augment=augment)
         held_out = held_out and self._held_out(learner, held_out)
-        return training.Training(learner, batches, held_out, seeds.torch)
+        return training.Training(learner, batches, held_out, seeds.torch, recipe)
 
-    def _plan(self, learner, samples, partial):
-        predictor, batch_size = learner.predictor, self._batch_size(samples)
+    def _plan(self, learner, samples, recipe, partial):
+        predictor = learner.predictor
+        batch_size = recipe.resolve("batch_size", self.batch_size)
         backbone = training.freezes_backbone(learner.module, self.freeze)
-        step_cost = 0 if backbone else predictor.sample_cost
-        epochs = self.max_iter
-        if epochs == "auto":
-            epochs = training.default_max_iter(len(samples.rows))
+        solved = solves_head(learner.module)
+        step_cost = 0 if backbone or solved else predictor.sample_cost
+        epochs = recipe.resolve("max_iter", self.max_iter)
+        epochs = 1 if partial or solved else epochs
         return training.TrainingPlan(
-            epochs=1 if partial else epochs,
+            epochs=epochs,
             batch_size=batch_size,
             optimizer=self.optimizer,
             momentum=self.momentum,
-            learning_rate=self.learning_rate,
+            learning_rate=recipe.resolve("learning_rate", self.learning_rate),
             backbone_learning_rate=self.backbone_learning_rate,
-            weight_decay=self._checked_weight_decay(),
+            weight_decay=self._checked_weight_decay(recipe),
             lr_schedule="constant" if partial else self.lr_schedule,
             freeze=self.freeze,
             freeze_epochs=0 if partial else self.freeze_epochs,
@@ -280,8 +302,13 @@ class BaseCNN(
             keeps_optimizer=partial,
         )
 
-    def _checked_weight_decay(self):
-        given = as_builtin(self.weight_decay)
+    def _recipe(self, learner, samples, partial):
+        architecture, n = learner.predictor.blueprint.architecture, len(samples.rows)
+        of = self, architecture, samples.layout, n
+        return training.recipe(setting_of(*of, partial=partial))
+
+    def _checked_weight_decay(self, recipe):
+        given = as_builtin(recipe.resolve("weight_decay", self.weight_decay))
         decays = given if isinstance(given, tuple) else (given,)
         if not all(isinstance(d, Real) and 0 <= d <= 1e100 for d in decays):
             raise ValueError(
@@ -291,16 +318,11 @@ class BaseCNN(
             )
         return given
 
-    def _batch_size(self, samples):
-        if self.batch_size == "auto":
-            return training.default_batch_size(len(samples.rows))
-        return self.batch_size
-
-    def _augmenter(self, learner, samples, seed):
-        if self.augmentation is None:
+    def _augmenter(self, learner, samples, augmentation, seed):
+        if augmentation is None:
             return None
         prepare = learner.predictor.prepare
-        augment = training.Augmenter(self.augmentation, seed, prepare.device)
+        augment = training.Augmenter(augmentation, seed, prepare.device)
         some = prepare.load(take_rows(samples.images, samples.rows[:2]))
         with seeded(seed, prepare.device):
             augment.try_out(some)

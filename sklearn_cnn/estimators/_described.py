@@ -9,8 +9,7 @@ from types import CodeType, FunctionType, MethodType
 
 import torch
 
-from sklearn_cnn.estimators._assembly import as_builtin
-from sklearn_cnn.utils._parameters import has_parameters
+from sklearn_cnn.utils._parameters import as_builtin, has_parameters
 
 #: Whose code counts by its name: a new version of it is no other parameter.
 _LIBRARIES = {"abc", "builtins", "numpy", "sklearn", "sklearn_cnn", "torch"}

@@ -51,8 +51,9 @@ dropout : float or None, default=None
     Probability of dropping each input of each dense layer while training [3]_, in
     [0, 1). None leaves it to the architecture: 0 for "simple", as batch normalisation
     regularises already.
-conv_dropout : float, default=0.0
+conv_dropout : float or "auto", default="auto"
     Probability of dropping a whole feature map at the end of each stage, in [0, 1).
+    "auto" is 0.1 where "simple" learns classes of grey images, and 0 elsewhere.
 weights : str, path or None, default=None
     Weights to start from: the path of a ``.safetensors`` or ``.pt`` file with the state
     dict of a network, whose head is left out; or, for a backbone, "DEFAULT" or the name
@@ -78,31 +79,36 @@ input_scaling : {"standardize"} or None, default="standardize"
     backbone with weights of its library is given the mean and standard deviation that
     these were trained with, which take pixels for 0 to 255 (65,535 for uint16) if they
     are integers and for 0 to 1 if they are floats.
-augmentation : callable or None, default=None
+augmentation : callable, None or "auto", default="auto"
     Random changes of the training images, drawn anew in each epoch and never made at
     validation or prediction: one of :mod:`sklearn_cnn.augmentation`, such as
     ``RandomCrop()``, a :class:`~sklearn_cnn.augmentation.Compose` of several, or any
     callable, such as a transform of torchvision or kornia. It is called on batches
     (n_samples, n_channels, \\*spatial_shape) with the values of ``X``, before they are
-    standardised, and must keep the shape. None changes nothing, as which changes leave
-    the targets right depends on the images.
+    standardised, and must keep the shape. "auto" makes changes so small that they leave
+    the class alone, where all of a network learns classes of images or volumes from
+    random weights in :meth:`fit`: ``RandomAffine(10, translate=1/16, scale=0.1,
+    padding_mode="edge")`` for grey images, ``RandomCrop(1/16, padding_mode="edge")``
+    for others, and nothing for numbers, signals, and sides below 8. None changes
+    nothing.
 test_time_augmentation : bool, default=False
     Whether predictions are averages over the views of each sample that ``augmentation``
     implies, the sample itself among them: its mirror image for ``RandomFlip``, moved
     ones for ``RandomCrop`` (see :meth:`~sklearn_cnn.augmentation.Augmentation.views`).
     They take as many times as long. It can be switched after the fit, which it does not
     change. False by default, as most fits get more from more epochs.
-weight_decay : float or sequence of float, default=0.01
+weight_decay : float, sequence of float or "auto", default="auto"
     L2 penalty: ``weight_decay * weight`` is added to the gradient of each weight (for
     "adamw", subtracted from the weight at the learning rate [4]_). Biases and
     normalisation are left out. A sequence has one value for each stage, in order, and
     for the head; parts beyond its end have none, so ``(1e-4,)`` is the first stage
-    alone. The default is that of :class:`torch.optim.AdamW`.
+    alone. "auto" is 0.01, the default of :class:`torch.optim.AdamW`, and 0.05 for
+    classes of colour images that a network learns from random weights.
 optimizer : {"adamw", "adam", "sgd", "rmsprop"}, default="adamw"
     "adamw" [4]_ needs the least tuning.
-learning_rate : float, default=0.01
-    Peak of the schedule. The default is high, as suits a one-cycle schedule with batch
-    normalisation; take about 0.001 without either.
+learning_rate : float or "auto", default="auto"
+    Peak of the schedule. "auto" is 0.01, which is high, as suits a one-cycle schedule
+    with batch normalisation; take about 0.001 without either.
 backbone_learning_rate : float, default=1.0
     Factor on ``learning_rate`` for everything before the head. Pretrained weights want
     less, such as 0.1.
@@ -117,6 +123,11 @@ batch_size : int or "auto", default="auto"
     64 for up to 10,000, and 128 beyond.
 max_iter : int or "auto", default="auto"
     Number of epochs. "auto" makes about 800 steps, in 4 to 60 epochs.
+max_time : float or None, default=None
+    Seconds within which :meth:`fit` is to end, in place of ``max_iter``: a short trial
+    tells how long an epoch takes, and with it their number, so that the schedule comes
+    to its end. With few samples that may be more epochs than are of use. None is as
+    many as ``max_iter`` says.
 freeze_epochs : int, default=0
     How many of the epochs first train the head alone; then what ``freeze`` leaves
     trains with a schedule of its own [6]_.
@@ -135,10 +146,11 @@ warm_start : bool, default=False
 device : str, default="auto"
     Where to compute: "cpu", "cuda", "cuda:1", "mps". "auto" takes a GPU if there is
     one.
-precision : {"auto", "float32", "bfloat16", "float64"}, default="auto"
+precision : {"auto", "float32", "bfloat16", "float16", "float64"}, default="auto"
     Number format of the training. "auto" multiplies in bfloat16 where the hardware does
-    so natively and the network is large enough to gain, and otherwise in float32;
-    predictions are then made in float32. Naming one fixes it for both.
+    so natively and the network is large enough to gain, in float16 with a scaled loss
+    on GPUs that have only that, and otherwise in float32; predictions are then made in
+    float32. Naming one fixes it for both. "float16" needs a GPU.
 compile : bool, default=False
     Whether to run the network through :func:`torch.compile`. It takes 10 s to a minute
     before the first step, in which nothing shows, and pays in long trainings on a GPU
@@ -191,6 +203,9 @@ validation_scores_ : list of float or None
     Validation score of every epoch.
 n_iter_ : int
     Number of epochs trained.
+max_iter_ : int
+    Number of epochs that the last fit was planned for: what "auto" or ``max_time`` came
+    to. Early stopping may end it before.
 best_iter_ : int
     Epoch, from 1, of the smallest validation loss (training loss without validation).
 best_loss_ : float

@@ -34,6 +34,11 @@ class FittedAttributes:
         return self._predictor.module
 
     @property
+    def architecture_(self):
+        """The architecture, which ``architecture="auto"`` leaves to the data."""
+        return self._predictor.blueprint.architecture
+
+    @property
     def n_outputs_(self):
         """Number of outputs of the network."""
         return self._targets.n_outputs
@@ -73,6 +78,11 @@ class FittedAttributes:
     def n_iter_(self):
         """Number of epochs trained."""
         return len(self._learner.history)
+
+    @property
+    def max_iter_(self):
+        """Number of epochs that the last fit was planned for."""
+        return self._learner.plan.epochs
 
     @property
     def _monitored_losses(self):

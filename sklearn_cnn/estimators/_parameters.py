@@ -8,6 +8,7 @@ from os import PathLike
 from typing import Any, ClassVar
 
 from sklearn_cnn.architectures import ACTIVATIONS
+from sklearn_cnn.inference import PRECISIONS
 from sklearn_cnn.utils._fitting import BaseEstimator
 from sklearn_cnn.utils._parameters import has_parameters
 from sklearn_cnn.utils._sklearn import Interval, Options, StrOptions
@@ -21,7 +22,7 @@ _RATE = Interval(Real, 0, 1e30, closed="neither")
 class CNNParameters(BaseEstimator):
     """Parameters of a network and of its training, and what each may be."""
 
-    architecture: Any = "simple"
+    architecture: Any = "auto"
     _: KW_ONLY
     filters: Any = None
     blocks_per_stage: Any = None
@@ -34,23 +35,25 @@ class CNNParameters(BaseEstimator):
     global_pooling: str | None = None
     hidden_layer_sizes: Any = None
     dropout: float | None = None
-    conv_dropout: float = 0.0
+    conv_dropout: Any = "auto"
     weights: Any = None
     freeze: Any = None
     input_shape: Any = None
     spatial_dims: Any = "auto"
+    unequal_length: bool = False
     data_format: str = "channels_last"
     input_scaling: str | None = "standardize"
-    augmentation: Any = None
+    augmentation: Any = "auto"
     test_time_augmentation: bool = False
-    weight_decay: Any = 0.01
+    weight_decay: Any = "auto"
     optimizer: str = "adamw"
-    learning_rate: float = 0.01
+    learning_rate: Any = "auto"
     backbone_learning_rate: float = 1.0
     momentum: float = 0.9
     lr_schedule: str = "one_cycle"
     batch_size: Any = "auto"
     max_iter: Any = "auto"
+    max_time: float | None = None
     freeze_epochs: int = 0
     early_stopping: bool = False
     validation_fraction: float = 0.1
@@ -80,23 +83,29 @@ class CNNParameters(BaseEstimator):
         "global_pooling": [StrOptions({"avg", "max", "flatten"}), None],
         "hidden_layer_sizes": ["array-like", None],
         "dropout": [_PROBABILITY, None],
-        "conv_dropout": [_PROBABILITY],
+        "conv_dropout": [StrOptions({"auto"}), _PROBABILITY],
         "weights": [str, PathLike, None],
         "freeze": [_POSITIVE, str, None],
         "input_shape": ["array-like", None],
         "spatial_dims": [StrOptions({"auto"}), Options(Integral, {1, 2, 3})],
+        "unequal_length": ["boolean"],
         "data_format": [StrOptions({"channels_last", "channels_first"})],
         "input_scaling": [StrOptions({"standardize"}), None],
         "augmentation": "no_validation",  # by a trial, which names the remedy
         "test_time_augmentation": ["boolean"],
-        "weight_decay": [Interval(Real, 0, None, closed="left"), "array-like"],
+        "weight_decay": [
+            StrOptions({"auto"}),
+            Interval(Real, 0, None, closed="left"),
+            "array-like",
+        ],
         "optimizer": [StrOptions({"adamw", "adam", "sgd", "rmsprop"})],
-        "learning_rate": [_RATE],
+        "learning_rate": [StrOptions({"auto"}), _RATE],
         "backbone_learning_rate": [_RATE],
         "momentum": [_PROBABILITY],
         "lr_schedule": [StrOptions({"one_cycle", "cosine", "step", "constant"})],
         "batch_size": [StrOptions({"auto"}), _POSITIVE],
         "max_iter": [StrOptions({"auto"}), _POSITIVE],
+        "max_time": [Interval(Real, 0, 1e9, closed="neither"), None],
         "freeze_epochs": [Interval(Integral, 0, None, closed="left")],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
@@ -104,7 +113,7 @@ class CNNParameters(BaseEstimator):
         "tol": [Interval(Real, 0, None, closed="left")],
         "warm_start": ["boolean"],
         "device": [str],
-        "precision": [StrOptions({"auto", "float32", "bfloat16", "float64"})],
+        "precision": [StrOptions({"auto", *PRECISIONS})],
         "compile": ["boolean"],
         "callbacks": [list, None],
         "checkpoint_dir": [str, PathLike, None],

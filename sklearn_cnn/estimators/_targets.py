@@ -69,6 +69,7 @@ class Labels:
 
     classes: np.ndarray
     multilabel = False
+    task = "classification"
     #: What makes predictions of outputs.
     link = "softmax"
 
@@ -173,6 +174,7 @@ class LabelSets(Labels):
     """Any number of labels a sample; codes are 0 or 1 for each of them."""
 
     multilabel = True
+    task = "multilabel"
     link = "sigmoid"
 
     @staticmethod
@@ -251,6 +253,7 @@ class Numbers:
 
     mean: np.ndarray
     spread: np.ndarray
+    task = "regression"
     link = "identity"
 
     @staticmethod

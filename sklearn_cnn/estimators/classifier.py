@@ -7,6 +7,8 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import unique_labels
 
+from sklearn_cnn import training
+from sklearn_cnn.estimators._architecture import is_auto
 from sklearn_cnn.estimators._base import BaseCNN
 from sklearn_cnn.estimators._documentation import documented
 from sklearn_cnn.estimators._targets import Labels, LabelSets, is_multilabel
@@ -24,10 +26,12 @@ class CNNClassifier(ClassifierMixin, BaseCNN):
     Parameters
     ----------
     {parameters}
-    label_smoothing : float, default=0.0
-        Share of every target that is spread over all classes, in [0, 1) [8]_. A little
-        (0.1) keeps probabilities from becoming extreme. None by default, so that the
-        loss is the log loss.
+    label_smoothing : float or "auto", default="auto"
+        Share of every target that is spread over all classes, in [0, 1) [8]_. It keeps
+        probabilities from becoming extreme where classes are hard to tell apart; where
+        they are easy it makes them too cautious. "auto" is 0 at first. For images it
+        becomes, after 30 % of the epochs, the square of the training loss (as a share
+        of that of a guess), but at most 0.2. The validation loss is never smoothed.
     class_weight : dict, "balanced", list of dict or None, default=None
         Weights of the classes in the loss, multiplied with ``sample_weight``;
         "balanced" takes them inversely proportional to the class frequencies. A list
@@ -75,7 +79,7 @@ class CNNClassifier(ClassifierMixin, BaseCNN):
     """
 
     _: KW_ONLY
-    label_smoothing: float = 0.0
+    label_smoothing: Any = "auto"
     class_weight: Any = None
 
     _parameter_constraints: ClassVar[dict] = {
@@ -211,7 +215,14 @@ class CNNClassifier(ClassifierMixin, BaseCNN):
         return LabelSets if is_multilabel(y) else Labels
 
     def _make_loss(self):
-        return self._targets.loss(self.label_smoothing)
+        given = self.label_smoothing
+        return self._targets.loss(0.0 if is_auto(given) else given)
+
+    def _observers(self, of, *args):
+        observers = super()._observers(of, *args)
+        if is_auto(self.label_smoothing) and of.recipe.smooths_labels:
+            observers.append(training.AdaptiveSmoothing(self.n_outputs_))
+        return observers
 
     def _loss_weight(self, samples):
         if self.class_weight is None:

@@ -9,8 +9,8 @@ from sklearn.base import TransformerMixin, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_cnn.architectures import Network
-from sklearn_cnn.estimators._assembly import STAGE_PARAMETERS, as_builtin, assemble
+from sklearn_cnn.architectures import LearnsFromSamples, Network
+from sklearn_cnn.estimators._assembly import STAGE_PARAMETERS, assemble
 from sklearn_cnn.estimators._base import BaseCNN, fitting
 from sklearn_cnn.estimators._documentation import documented
 from sklearn_cnn.estimators._samples import Samples, Seeds
@@ -24,6 +24,7 @@ from sklearn_cnn.inference import (
     resolve_device,
 )
 from sklearn_cnn.utils._fitting import BaseEstimator
+from sklearn_cnn.utils._parameters import as_builtin
 from sklearn_cnn.utils._sklearn import (
     HasMethods,
     StrOptions,
@@ -83,7 +84,7 @@ class CNNFeatures(
     {data_format}
     {input_scaling}
     {device}
-    precision : {"auto", "float32", "bfloat16", "float64"}, default="auto"
+    precision : {"auto", "float32", "bfloat16", "float16", "float64"}, default="auto"
         Number format of the computation; "auto" is float32.
     random_state : int, RandomState instance or None, default=None
         Seeds random filters.
@@ -135,7 +136,7 @@ class CNNFeatures(
     (10, 128)
     """
 
-    architecture: Any = "simple"
+    architecture: Any = "auto"
     _: KW_ONLY
     estimator: Any = None
     layer: str | None = None
@@ -238,14 +239,7 @@ class CNNFeatures(
 
     def _build(self, X):
         array, layout = self._check_images(X, reset=True)
-        if self.weights is None:
-            warnings.warn(
-                "CNNFeatures computes features with random filters, as weights=None. "
-                "Pass weights, or estimator=FrozenEstimator(fitted).",
-                UserWarning,
-                stacklevel=2,
-            )
-        return assemble(
+        predictor = assemble(
             self,
             layout,
             1,
@@ -253,6 +247,15 @@ class CNNFeatures(
             seed=Seeds.draw(self.random_state, 0).torch,
             samples=Samples(array, layout, np.arange(len(array))),
         )
+        fixed = isinstance(predictor.module, LearnsFromSamples)
+        if self.weights is None and not fixed:
+            warnings.warn(
+                "CNNFeatures computes features with random filters, as weights=None. "
+                "Pass weights, or estimator=FrozenEstimator(fitted).",
+                UserWarning,
+                stacklevel=2,
+            )
+        return predictor
 
     def _predictor_of_estimator(self, X, y):
         frozen = isinstance(self.estimator, FrozenEstimator)

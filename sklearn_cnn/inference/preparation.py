@@ -41,14 +41,21 @@ class Preparation(PlainState):
     def _whole_state(self):
         return {**vars(self), "_statistics": {}}
 
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        if self.device != "cpu":
+            self.device = device_here(self.device, self._dtype_name)
+
     def _plain_state(self):
-        dtype = str(self.dtype).removeprefix("torch.")
-        return {**self._whole_state(), "dtype": dtype}
+        return {**self._whole_state(), "dtype": self._dtype_name}
 
     def _set_plain_state(self, state):
         vars(self).update(state)
         self.dtype = dtype_of(state["dtype"])
-        self.device = device_here(state["device"], state["dtype"])
+
+    @property
+    def _dtype_name(self):
+        return str(self.dtype).removeprefix("torch.")
 
     def __call__(self, rows):
         """Prepare rows, which lie in new memory: it may be overwritten."""
@@ -59,15 +66,31 @@ class Preparation(PlainState):
 
         The dtype stays, or becomes float64 where float32 would lose digits.
         """
+        return self.arranged(self.upload(rows))
+
+    def upload(self, rows):
+        """Move rows to the device, with their axes as they are in the array."""
         wide = not exact_in_float32(rows.dtype)
         if wide:
             rows = rows.astype(np.float64, copy=False)
         batch = torch.from_numpy(self.layout.as_samples(rows))
+        # where there is no float64, they stay on the CPU until they are scaled
+        return batch if wide and not self.has_float64 else self.on_device(batch)
+
+    def on_device(self, tensor):
+        """Move a tensor to the device, and do not wait until it is there."""
         if torch.device(self.device).type == "cuda":
-            batch = batch.pin_memory()  # only from there is a copy non-blocking
-        # float64 stays on the CPU until it is scaled: not every device has it
-        batch = batch if wide else batch.to(self.device, non_blocking=True)
+            tensor = tensor.pin_memory()  # only from there is a copy non-blocking
+        return tensor.to(self.device, non_blocking=True)
+
+    def arranged(self, batch):
+        """Give uploaded rows their channels first."""
         return batch if self.layout.channels_first else batch.movedim(-1, 1)
+
+    @property
+    def has_float64(self):
+        """Whether the device computes in float64; Apple's does not."""
+        return torch.device(self.device).type != "mps"
 
     def standardize(self, batch):
         """Standardise a loaded batch, which may be overwritten, as the network wants.

@@ -8,7 +8,8 @@ from functools import partial
 
 import torch
 
-from sklearn_cnn.images import read_ahead, take_rows
+from sklearn_cnn.images import take_rows
+from sklearn_cnn.inference.loading import loaded_ahead
 
 #: Multiply-adds of a prediction that are worth starting threads.
 _POOL_COST = 1 << 30
@@ -95,7 +96,7 @@ def workers(n):
         yield pool
 
 
-def map_chunks(compute, images, chunks, cost):
+def map_chunks(compute, prepare, images, chunks, cost):
     """Compute one chunk of images after the other.
 
     Each is computed by one thread, and only the time tells how many threads there are:
@@ -106,7 +107,9 @@ def map_chunks(compute, images, chunks, cost):
     Parameters
     ----------
     compute : callable
-        Takes the images of a chunk, in new memory.
+        Takes the images of a chunk as they were loaded, in new memory.
+    prepare : Preparation
+        Loads them.
     images : array-like of shape (n_samples, ...)
         All images.
     chunks : list of ndarray of int or of slice
@@ -123,12 +126,12 @@ def map_chunks(compute, images, chunks, cost):
     pays = cost is not None and len(chunks) > 1 and cost >= _POOL_COST
     if not pays or available_threads() == 1:
         limit = all_threads() if cost is None else single_thread()
-        with limit, closing(read_ahead(images, chunks)) as parts:
+        with limit, closing(loaded_ahead(prepare, images, chunks)) as parts:
             yield from map(compute, parts)
         return
 
     def run(chunk):
-        return compute(take_rows(images, chunk))
+        return compute(prepare.load(take_rows(images, chunk)))
 
     with workers(len(chunks)) as pool:
         yield from pool.map(run, chunks)

@@ -77,8 +77,12 @@ class Augmenter:
         if augmented.is_floating_point() and not images.is_floating_point():
             self._warn_if_scaled(augmented, images)
 
+    def another(self):
+        """Make the like of it, with another generator."""
+        return Augmenter(self.augmentation, 0, self.generator.device)
+
     def _augmented_by_a_copy(self, images):
-        return Augmenter(self.augmentation, 0, self.generator.device)(images)[0]
+        return self.another()(images)[0]
 
     def _hint(self, images):
         if images.is_floating_point():

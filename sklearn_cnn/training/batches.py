@@ -8,10 +8,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from sklearn_cnn.images import read_ahead
+from sklearn_cnn.images import take_rows
+from sklearn_cnn.inference import free_memory, loaded_ahead
+from sklearn_cnn.utils._dtypes import exact_in_float32
 
-#: Most values that are prepared at once, for several small batches together.
-_PREPARED_VALUES = 1 << 17
+#: Most values that are prepared at once, for several small batches together: what the
+#: cache of a CPU holds, and what keeps a GPU busy.
+_PREPARED_VALUES, _PREPARED_VALUES_THERE = 1 << 17, 1 << 22
+#: Share of the free memory of a GPU that images may take for a whole training.
+RESIDENT_SHARE = 0.5
+#: Bytes of them that are moved there at once.
+_MOVED_BYTES = 1 << 24
 
 
 def equal_sizes(total, n):
@@ -109,6 +116,8 @@ class Batches:
         self.sizes = batch_sizes(len(rows), batch_size)
         self.shuffle = shuffle
         self.augment = augment
+        #: All of it on the device, once an epoch has begun there.
+        self._resident, self._too_large = None, False
 
     def __len__(self):
         """Count the rows."""
@@ -121,23 +130,82 @@ class Batches:
 
     def __iter__(self):
         """Give the batches of one epoch."""
-        rows = (
-            self.rows if self.shuffle is None else self.shuffle.permutation(self.rows)
-        )
+        n = len(self.rows)
+        order = np.arange(n) if self.shuffle is None else self.shuffle.permutation(n)
+        on_cpu = torch.device(self.prepare.device).type == "cpu"
+        most = _PREPARED_VALUES if on_cpu else _PREPARED_VALUES_THERE
         size = self.prepare.layout.n_features * self.sizes[0]
-        n_together = max(1, _PREPARED_VALUES // size)
+        n_together = max(1, most // size)
         starts = range(0, self.n_batches, n_together)
         groups = [self.sizes[start : start + n_together] for start in starts]
         ends = np.cumsum([sum(group) for group in groups])
-        chosen = np.split(rows, ends[:-1])
-        with closing(read_ahead(self.images, chosen)) as parts:
-            for group, index, taken in zip(groups, chosen, parts, strict=True):
-                yield from self._batch(index, taken).split(group)
+        with closing(self._loaded(order, ends[:-1])) as parts:
+            for group, part in zip(groups, parts, strict=True):
+                yield from self._batch(part).split(group)
+
+    def _loaded(self, order, ends):
+        """Give loaded images, targets and weights, in this order, cut at these ends."""
+        resident = self._on_device()
+        if resident is not None:
+            order = self.prepare.on_device(torch.from_numpy(order))
+            for index in order.tensor_split(ends.tolist()):
+                images, *others = (t if t is None else t[index] for t in resident)
+                yield Batch(self.prepare.arranged(images), *others)
+            return
+        chosen = np.split(self.rows[order], ends)
+        with closing(loaded_ahead(self.prepare, self.images, chosen)) as parts:
+            for rows, images in zip(chosen, parts, strict=True):
+                yield Batch(images, *self._targets_of(rows))
+
+    def _targets_of(self, rows):
+        index, weight = torch.from_numpy(rows), self.sample_weight
+        parts = self.targets[index], None if weight is None else weight[index]
+        return [p if p is None else self.prepare.on_device(p) for p in parts]
+
+    # --- on a GPU ---------------------------------------------------------------
+
+    def _on_device(self):
+        """Give images, targets and weights of all rows on the device, if they fit."""
+        if self._resident is None and self._may_be_resident():
+            try:
+                images = self._moved_images()
+            except torch.OutOfMemoryError:  # another process was faster
+                self._too_large = True
+            else:
+                self._resident = Batch(images, *self._targets_of(self.rows))
+        return self._resident
+
+    def _may_be_resident(self):
+        images, prepare = self.images, self.prepare
+        if self._too_large or not isinstance(images, np.ndarray):
+            return False
+        wide = not exact_in_float32(images.dtype)
+        size = 8 if wide else images.dtype.itemsize
+        n_bytes = len(self.rows) * prepare.layout.n_features * size
+        fits = n_bytes <= RESIDENT_SHARE * free_memory(prepare.device)
+        self._too_large = not fits or (wide and not prepare.has_float64)
+        return not self._too_large
+
+    def _moved_images(self):
+        length = max(1, _MOVED_BYTES // self.images[:1].nbytes)
+        starts, moved = range(0, len(self.rows), length), None
+        for start in starts:
+            rows = self.rows[start : start + length]
+            part = self.prepare.upload(take_rows(self.images, rows))
+            if moved is None:
+                moved = part.new_empty((len(self.rows), *part.shape[1:]))
+            moved[start : start + length] = part
+        return moved
+
+    def leave_device(self):
+        """Give back what all epochs together had on the device."""
+        self._resident = None
 
     def of_features(self, predictor):
         """Make the like of what goes into the head, which is computed once."""
         features = predictor.features(self.images, self.rows)
         batches = copy.copy(self)
+        batches.leave_device()
         batches.images = features
         batches.prepare = self.prepare.of_features(features)
         batches.rows = np.arange(len(self.rows))
@@ -147,21 +215,32 @@ class Batches:
             batches.sample_weight = self.sample_weight[index]
         return batches
 
+    def part(self, share):
+        """Make the like of a share of the rows, with random numbers of its own.
+
+        Its batches have the same size.
+        """
+        other, size = copy.copy(self), self.sizes[0]
+        n = max(1, round(share * len(self.rows)))
+        other.rows = self.rows[np.arange(n) * len(self.rows) // n]
+        other.sizes = batch_sizes(n, size)
+        other._resident = None
+        if self.shuffle is not None:
+            other.shuffle = np.random.default_rng(0)
+        if self.augment is not None:
+            other.augment = self.augment.another()
+        return other
+
     def _tensor(self, values):
         tensor = torch.from_numpy(values)
         return tensor.to(self.prepare.dtype) if tensor.is_floating_point() else tensor
 
-    def _batch(self, chosen, taken):
-        loaded, mixing = self.prepare.load(taken), None
+    def _batch(self, loaded):
+        images, mixing = loaded.images, None
         if self.augment is not None:
-            loaded, mixing = self.augment(loaded)
-        images = self.prepare.standardize(loaded)
-        index = torch.from_numpy(chosen)
-        targets = self.targets[index].to(images.device, non_blocking=True)
-        weight = self.sample_weight
-        if weight is not None:
-            weight = weight[index].to(images.device, non_blocking=True)
-        return Batch(images, targets, weight).mixed(mixing)
+            images, mixing = self.augment(images)
+        images = self.prepare.standardize(images)
+        return loaded._replace(images=images).mixed(mixing)
 
 
 @dataclass(frozen=True)

@@ -98,6 +98,11 @@ class Checkpoints:
                 )
 
     @property
+    def epochs(self):
+        """Those of the training that is gone on with; None if there is none."""
+        return None if self._found is None else self._found.get("epochs")
+
+    @property
     def has_ended(self):
         """Whether the state that was found is that of the end."""
         return self._found is not None and self._found["finished"]
@@ -138,6 +143,7 @@ class Checkpoints:
         ended : bool
         """
         self._initial = _hash_of(learner.module.state_dict())
+        self._epochs = learner.plan.epochs
         if self._found is not None and self._found["initial"] != self._initial:
             self._warn_of_another(["the weights before the first epoch"])
             self._found = None
@@ -259,6 +265,7 @@ class Checkpoints:
             "identity": self.identity,
             "initial": self._initial,
             "seeds": self.seeds,
+            "epochs": self._epochs,
         }
         tensors = {}
         plain = _without_tensors({**facts, **self._last}, "", tensors)

@@ -1,7 +1,7 @@
 """How a training goes: train, then a phase, an epoch, a step. It knows no skorch."""
 
 import warnings
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from math import isfinite
 from time import perf_counter
@@ -10,13 +10,14 @@ import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 
-from sklearn_cnn.inference import gathered
-from sklearn_cnn.training.execution import Objective, choose_execution, must_guard
+from sklearn_cnn.training.choice import choose_execution
+from sklearn_cnn.training.execution import Objective, must_guard
 from sklearn_cnn.training.freezing import Freezing
 from sklearn_cnn.training.observers import StopTraining
 from sklearn_cnn.training.schedules import Schedule
 from sklearn_cnn.training.snapshots import Snapshot
 from sklearn_cnn.training.turns import take_turn
+from sklearn_cnn.utils._float32 import full_float32
 
 
 def train(learner, batches, held_out=None, observers=(), checkpoints=None):
@@ -57,7 +58,7 @@ def train(learner, batches, held_out=None, observers=(), checkpoints=None):
 
 def train_phase(run):
     """Train for the epochs of a phase; tell whether another phase may follow."""
-    with run.execution:
+    with run:
         while run.goes_on and run.n_epochs < run.phase.epochs:
             run.goes_on = train_epoch(run)
             run.n_epochs += 1
@@ -103,17 +104,18 @@ def train_on_batches(run):
     with closing(iter(run.batches)) as batches:
         for i, batch in enumerate(batches):
             loss = step(run, batch)
-            if i == 0:
-                # without any finite loss, training goes back to where it began
-                if run.finite is None or isfinite(loss.item()):
-                    run.finite = before
+            if losses is None:
                 # one block of memory: a scalar kept from each step would lie in the
                 # way of the large blocks that the next steps ask for
                 losses = loss.new_empty(run.batches.n_batches)
             losses[i] = loss
             sizes.append(len(batch.targets))
     run.execution.end_epoch()
-    return float(np.average(losses.tolist(), weights=sizes))
+    losses = losses.tolist()  # where a GPU is waited for
+    # without any finite loss, training goes back to where it began
+    if run.finite is None or isfinite(losses[0]):
+        run.finite = before
+    return float(np.average(losses, weights=sizes))
 
 
 def step(run, batch):
@@ -125,8 +127,10 @@ def step(run, batch):
             parameter.grad = None
     try:
         loss, outputs = run.execution.backward(batch)
+        if run.scaler is not None:
+            run.scaler.unscale_(run.optimizer)
         run.tell("gradients_computed", batch)
-        run.optimizer.step()
+        run.take_step()
     finally:
         take_turn()
     run.tell("batch_end", batch, loss, outputs)
@@ -135,25 +139,26 @@ def step(run, batch):
 
 def validate(run):
     """Compute the mean loss of a held-out sample, and the score."""
-    total = 0.0
-
-    def outputs():
-        nonlocal total
-        with closing(iter(run.held_out.batches)) as batches:
-            for batch in batches:
-                run.tell("batch_begin", batch)
-                out = run.execution.infer(batch.images)
-                loss = run.learner.loss(out, batch.targets, batch.sample_weight)
-                total += loss.item() * len(batch.targets)
-                run.tell("batch_end", batch, loss, out)
-                yield out.cpu().double()
-
+    batches, losses = run.held_out.batches, None
+    judge = run.learner.loss.unsmoothed
     run.trained.eval()
     run.validates = True
-    with torch.inference_mode():
-        whole = gathered(outputs(), len(run.held_out.batches))
+    with torch.inference_mode(), closing(iter(batches)) as parts:
+        for i, batch in enumerate(parts):
+            run.tell("batch_begin", batch)
+            out = run.execution.infer(batch.images)
+            loss = judge(out, batch.targets, batch.sample_weight)
+            run.tell("batch_end", batch, loss, out)
+            if losses is None:
+                losses = loss.new_empty(batches.n_batches)
+                whole, start = out.new_empty((len(batches), *out.shape[1:])), 0
+            losses[i] = loss
+            whole[start : start + len(out)] = out
+            start += len(out)
     run.validates = False
-    loss = total / run.held_out.total_weight
+    pairs = zip(losses.tolist(), batches.sizes, strict=True)
+    loss = sum(mean * size for mean, size in pairs) / run.held_out.total_weight
+    whole = whole.cpu().double().numpy()
     if not np.isfinite(whole).all():
         warnings.warn(
             "The network gives NaN or infinity for validation samples. X_val is far "
@@ -193,6 +198,18 @@ def go_back(run, what):
     )
 
 
+def loss_scaler(precision, device):
+    """Make what scales the loss [1]_, if the precision is float16.
+
+    References
+    ----------
+    .. [1] P. Micikevicius et al., "Mixed precision training", ICLR 2018.
+    """
+    if precision != "float16":
+        return None
+    return torch.amp.GradScaler(torch.device(device).type)
+
+
 class Run:
     """A phase of a training as it goes on.
 
@@ -209,6 +226,8 @@ class Run:
         Whether another epoch may follow.
     row : dict
         Of the present epoch in the history.
+    scaler : torch.amp.GradScaler or None
+        Keeps the gradients of float16 from vanishing.
     finite : Snapshot or None
         Of the last epoch that began with a finite loss.
     validates : bool
@@ -232,6 +251,10 @@ class Run:
         device = predictor.prepare.device
         # a head alone is too small to gain from less precision
         precision = predictor.precision if on_features else plan.precision
+        self.scaler = loss_scaler(precision, device)
+        if self.scaler is not None:
+            # torch's fused SGD leaves its momentum unwritten if it skips the first step
+            self.optimizer._step_supports_amp_scaling = False
         objective = Objective(
             learner.loss,
             precision,
@@ -239,6 +262,7 @@ class Run:
             device,
             # predictions in bfloat16 are those of a training in it
             must_guard(self.trained, batches.prepare.blank(2), precision, device),
+            self.scaler,
         )
         self.execution = choose_execution(self, objective)
         self.finite = None
@@ -251,12 +275,36 @@ class Run:
         if checkpoints is not None:
             checkpoints.restore(self)
 
+    def __enter__(self):
+        self._stack = ExitStack()
+        self._stack.callback(self.batches.leave_device)
+        if self.held_out is not None:
+            self._stack.callback(self.held_out.batches.leave_device)
+        if torch.device(self.batches.prepare.device).type == "cuda":
+            self._stack.enter_context(full_float32())
+        self._stack.enter_context(self.execution)
+        return self
+
+    def __exit__(self, *error):
+        self._stack.__exit__(*error)
+
     def set_learning_rates(self):
         """Give the optimizer the learning rates of the next step."""
         factor = self.schedule(self.n_steps)
-        self.n_steps += 1
         for group in self.optimizer.param_groups:
             group["lr"] = group["initial_lr"] * factor
+
+    def take_step(self):
+        """Let the optimizer take a step, if no gradient is beyond float16."""
+        if self.scaler is None:
+            self.optimizer.step()
+            self.n_steps += 1
+            return
+        before = self.scaler.get_scale()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        # a step that was skipped does not move the schedule
+        self.n_steps += self.scaler.get_scale() >= before
 
     def tell(self, event, *args):
         """Tell of a batch those who listen."""

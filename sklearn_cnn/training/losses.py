@@ -1,5 +1,7 @@
 """What is minimised."""
 
+import torch
+from scipy.optimize import minimize_scalar
 from torch import nn
 from torch.nn import functional as F
 
@@ -17,6 +19,22 @@ class Loss(PlainState, nn.Module):
     def per_sample(self, outputs, targets):
         """Compute the loss of every sample, of shape (n_samples,)."""
         raise NotImplementedError
+
+    @property
+    def unsmoothed(self):
+        """The loss by which samples are judged that are not trained on."""
+        return self
+
+    #: Whether outputs have nothing to do with each other.
+    separate = True
+
+    def least_squares_targets(self, targets, n_outputs):
+        """Give numbers in place of targets, which a solved head comes near."""
+        return targets
+
+    def fit_factor(self, outputs, targets, sample_weight):
+        """Choose what to multiply such outputs by, of shape (n_outputs,)."""
+        return torch.ones(outputs.shape[1], dtype=outputs.dtype)
 
     def _plain_state(self):
         of_torch = vars(nn.Module())
@@ -40,10 +58,23 @@ class CrossEntropy(Loss):
         super().__init__()
         self.label_smoothing = label_smoothing
 
+    @property
+    def unsmoothed(self):  # noqa: D102
+        return CrossEntropy()
+
     def per_sample(self, outputs, targets):  # noqa: D102
         return F.cross_entropy(
             outputs, targets, reduction="none", label_smoothing=self.label_smoothing
         )
+
+    separate = False
+
+    def least_squares_targets(self, targets, n_outputs):  # noqa: D102
+        return 2.0 * F.one_hot(targets, n_outputs) - 1
+
+    def fit_factor(self, outputs, targets, sample_weight):  # noqa: D102
+        factor = _best_factor(CrossEntropy, outputs, targets, sample_weight)
+        return torch.full(outputs.shape[1:], factor, dtype=outputs.dtype)
 
 
 class BinaryCrossEntropy(Loss):
@@ -59,10 +90,45 @@ class BinaryCrossEntropy(Loss):
         super().__init__()
         self.label_smoothing = label_smoothing
 
+    @property
+    def unsmoothed(self):  # noqa: D102
+        return BinaryCrossEntropy()
+
     def per_sample(self, outputs, targets):  # noqa: D102
         smooth = targets * (1 - self.label_smoothing) + self.label_smoothing / 2
         losses = F.binary_cross_entropy_with_logits(outputs, smooth, reduction="none")
         return losses.mean(dim=1)
+
+    def least_squares_targets(self, targets, n_outputs):  # noqa: D102
+        return 2.0 * targets - 1
+
+    def fit_factor(self, outputs, targets, sample_weight):  # noqa: D102
+        columns = zip(outputs.split(1, dim=1), targets.split(1, dim=1), strict=True)
+        factors = [
+            _best_factor(BinaryCrossEntropy, column, target.double(), sample_weight)
+            for column, target in columns
+        ]
+        return torch.tensor(factors, dtype=outputs.dtype)
+
+
+def _best_factor(kind, outputs, targets, sample_weight):
+    """Find the factor of least loss: the inverse of a temperature [1]_.
+
+    Labels are smoothed as if there were another sample of each value [2]_, or outputs
+    that are all on the right side would be multiplied without end.
+
+    References
+    ----------
+    .. [1] C. Guo et al., "On calibration of modern neural networks", ICML 2017.
+    .. [2] J. Platt, "Probabilistic outputs for support vector machines", 1999.
+    """
+    n_values = max(2, outputs.shape[1])
+    loss = kind(n_values / (len(outputs) + n_values))
+
+    def of_exponent(exponent):
+        return loss(outputs * 10**exponent, targets, sample_weight).item()
+
+    return 10 ** minimize_scalar(of_exponent, bounds=(-2, 3)).x
 
 
 _REGRESSION_LOSSES = {

@@ -1,8 +1,13 @@
 """What watches a training from outside, and may end it: early stopping, progress."""
 
+from math import ceil, log
+
 import numpy as np
 
 from sklearn_cnn.training.snapshots import Snapshot
+
+#: Share of the epochs after which labels are smoothed, and how much at most.
+_SMOOTHED_FROM, _MOST_SMOOTHING = 0.3, 0.2
 
 
 class StopTraining(Exception):
@@ -139,12 +144,39 @@ class EarlyStopping(Observer):
             self.best.restore()
 
 
-class ProgressBar(Observer):
-    """A tqdm bar over the epochs."""
+class AdaptiveSmoothing(Observer):
+    """Smooth labels as much as they are hard to learn.
 
-    def __init__(self, epochs, description):
+    How much is the square of the training loss after 30 % of the epochs, as a share of
+    the loss of a guess. That much a network has not learned when its learning rate is
+    highest, before it knows samples by heart.
+
+    Parameters
+    ----------
+    n_classes : int
+        Number of classes.
+    """
+
+    def __init__(self, n_classes):
+        self.guess = log(n_classes)
+
+    def epoch_begin(self, run):  # noqa: D102
+        judged = ceil(_SMOOTHED_FROM * run.phase.epochs)
+        if run.phase.last and run.n_epochs >= judged:
+            # the last row is of the epoch that begins
+            row = run.learner.history[judged - run.n_epochs - 2]
+            share = row["train_loss"] / self.guess
+            run.learner.loss.label_smoothing = min(_MOST_SMOOTHING, share**2)
+
+
+class ProgressBar(Observer):
+    """A tqdm bar over the epochs, below what was chosen by itself."""
+
+    def __init__(self, epochs, description, chosen=""):
         from tqdm.auto import tqdm
 
+        if chosen:
+            tqdm.write(chosen)
         self.bar = tqdm(total=epochs, desc=description, unit="epoch")
 
     def epoch_end(self, run):  # noqa: D102

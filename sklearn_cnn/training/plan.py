@@ -1,14 +1,7 @@
 """What is to be done in a training, said before it begins."""
 
 from dataclasses import dataclass
-from math import ceil
 from typing import Any
-
-from sklearn_cnn.training.batches import batch_sizes
-
-#: Number of optimizer steps that the default recipe aims at.
-_STEPS = 800
-_MIN_EPOCHS, _MAX_EPOCHS = 4, 60
 
 
 @dataclass(frozen=True)
@@ -72,16 +65,3 @@ class TrainingPlan:
             self.optimizer,
             self.momentum,
         )
-
-
-def default_batch_size(n_samples):
-    """32 for up to 1,000 samples, 64 for up to 10,000, otherwise 128."""
-    if n_samples <= 1_000:
-        return 32
-    return 64 if n_samples <= 10_000 else 128
-
-
-def default_max_iter(n_samples):
-    """As many epochs as make about 800 steps, at least 4 and at most 60."""
-    n_batches = len(batch_sizes(n_samples, default_batch_size(n_samples)))
-    return min(_MAX_EPOCHS, max(_MIN_EPOCHS, ceil(_STEPS / n_batches)))

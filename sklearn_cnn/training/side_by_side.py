@@ -8,8 +8,10 @@ from typing import Any
 import torch
 from sklearn import config_context, get_config
 
+from sklearn_cnn.architectures import solves_head
 from sklearn_cnn.inference import available_threads, side_by_side
 from sklearn_cnn.training.loop import train
+from sklearn_cnn.training.solving import solve
 from sklearn_cnn.training.turns import Turns, TurnsAreOver
 from sklearn_cnn.utils._generators import helping_a_holder, seeded
 
@@ -23,13 +25,18 @@ class Training:
     held_out: Any
     #: Of torch's generators, from which everything in it draws.
     seed: int
+    #: The values of "auto".
+    recipe: Any = None
     observers: Any = ()
     checkpoints: Any = None
 
     def run(self):
-        """Train."""
-        rest = self.held_out, self.observers, self.checkpoints
-        train(self.learner, self.batches, *rest)
+        """Train, or solve what takes no steps."""
+        given = self.learner, self.batches, self.held_out, self.observers
+        if solves_head(self.learner.module):
+            solve(*given)
+        else:
+            train(*given, self.checkpoints)
 
 
 @contextmanager
@@ -57,9 +64,7 @@ def train_all(trainings, device, *, one_by_one=False):
     one_by_one : bool
         Whether they must not be mixed, as their observers are code of others.
     """
-    n_threads = min(len(trainings), available_threads())
-    if one_by_one or torch.device(device).type != "cpu":
-        n_threads = 1
+    n_threads = n_at_a_time(trainings, device, one_by_one)
     if n_threads < 2:
         for training in trainings:
             with seeded(training.seed, device):
@@ -68,6 +73,13 @@ def train_all(trainings, device, *, one_by_one=False):
     # it takes the lock, and restores the generator in the end
     with seeded(0, device), side_by_side(n_threads) as pool:
         _in_turns(pool, trainings)
+
+
+def n_at_a_time(trainings, device, one_by_one):
+    """Count the trainings that go on side by side."""
+    if one_by_one or torch.device(device).type != "cpu":
+        return 1
+    return min(len(trainings), available_threads())
 
 
 def _in_turns(pool, trainings):

@@ -148,10 +148,7 @@ class _ImageTransformer(PlainEstimator, ImageInput, TransformerMixin, BaseEstima
         has_channels = array.ndim > 1 + len(layout.spatial_shape)
 
         def apply(rows):
-            images = layout.as_samples(take_rows(array, rows))
-            if not layout.channels_first:
-                images = np.moveaxis(images, -1, 1)
-            result = function(images)
+            result = function(self._samples(array, layout, rows))
             return self._in_layout(result, has_channels, layout.channels_first)
 
         first = apply(slice(0, 1))
@@ -161,6 +158,12 @@ class _ImageTransformer(PlainEstimator, ImageInput, TransformerMixin, BaseEstima
             rows = slice(start, start + step)
             result[rows] = apply(rows)
         return result
+
+    @staticmethod
+    def _samples(array, layout, rows):
+        """Take rows as an array of shape (n_samples, n_channels, *spatial)."""
+        images = layout.as_samples(take_rows(array, rows))
+        return images if layout.channels_first else np.moveaxis(images, -1, 1)
 
     @staticmethod
     def _in_layout(images, has_channels, channels_first):

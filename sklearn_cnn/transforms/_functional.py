@@ -189,6 +189,46 @@ def hog(images: Array, **options: Any) -> Array:
         ) from error
 
 
+def color_moments(images: Array, grid: tuple[int, ...]) -> Array:
+    """Mean and standard deviation of each channel in each region of a grid.
+
+    The result has the shape (n_samples, 2 * n_channels * n_regions), all means first.
+    """
+    dtype, lengths = floats_for(images.dtype), images.shape[2:]
+    values = images.astype(np.float64, copy=False)
+    # squares of larger numbers, and sums of these, may be beyond the range of float64
+    scale = 2.0**600 if np.abs(values).max() > 2.0**450 else 1.0
+    values = values / scale
+    starts = [
+        np.arange(parts) * n // parts for parts, n in zip(grid, lengths, strict=True)
+    ]
+    means = _mean_in_regions(values, starts)
+    differences = values - _spread(means, starts, lengths)
+    stds = np.sqrt(_mean_in_regions(differences**2, starts))
+    moments = scale * np.stack([means, stds], axis=1).reshape(len(images), -1)
+    return moments.astype(dtype)
+
+
+def _mean_in_regions(images: Array, starts: list[Array]) -> Array:
+    for axis, first in enumerate(starts, start=2):
+        sizes = np.diff(first, append=images.shape[axis]).astype(images.dtype)
+        images = np.add.reduceat(images, first, axis)
+        images /= sizes.reshape(-1, *[1] * (images.ndim - 1 - axis))
+    return images
+
+
+def _spread(means: Array, starts: list[Array], lengths: tuple[int, ...]) -> Array:
+    """Repeat what a region has for all of its pixels."""
+    for axis, (first, n) in enumerate(zip(starts, lengths, strict=True), start=2):
+        means = means.repeat(np.diff(first, append=n), axis)
+    return means
+
+
+def floats_for(dtype: np.dtype[Any]) -> npt.DTypeLike:
+    """Name the dtype of statistics: float32 for what it holds exactly, or float64."""
+    return np.float32 if np.can_cast(dtype, np.float32) else np.float64
+
+
 def _computing_dtype(dtype: np.dtype[Any]) -> npt.DTypeLike:
     """Name the dtype to compute in, from which results are rounded once."""
     return np.float32 if dtype in (np.uint8, np.float32) else np.float64

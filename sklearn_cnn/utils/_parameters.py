@@ -6,6 +6,8 @@ from inspect import signature
 from numbers import Integral
 from typing import Any
 
+import numpy as np
+
 
 def is_integer(value: Any) -> bool:
     """Tell whether a value is an integer, booleans excluded."""
@@ -32,3 +34,12 @@ def has_parameters(value: Any) -> bool:
     if isinstance(value, type) or not hasattr(value, "get_params"):
         return False
     return "deep" in signature(value.get_params).parameters
+
+
+def as_builtin(value: Any) -> Any:
+    """Give numbers and sequences Python's own types: they compare and store alike."""
+    if hasattr(value, "__array__"):
+        value = np.asarray(value).tolist()
+    if isinstance(value, list | tuple | range):
+        return tuple(as_builtin(entry) for entry in value)
+    return value

@@ -23,6 +23,9 @@ REFERENCE = {
     "weight_decay": (1e-4,),
     "lr_schedule": "constant",
     "learning_rate": 0.001,
+    "augmentation": None,
+    "conv_dropout": 0.0,
+    "label_smoothing": 0.0,
     "random_state": 0,
 }
 
@@ -107,33 +110,34 @@ def skorch_fit(X, y, *, epochs, batch_size):
     return net.fit(standardized(X), np.asarray(y, dtype=np.int64))
 
 
-def eager_fit(X, y, *, epochs, batch_size):
+def eager_fit(X, y, *, epochs, batch_size, device="cpu"):
     """Fit the reference CNN in a loop over a DataLoader, as tutorials write it."""
     data = torch.utils.data.TensorDataset(
         torch.from_numpy(standardized(X)), torch.from_numpy(np.asarray(y, np.int64))
     )
     loader = torch.utils.data.DataLoader(data, batch_size=batch_size, shuffle=True)
-    net, loss = ReferenceCNN(), nn.CrossEntropyLoss()
+    net, loss = ReferenceCNN().to(device), nn.CrossEntropyLoss()
     optimizer = torch.optim.Adam(net.parameters(), lr=0.001)
     for _ in range(epochs):
         for images, labels in loader:
+            images, labels = images.to(device), labels.to(device)
             optimizer.zero_grad()
             loss(net(images), labels).backward()
             optimizer.step()
     return net
 
 
-def tuned_fit(X, y, *, epochs, batch_size, bfloat16):
+def tuned_fit(X, y, *, epochs, batch_size, bfloat16, device="cpu"):
     """The same loop with all tricks: batches by index, channels last, fused Adam."""
-    images = torch.from_numpy(np.ascontiguousarray(X))
-    labels = torch.from_numpy(np.asarray(y, np.int64))
+    images = torch.from_numpy(np.ascontiguousarray(X)).to(device)
+    labels = torch.from_numpy(np.asarray(y, np.int64)).to(device)
     mean, std = float(np.mean(X)), float(np.std(X))
-    net = TunedCNN().to(memory_format=torch.channels_last)
+    net = TunedCNN().to(device, memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(net.parameters(), lr=0.001, fused=True)
     for _ in range(epochs):
-        for rows in torch.randperm(len(images)).split(batch_size):
+        for rows in torch.randperm(len(images), device=device).split(batch_size):
             batch = images[rows].float().sub_(mean).div_(std)[..., None].movedim(-1, 1)
-            with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+            with torch.autocast(device, torch.bfloat16, enabled=bfloat16):
                 outputs = net(batch).float()
             optimizer.zero_grad()
             nn.functional.cross_entropy(outputs, labels[rows]).backward()

@@ -1,157 +1,163 @@
-"""Compare recipes of defaults over data sets of all sizes: prints one table.
+"""Defaults beside classical models, on many small data sets: prints two tables.
 
 Run from the root of the repository::
 
-    python tests/benchmarks/recipe.py --mnist PATH --ucr PATH
+    python tests/benchmarks/recipe.py --mnist PATH --clip-art PATH --ucr PATH
 
-MNIST's file has the arrays ``X_train``, ``y_train``, ``X_test`` and ``y_test``; without
-it ``sklearn.datasets.fetch_openml("mnist_784")`` is asked. The file of UCR problems has
-``<name>_X_train`` and so on; without it they are left out. Every row of the table is a
-recipe, every column the mean test accuracy on a data set over the seeds.
+Defaults are chosen on the sets of meta-train and reported on those of meta-test
+(``--part test``), which are made in ``_sets.py``. Without a path, MNIST is asked from
+OpenML, and the other files' sets are left out. A recipe is a change of the defaults::
+
+    python tests/benchmarks/recipe.py --recipes '{"smooth": {"label_smoothing": 0.1}}'
+
+Each cell is a mean over the seeds. Scores are accuracies, and R2 of regressions.
 """
 
 import argparse
+import json
+from pathlib import Path
 from time import perf_counter
-from typing import NamedTuple
 
 import numpy as np
-from _data import mnist
+from _sets import meta_test, meta_train
 from joblib import Parallel, delayed
-from sklearn.datasets import load_digits, load_sample_images
-from sklearn.model_selection import train_test_split
+from sklearn.metrics import log_loss
 
-from sklearn_cnn import CNNClassifier
+from sklearn_cnn import CNNClassifier, CNNRegressor
+from sklearn_cnn.comparison import classical_baselines
 
-#: What is tried, as changes of the defaults.
-RECIPES = {
-    "defaults": {},
-    "learning_rate=0.003": {"learning_rate": 0.003},
-    "learning_rate=0.03": {"learning_rate": 0.03},
-    "lr_schedule='cosine'": {"lr_schedule": "cosine", "learning_rate": 0.003},
-    "optimizer='sgd'": {"optimizer": "sgd", "learning_rate": 0.05},
-    "weight_decay=0.05": {"weight_decay": 0.05},
-    "weight_decay=0": {"weight_decay": 0.0},
-    "dropout=0.3": {"dropout": 0.3},
-    "conv_dropout=0.1": {"conv_dropout": 0.1},
-    "label_smoothing=0.1": {"label_smoothing": 0.1},
-    "blocks_per_stage=2": {"blocks_per_stage": 2},
-    "normalization=None": {"normalization": None, "learning_rate": 0.001},
-    "input_scaling=None": {"input_scaling": None},
-    "batch_size=16": {"batch_size": 16},
-    "batch_size=128": {"batch_size": 128},
-}
+BINS = 15
 
 
-class Task(NamedTuple):
-    """A data set with its split."""
-
-    X_train: np.ndarray
-    X_test: np.ndarray
-    y_train: np.ndarray
-    y_test: np.ndarray
-
-    def subset(self, n):
-        """Keep some of the training rows, stratified."""
-        X, _, y, _ = train_test_split(
-            self.X_train,
-            self.y_train,
-            train_size=n,
-            stratify=self.y_train,
-            random_state=0,
-        )
-        return self._replace(X_train=X, y_train=y)
+def evaluated(name, model, data, split, seed):
+    """Fit one model to one set; give its score, and how good its probabilities are."""
+    X, X_test, y, y_test = split
+    start = perf_counter()
+    model.fit(X, y)
+    row = {"set": name, "seed": seed, "seconds": perf_counter() - start}
+    row["score"] = model.score(X_test, y_test)
+    if data.task == "classification" and hasattr(model, "predict_proba"):
+        probabilities = model.predict_proba(X_test)
+        row["log loss"] = log_loss(y_test, probabilities, labels=model.classes_)
+        right = model.classes_[probabilities.argmax(axis=1)] == y_test
+        row["calibration error"] = calibration_error(probabilities.max(axis=1), right)
+    return row
 
 
-def crops(size, n):
-    """Squares from the left halves of two photographs; from the right ones to test."""
-    rng = np.random.default_rng(0)
-    parts = {"train": ([], []), "test": ([], [])}
-    for label, photo in enumerate(load_sample_images().images):
-        half = photo.shape[1] // 2
-        for part, side in (("train", photo[:, :half]), ("test", photo[:, half:])):
-            for _ in range(n):
-                top = rng.integers(side.shape[0] - size + 1)
-                left = rng.integers(side.shape[1] - size + 1)
-                crop = side[top : top + size, left : left + size]
-                parts[part][0].append(crop)
-                parts[part][1].append(label)
-    (X, y), (X_test, y_test) = (map(np.array, part) for part in parts.values())
-    return Task(X, X_test, y, y_test)
+def calibration_error(confidence, right):
+    """Expected calibration error: how far confidence is from accuracy, over bins."""
+    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    gaps = [abs((confidence - right)[bins == i].sum()) for i in range(BINS)]
+    return sum(gaps) / len(right)
 
 
-def stretched(task, length):
-    """Series resampled to another length."""
+def networks(data, recipes):
+    """One network for each recipe."""
+    kind = CNNClassifier if data.task == "classification" else CNNRegressor
+    fixed = {"spatial_dims": {"series": 1, "images": "auto", "volumes": 3}[data.kind]}
+    return {
+        f"CNN, {recipe}": kind(**fixed, **parameters)
+        for recipe, parameters in recipes.items()
+    }
 
-    def stretch(X):
-        old, new = np.linspace(0, 1, X.shape[1]), np.linspace(0, 1, length)
-        return np.stack([np.interp(new, old, x) for x in X[..., 0]])[..., None]
 
-    return task._replace(X_train=stretch(task.X_train), X_test=stretch(task.X_test))
-
-
-def tasks(mnist_file, ucr_file):
-    """All data sets, small ones first."""
-    digits = load_digits()
-    digits = Task(
-        *train_test_split(
-            digits.images,
-            digits.target,
-            test_size=0.4,
-            stratify=digits.target,
-            random_state=0,
-        )
-    )
-    found = {"digits, 100": digits.subset(100), "digits, 1,078": digits}
-    if ucr_file:
-        data = np.load(ucr_file)
-        for name in ("GunPoint", "ArrowHead", "ItalyPowerDemand"):
-            parts = ("X_train", "X_test", "y_train", "y_test")
-            found[name] = Task(*(data[f"{name}_{part}"] for part in parts))
-        found["ArrowHead, 2,000 steps"] = stretched(found["ArrowHead"], 2_000)
-    found["photographs, 32x32x3"] = crops(32, 200)
-    found["photographs, 224x224x3"] = crops(224, 14)
-    full = Task(*mnist(mnist_file))
-    found["MNIST, 1,000"] = full.subset(1_000)
-    found["MNIST, 10,000"] = full.subset(10_000)
-    found["MNIST, 60,000"] = full
+def baselines(data, seed):
+    """The classical models for a set; those of images where it holds volumes."""
+    kind = "series" if data.kind == "series" else "images"
+    found = classical_baselines(data.task, data=kind, random_state=seed)
+    if data.kind == "volumes":  # descriptors are of images
+        found = {k: m for k, m in found.items() if "HOG" not in k and "patch" not in k}
     return found
 
 
-def accuracy(task, parameters, seed):
-    """Test accuracy and seconds of one fit."""
-    cnn = CNNClassifier(random_state=seed, **parameters)
-    start = perf_counter()
-    cnn.fit(task.X_train, task.y_train)
-    return perf_counter() - start, cnn.score(task.X_test, task.y_test)
+def run(name, data, recipes, classical, seed):
+    """All models on one set, made from one seed."""
+    split = data.split(seed)
+    models = baselines(data, seed) if classical else {}
+    models |= {
+        k: m.set_params(random_state=seed) for k, m in networks(data, recipes).items()
+    }
+    return models, split
+
+
+def one(name, data, recipes, key, seed):
+    """One fit: a process makes its own data."""
+    models, split = run(name, data, recipes, not key.startswith("CNN"), seed)
+    return {"model": key, **evaluated(name, models[key], data, split, seed)}
+
+
+def table(rows, recipes):
+    """Print, for each set, the networks beside the best classical model."""
+    sets = dict.fromkeys(row["set"] for row in rows)
+    for name in sets:
+        found = {}
+        for row in rows:
+            if row["set"] == name:
+                found.setdefault(row["model"], []).append(row)
+        score = {k: np.mean([r["score"] for r in v]) for k, v in found.items()}
+        classical = [k for k in score if not k.startswith("CNN")]
+        shown = [f"CNN, {recipe}" for recipe in recipes if f"CNN, {recipe}" in found]
+        if classical:
+            shown.append(max(classical, key=score.get))
+        for key in shown:
+            columns = ("log loss", "calibration error", "seconds")
+            cells = [
+                f"{np.mean([r[c] for r in found[key]]):.3f}"
+                if c in found[key][0]
+                else ""
+                for c in columns
+            ]
+            spread = np.std([r["score"] for r in found[key]])
+            print(name, key, f"{score[key]:.4f}", f"{spread:.4f}", *cells, sep=" | ")
+    for recipe in recipes:
+        means = [
+            np.mean(
+                [
+                    r["score"]
+                    for r in rows
+                    if r["set"] == s and r["model"] == f"CNN, {recipe}"
+                ]
+            )
+            for s in sets
+        ]
+        print("mean", f"CNN, {recipe}", f"{np.mean(means):.4f}", sep=" | ")
 
 
 def main():
-    """Run every recipe on every data set."""
+    """Run every model on every set."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mnist", help="file with MNIST's arrays")
+    parser.add_argument("--clip-art", help="file with pictures")
     parser.add_argument("--ucr", help="file with UCR problems")
-    parser.add_argument("--seeds", type=int, default=3, help="fits of each")
-    parser.add_argument("--recipes", nargs="*", help="only these; default all")
-    parser.add_argument("--tasks", nargs="*", help="only these; default all")
+    parser.add_argument("--part", choices=["train", "test"], default="train")
+    parser.add_argument("--seeds", type=int, default=5, help="fits of each")
+    parser.add_argument("--recipes", type=json.loads, default={"defaults": {}})
+    parser.add_argument("--sets", nargs="*", help="only these; default all")
+    parser.add_argument("--no-classical", action="store_true", help="networks alone")
     parser.add_argument("--jobs", type=int, default=1, help="fits side by side")
+    parser.add_argument("--rows", type=Path, help="file that rows are added to")
     arguments = parser.parse_args()
-    chosen = {
-        name: task
-        for name, task in tasks(arguments.mnist, arguments.ucr).items()
-        if not arguments.tasks or name in arguments.tasks
-    }
-    print("recipe", *chosen, "mean", sep=" | ")
-    for recipe, parameters in RECIPES.items():
-        if arguments.recipes and recipe not in arguments.recipes:
+    make = meta_train if arguments.part == "train" else meta_test
+    sets = make(arguments.mnist, arguments.clip_art, arguments.ucr)
+    tasks = []
+    for name, data in sets.items():
+        if arguments.sets and name not in arguments.sets:
             continue
-        results = Parallel(arguments.jobs)(
-            delayed(accuracy)(task, parameters, seed)
-            for task in chosen.values()
+        keys = list(networks(data, arguments.recipes))
+        if not arguments.no_classical:
+            keys += baselines(data, 0)
+        tasks += [
+            delayed(one)(name, data, arguments.recipes, key, seed)
+            for key in keys
             for seed in range(arguments.seeds)
-        )
-        results = np.reshape(results, (len(chosen), arguments.seeds, 2)).mean(axis=1)
-        cells = [f"{score:.4f} ({seconds:.1f} s)" for seconds, score in results]
-        print(recipe, *cells, f"{results[:, 1].mean():.4f}", sep=" | ", flush=True)
+        ]
+    rows = []
+    for row in Parallel(arguments.jobs, return_as="generator_unordered")(tasks):
+        rows.append(row)
+        if arguments.rows:
+            with arguments.rows.open("a") as file:
+                file.write(json.dumps(row, default=float) + "\n")
+    table(rows, arguments.recipes)
 
 
 if __name__ == "__main__":

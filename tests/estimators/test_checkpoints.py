@@ -185,7 +185,7 @@ def test_without_random_state_only_the_unfinished_fit_goes_on(digits, tmp_path):
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        ({"learning_rate": 0.02}, r"learning_rate \(0.01 there, 0.02 here\)"),
+        ({"learning_rate": 0.02}, r"learning_rate \('auto' there, 0.02 here\)"),
         ({"filters": (4, 9)}, r"filters \(\(4, 8\) there, \(4, 9\) here\)"),
         ({"random_state": 1}, "random_state"),
         ({"augmentation": RandomCrop(2)}, "augmentation"),

@@ -5,6 +5,7 @@ import pytest
 from sklearn import config_context
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
+from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.ensemble import (
     AdaBoostClassifier,
@@ -36,6 +37,7 @@ from sklearn.semi_supervised import SelfTrainingClassifier
 from sklearn.svm import SVC
 
 from sklearn_cnn import CNNClassifier, CNNRegressor
+from sklearn_cnn.comparison import expected_calibration_error
 
 
 def cnn(**parameters):
@@ -144,6 +146,27 @@ def test_calibration_and_frozen_estimators(digits):
     assert calibrated.score(X[200:], y[200:]) > 0.7
     crossed = CalibratedClassifierCV(cnn(), cv=2).fit(X, y)
     np.testing.assert_allclose(crossed.predict_proba(X).sum(axis=1), 1)
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_temperature_scaling_of_images(frozen):
+    X, y = load_digits(return_X_y=True)
+    noise = np.random.default_rng(0).normal(scale=6, size=X.shape)
+    X, y = (X + noise).reshape(-1, 8, 8), y % 2
+    network = cnn(label_smoothing=0.0).fit(X[:500], y[:500])
+    if frozen:
+        estimator, rows, options = FrozenEstimator(network), slice(500, 700), {}
+    else:
+        options = {"ensemble": False, "cv": 2}
+        estimator, rows = network, slice(0, 500)
+    scaled = CalibratedClassifierCV(estimator, method="temperature", **options)
+    scaled.fit(X[rows], y[rows])
+    np.testing.assert_array_equal(scaled.predict(X[700:]), network.predict(X[700:]))
+    error, scaled_error = (
+        expected_calibration_error(y[700:], model.predict_proba(X[700:]))
+        for model in (network, scaled)
+    )
+    assert scaled_error < 0.06 < 0.1 < error
 
 
 def test_one_vs_rest(digits):

@@ -210,10 +210,12 @@ def test_features_by_themselves(tmp_path):
 STEPS = [
     tf.CenterCrop(4),
     tf.ChannelScaler(),
+    tf.ColorMoments(),
     tf.Flatten(),
     tf.Grayscale(),
     tf.HOGDescriptor(pixels_per_cell=2, cells_per_block=2),
     tf.Pad(12),
+    tf.PatchKMeans(3, random_state=0),
     tf.Rescale(),
     tf.Resize(6),
     tf.SelectChannels([0]),

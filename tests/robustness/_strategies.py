@@ -231,6 +231,8 @@ def steps(draw):
         X = draw(st.just(reads) | images)
     if name == "HOGDescriptor" and "pixels_per_cell" not in keywords:
         keywords |= {"pixels_per_cell": "1", "cells_per_block": "2"}
+    if name == "PatchKMeans" and "n_clusters" not in keywords:
+        keywords |= {"n_clusters": "3"}
     acts = [
         ["est.fit_transform(X)"],
         ["est.transform(X)"],

@@ -42,6 +42,7 @@ VALUES = {
     "momentum": "0.0|0.5|0.999|1.0",
     "batch_size": "1|2|7|8|1000|'auto'|2**40|np.int64(4)",
     "max_iter": "1|2|0|-1|1.5|True|'auto'|None|'a'|(1,)|float('inf')|np.int64(1)",
+    "max_time": "None|None|0.01|0.2|np.float32(0.1)|1e-9|0|-1|True|'a'|float('nan')",
     "freeze_epochs": "0|1|2|-1",
     "validation_fraction": "0.1|0.5|0.9|1e-9|0.999|0|1",
     "n_iter_no_change": "1|5|0|10**9",
@@ -85,6 +86,10 @@ VALUES = {
     "orientations": "1|9|2|0|10**6",
     "pixels_per_cell": "1|2|(2, 3)|3|0|9",
     "cells_per_block": "1|2|(1, 2)|3|0",
+    "n_clusters": "1|2|5|np.int64(3)|10**9",
+    "patch_size": "'auto'|1|2|(2, 3)|6|7|0",
+    "grid_size": "1|2|(1, 2)|(2, 2, 2)|6|7|0",
+    "n_patches": "2|10|10**9|0",
     "n_jobs": "None|1|0",
     "n_workers": "None|1|2|0",
     "cache_bytes": "0|1|1000|10**9|-1",
@@ -105,7 +110,7 @@ VALUES = {
     "ratio": "1|3.3|1e9|0.5|0",
 }
 #: Without junk: what is right there, and takes for ever.
-OWN_ALONE = ("max_iter", "compile", "n_jobs", "n_networks", "n_workers")
+OWN_ALONE = ("max_iter", "max_time", "compile", "n_jobs", "n_networks", "n_workers")
 
 DTYPES = (
     "bool int8 uint8 int16 uint16 int32 uint32 int64 uint64 float16 float32 float64 "

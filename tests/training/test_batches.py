@@ -7,6 +7,7 @@ import torch
 from sklearn_cnn.images import ImageLayout, take_rows
 from sklearn_cnn.inference import Preparation
 from sklearn_cnn.training import Batches
+from sklearn_cnn.training import batches as batches_module
 
 
 def preparation(layout, mean=None, scale=None, dtype=torch.float32):
@@ -89,3 +90,62 @@ def test_taken_rows_are_new_contiguous_memory():
         np.testing.assert_array_equal(taken, X[1:3])
     swapped = take_rows(X.astype(">f4"), slice(0, 2))
     assert swapped.dtype.isnative
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float64"])
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_rows_that_stay_on_a_device_make_the_same_batches(dtype, shuffle, monkeypatch):
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 200, size=(50, 4, 3, 2)).astype(dtype)
+    rows = rng.permutation(50)[:40]
+
+    def epochs():
+        batches = Batches(
+            X,
+            rows,
+            preparation(ImageLayout((4, 3), 2), np.array([9.0, 5.0]), np.ones(2)),
+            np.arange(50),
+            np.linspace(0, 2, 50),
+            batch_size=7,
+            shuffle=np.random.default_rng(1) if shuffle else None,
+        )
+        return batches, [batch for _ in range(2) for batch in batches]
+
+    _, expected = epochs()
+    monkeypatch.setattr(batches_module, "free_memory", lambda device: 1 << 30)
+    monkeypatch.setattr(batches_module, "_MOVED_BYTES", 16 * X[:1].nbytes)
+    batches, found = epochs()
+    assert batches._resident is not None
+    assert len(batches._resident.images) == len(rows)
+    for one, other in zip(expected, found, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(one[:3], other[:3], strict=True))
+        assert one.images.stride() == other.images.stride()
+    batches.leave_device()
+    assert batches._resident is None
+
+
+def test_rows_that_do_not_fit_are_moved_batch_by_batch(monkeypatch):
+    X = np.zeros((50, 4, 3), np.uint8)
+    prepare = preparation(ImageLayout((4, 3), 1))
+    for spare, is_resident in [(-1, False), (0, True)]:
+        free = int(X.nbytes / batches_module.RESIDENT_SHARE) + spare
+        monkeypatch.setattr(batches_module, "free_memory", lambda _, free=free: free)
+        batches = Batches(X, np.arange(50), prepare, np.arange(50), None, batch_size=7)
+        assert len(list(batches)) == 8
+        assert (batches._resident is not None) is is_resident
+
+
+def test_a_device_that_is_full_by_then_leaves_them_where_they_are(monkeypatch):
+    X = np.zeros((50, 4, 3), np.uint8)
+    monkeypatch.setattr(batches_module, "free_memory", lambda _: 1 << 30)
+    prepare, tries = preparation(ImageLayout((4, 3), 1)), []
+
+    def moved(batches):
+        tries.append(1)
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(Batches, "_moved_images", moved)
+    batches = Batches(X, np.arange(50), prepare, np.arange(50), None, batch_size=7)
+    for _ in range(2):
+        assert sum(len(batch.images) for batch in batches) == 50
+    assert len(tries) == 1

@@ -6,10 +6,12 @@ from sklearn.utils import estimator_checks as sklearn_checks
 from sklearn_cnn.transforms import (
     CenterCrop,
     ChannelScaler,
+    ColorMoments,
     Flatten,
     Grayscale,
     HOGDescriptor,
     Pad,
+    PatchKMeans,
     Rescale,
     Resize,
     SelectChannels,
@@ -19,13 +21,17 @@ from sklearn_cnn.utils import estimator_checks
 
 HOG = HOGDescriptor(pixels_per_cell=2, cells_per_block=2)
 
+PATCHES = PatchKMeans(2, grid_size=1, random_state=0)
+
 #: Flat rows are signals to these, of any length.
 STEPS = [
     CenterCrop(1),
     ChannelScaler(),
+    ColorMoments(1),
     Flatten(),
     Grayscale(),
     Pad(1),
+    PATCHES,
     Rescale(),
     Resize(4),
     SelectChannels([0]),
@@ -88,10 +94,12 @@ def test_the_whole_suite_runs():
 IMAGE_STEPS = [
     CenterCrop((3, 4)),
     ChannelScaler(),
+    ColorMoments((2, 3)),
     Flatten(),
     Grayscale(),
     HOG,
     Pad(1),
+    PATCHES,
     Rescale(1 / 3, -2),
     Resize((5, 11)),
     Resize(3, interpolation="nearest"),
@@ -100,8 +108,10 @@ IMAGE_STEPS = [
 ANY_STEPS = [
     CenterCrop(3),
     ChannelScaler(),
+    ColorMoments(2),
     Flatten(),
     Pad(1),
+    PATCHES,
     Rescale(),
     Resize(3),
     SelectChannels([1, 0]),

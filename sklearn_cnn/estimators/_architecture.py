@@ -1,0 +1,71 @@
+"""Which network architecture="auto" is, and what a network with a solved head obeys."""
+
+from sklearn.base import is_classifier
+
+from sklearn_cnn import training
+from sklearn_cnn.architectures import solves_head
+from sklearn_cnn.utils._parameters import as_builtin
+
+
+def chosen_architecture(estimator, layout, samples, *, by_steps):
+    """Give the architecture of an estimator, with "auto" resolved.
+
+    ``by_steps`` asks for one that is trained step by step.
+    """
+    if not is_auto(estimator.architecture):
+        return as_builtin(estimator.architecture)
+    names = {*estimator._network_parameters, *training.BY_STEPS} - {"unequal_length"}
+    return training.default_architecture(
+        layout.spatial_shape,
+        0 if samples is None else len(samples.rows),
+        by_steps or any(_is_changed(estimator, name) for name in names),
+    )
+
+
+def is_auto(given):
+    """Tell whether a parameter is left to the library."""
+    return isinstance(given, str) and given == "auto"
+
+
+def setting_of(estimator, architecture, layout, n_samples=0, *, partial=False):
+    """Describe what the values of "auto" depend on."""
+    targets = vars(estimator).get("_targets")
+    usual = "classification" if is_classifier(estimator) else "regression"
+    learns_all = (estimator.weights, estimator.freeze) == (None, None)
+    return training.Setting(
+        architecture,
+        usual if targets is None else targets.task,
+        n_samples,
+        layout.n_channels,
+        layout.spatial_shape,
+        learns_all and not (estimator.freeze_epochs or partial),
+    )
+
+
+def require_solvable(estimator, module, architecture, *, by_steps):
+    """Refuse what a network with a solved head cannot obey; others obey it."""
+    if not solves_head(module):
+        return
+    name = architecture if isinstance(architecture, str) else type(module).__name__
+    if by_steps:
+        raise ValueError(
+            f"partial_fit cannot train architecture={name!r}, whose head is solved for "
+            "all samples at once. Call fit with all of them, pass "
+            f"architecture={training.STEPWISE!r}, or put CNNFeatures(architecture="
+            f"{name!r}), fitted once, before an SGDClassifier or SGDRegressor."
+        )
+    for parameter in training.WITHOUT_STEPS:
+        if _is_changed(estimator, parameter):
+            default = getattr(type(estimator), parameter)
+            raise ValueError(
+                f"{parameter}={getattr(estimator, parameter)!r} has no effect on "
+                f"architecture={name!r}, whose head is solved and not trained in "
+                f"steps. Leave it at {default!r}, or pass "
+                f"architecture={training.STEPWISE!r}."
+            )
+
+
+def _is_changed(estimator, name):
+    """Tell whether a parameter, if there is one of this name, is not at its default."""
+    value, default = (getattr(e, name, None) for e in (estimator, type(estimator)))
+    return value is not default and bool(as_builtin(value) != default)
