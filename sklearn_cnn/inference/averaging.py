@@ -75,9 +75,9 @@ class _OfViews(Preparation):
         vars(self).update(vars(prepare))
         self.augmentation = augmentation
 
-    def load(self, rows):
-        """Give all views of a batch, of shape (n_samples, n_views, ...)."""
-        return torch.stack(self.augmentation.views(super().load(rows)), dim=1)
+    def arranged(self, batch):
+        """Give all views of uploaded rows, of shape (n_samples, n_views, ...)."""
+        return torch.stack(self.augmentation.views(super().arranged(batch)), dim=1)
 
     def standardize(self, batch):
         """Standardise each of them."""
