@@ -4,7 +4,6 @@ import reprlib
 import warnings
 from abc import ABCMeta, abstractmethod
 from contextlib import contextmanager, nullcontext
-from itertools import zip_longest
 from numbers import Real
 from typing import ClassVar
 
@@ -182,20 +181,6 @@ class BaseCNN(
             estimator=self, reconstruction_attributes={}, **data
         )
         return self
-
-    def _train(self, trainings, checkpoints, context, data):
-        left = []
-        for i, (each, kept) in enumerate(zip_longest(trainings, checkpoints)):
-            if kept is None or not kept.end(each.learner):
-                number = f" {i + 1}/{len(trainings)}" if len(trainings) > 1 else ""
-                each.checkpoints = kept
-                each.observers = self._observers(each, number, context, data)
-                left.append(each)
-        # whoever listens hears of one network after the other
-        listened_to = bool(self.callbacks or getattr(self, "_skl_callbacks", None))
-        listened_to |= any(each.learner.callbacks for each in left)
-        device = trainings[0].learner.predictor.prepare.device
-        training.train_all(left, device, one_by_one=listened_to or self.compile)
 
     # --- building and training --------------------------------------------------
 

@@ -155,7 +155,7 @@ precision : {"auto", "float32", "bfloat16", "float16", "float64"}, default="auto
 compile : bool, default=False
     Whether to run the network through :func:`torch.compile`. It takes 10 s to a minute
     before the first step, in which nothing shows, and pays in long trainings on a GPU
-    only.
+    only. Averages over networks or views are predicted without it.
 callbacks : list of skorch callbacks or None, default=None
     Told of epochs and batches. Copies of them are used (see ``net_.callbacks_``), which
     point to the same objects: a list, a trial or a writer is your own.
