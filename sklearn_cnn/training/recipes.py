@@ -9,6 +9,9 @@ from sklearn_cnn.training.batches import batch_sizes
 #: Number of optimizer steps that the default recipe aims at.
 _STEPS = 800
 _MIN_EPOCHS, _MAX_EPOCHS = 4, 60
+#: Steps, and samples of each, of networks made for series.
+_STEPS_OF_SERIES = {"lite": 500, "inception_time": 250, "h_inception_time": 250}
+_BATCH_OF_SERIES = 64
 #: The architecture that is trained step by step, where the user leaves the choice.
 STEPWISE = "simple"
 #: Shortest series, and most of them, that have another one by default.
@@ -68,15 +71,25 @@ class Recipe:
 def recipe(setting):
     """Choose how a network is trained.
 
-    ============  =============  ==============  =============  ============
-    architecture  batch_size     max_iter        learning_rate  weight_decay
-    ============  =============  ==============  =============  ============
-    any           32, 64 or 128  800 steps in 4  0.01           0.01
-                                 to 60 epochs
-    ============  =============  ==============  =============  ============
+    ==================  =============  ================  =============  ============
+    architecture        batch_size     max_iter          learning_rate  weight_decay
+    ==================  =============  ================  =============  ============
+    "lite"              64             500 steps         0.01           0.01
+    "inception_time",   64             250 steps         0.01           0.01
+    "h_inception_time"
+    any other           32, 64 or 128  800 steps in 4    0.01           0.01
+                                       to 60 epochs
+    ==================  =============  ================  =============  ============
+
+    The authors of those for series take 1,500 steps or more, of 64 series: few epochs
+    of a short training set are too few steps.
     """
-    n = setting.n_samples
-    return Recipe(default_batch_size(n), default_max_iter(n))
+    n, name = setting.n_samples, setting.architecture
+    steps = _STEPS_OF_SERIES.get(name) if isinstance(name, str) else None
+    if steps is None:
+        return Recipe(default_batch_size(n), default_max_iter(n))
+    n_batches = len(batch_sizes(n, _BATCH_OF_SERIES))
+    return Recipe(_BATCH_OF_SERIES, max(_MIN_EPOCHS, ceil(steps / n_batches)))
 
 
 def default_batch_size(n_samples):
