@@ -51,7 +51,7 @@ def test_colour_images_are_moved(digits):
     X = np.stack([X, X[:, ::-1], X[:, :, ::-1]], axis=-1)
     auto = CNNClassifier(**SMALL).fit(X, y)
     crop = RandomCrop(1 / 16, padding_mode="edge")
-    named = CNNClassifier(**SMALL, augmentation=crop, weight_decay=0.05)
+    named = CNNClassifier(**SMALL, augmentation=crop, weight_decay=0.05, batch_size=64)
     assert same(auto, named.fit(X, y))
 
 

@@ -39,7 +39,8 @@ def test_colour_images_are_moved_and_decayed():
     chosen = recipe(COLOUR)
     assert isinstance(chosen.augmentation, RandomCrop)
     assert chosen.conv_dropout == 0 and chosen.weight_decay == 0.05
-    assert chosen.max_iter == 50 and chosen.smooths_labels
+    assert chosen.max_iter == 50 and chosen.batch_size == 64
+    assert chosen.smooths_labels
 
 
 def test_volumes_are_moved():
