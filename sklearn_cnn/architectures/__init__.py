@@ -15,18 +15,17 @@ from sklearn_cnn.architectures.averaged import Averaged, OverViews
 from sklearn_cnn.architectures.blocks import ACTIVATIONS, ConvBlock
 from sklearn_cnn.architectures.blueprint import Blueprint
 from sklearn_cnn.architectures.dropout import FeatureDropout, ValueDropout
-from sklearn_cnn.architectures.network import LearnsFromSamples, Network
+from sklearn_cnn.architectures.network import (
+    LearnsFromSamples,
+    Network,
+    solves_head,
+)
 from sklearn_cnn.architectures.probe import (
     ends_in_probabilities,
     probe,
     probe_training_on_one,
 )
-from sklearn_cnn.architectures.registry import (
-    available_architectures,
-    build,
-    register,
-    solves_head,
-)
+from sklearn_cnn.architectures.registry import available_architectures, build, register
 from sklearn_cnn.architectures.stored import StoredModule
 from sklearn_cnn.architectures.summary import evaluating, summarize
 from sklearn_cnn.architectures.unwritten import EverythingWritten, leaves_unwritten

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 _LENGTHS = (2, 4, 8, 16, 32, 64)
 
 
-class FixedFilters(nn.Module):
+class FixedFilters(nn.Conv1d):
     """17 filters that see where series rise, fall and peak, at several lengths [1]_.
 
     References
@@ -16,20 +16,18 @@ class FixedFilters(nn.Module):
        new hand-crafted convolution filters", IEEE Big Data 2022.
     """
 
-    filters: Tensor
-
     def __init__(self, in_channels: int) -> None:
-        super().__init__()
-        filters = hand_crafted_filters()
-        self.out_channels, _, self.length = filters.shape
-        filters = filters.expand(-1, in_channels, -1).contiguous()
-        self.register_buffer("filters", filters)
+        filters = hand_crafted_filters().expand(-1, in_channels, -1).contiguous()
+        super().__init__(in_channels, len(filters), filters.shape[2], bias=False)
+        del self.weight
+        self.register_buffer("weight", filters)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Convolve, and keep what is positive."""
-        before = (self.length - 1) // 2
-        padded = F.pad(x, (before, self.length - 1 - before))
-        return F.conv1d(padded, self.filters).relu()
+        """Convolve with "same" padding, and keep what is positive."""
+        (length,) = self.kernel_size
+        before = (length - 1) // 2
+        padded = F.pad(x, (before, length - 1 - before))
+        return super().forward(padded).relu()
 
 
 def hand_crafted_filters() -> Tensor:

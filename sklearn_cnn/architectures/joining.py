@@ -17,6 +17,7 @@ _HEAD = {
     "hidden_layer_sizes": (),
     "activation": "relu",
     "dropout": 0.0,
+    "unequal_length": False,
 }
 #: Libraries pool inside of their models. None leaves the dropout to the model.
 LIBRARY_HEAD = {"hidden_layer_sizes": (), "activation": "relu", "dropout": None}

@@ -8,7 +8,11 @@ from torch import Tensor, nn
 
 from sklearn_cnn.architectures.blocks import Dense, activation_layer
 from sklearn_cnn.architectures.dropout import ValueDropout
-from sklearn_cnn.architectures.pooling import GlobalPooling
+from sklearn_cnn.architectures.pooling import (
+    GlobalPooling,
+    MaskedPooling,
+    zeros_for_nan,
+)
 
 
 class Network(nn.Module):
@@ -36,6 +40,8 @@ class Network(nn.Module):
         Activation of the hidden layers, by the name that the estimators know.
     dropout : float
         Probability of dropping an input of a dense layer in training.
+    unequal_length : bool
+        Whether inputs are series that NaN may end, which pooling leaves out.
 
     Attributes
     ----------
@@ -48,6 +54,9 @@ class Network(nn.Module):
     solves_head : bool
         Whether the head, a single dense layer, is fitted by least squares, as nothing
         before it learns. False unless a subclass says so.
+    varies : bool
+        Whether training from another seed gives another network; a subclass of which
+        that is not true says so, and ``n_networks`` above 1 is refused.
 
     Examples
     --------
@@ -63,6 +72,7 @@ class Network(nn.Module):
     """
 
     solves_head: ClassVar[bool] = False
+    varies: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -75,10 +85,12 @@ class Network(nn.Module):
         hidden_layer_sizes: Sequence[int] = (),
         activation: str = "relu",
         dropout: float = 0.0,
+        unequal_length: bool = False,
     ) -> None:
         super().__init__()
         self.stages = stages
-        pool = GlobalPooling(global_pooling, n_channels, spatial_shape)
+        kind = MaskedPooling if unequal_length else GlobalPooling
+        pool = kind(global_pooling, n_channels, spatial_shape)
         self.pool: nn.Module = pool
         self.head = Head(
             pool.n_features,
@@ -101,7 +113,8 @@ class Network(nn.Module):
         maps : Tensor of shape (n_samples, n_maps, ...)
             Feature maps; vectors, if the stages end in such.
         """
-        maps: Tensor = self.stages(x)
+        masked = isinstance(self.pool, MaskedPooling)
+        maps: Tensor = self.stages(zeros_for_nan(x) if masked else x)
         return maps
 
     def features(self, x: Tensor) -> Tensor:
@@ -117,7 +130,9 @@ class Network(nn.Module):
         features : Tensor of shape (n_samples, n_features)
             One vector for each image.
         """
-        features: Tensor = self.pool(self.feature_maps(x))
+        maps = self.feature_maps(x)
+        masked = isinstance(self.pool, MaskedPooling)
+        features: Tensor = self.pool(maps, x) if masked else self.pool(maps)
         return features
 
     def forward(self, x: Tensor) -> Tensor:
@@ -165,6 +180,11 @@ class LearnsFromSamples(Protocol):
 
     def learn_from(self, images: Tensor, generator: torch.Generator) -> None:
         """Take them from some samples, as the network is given them."""
+
+
+def solves_head(module: nn.Module) -> bool:
+    """Tell whether the head of a network is fitted by least squares."""
+    return isinstance(module, Network) and module.solves_head
 
 
 class Head(nn.Sequential):

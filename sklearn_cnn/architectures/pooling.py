@@ -117,3 +117,40 @@ class GlobalPooling(nn.Sequential):
         else:
             self.max = _GLOBAL_MAX_POOLS[len(spatial_shape)](1)
         self.flatten = nn.Flatten()
+
+
+class MaskedPooling(nn.Module):
+    """:class:`GlobalPooling` of series, each as far as it goes."""
+
+    def __init__(
+        self, kind: str, n_channels: int, spatial_shape: tuple[int, ...]
+    ) -> None:
+        super().__init__()
+        if len(spatial_shape) != 1:
+            raise ValueError(
+                "unequal_length=True is for series, but X has samples of the spatial "
+                f"shape {spatial_shape}. Leave it at False, or pass spatial_dims=1."
+            )
+        self.kind = kind
+        self.n_features = n_channels * (spatial_shape[0] if kind == "flatten" else 1)
+
+    def forward(self, x: Tensor, series: Tensor) -> Tensor:
+        """Pool maps of series, which NaN ends where it does."""
+        n, n_steps = x.shape[2], series.shape[2]
+        # as many positions of the map as see a step that is there
+        sizes = ((lengths(series) * n + n_steps - 1) // n_steps)[:, None, None]
+        beyond = torch.arange(n, device=x.device) >= sizes
+        if self.kind == "max":
+            return x.masked_fill(beyond, -torch.inf).amax(dim=2)
+        x = x.masked_fill(beyond, 0)
+        return x.flatten(1) if self.kind == "flatten" else x.sum(dim=2) / sizes[:, 0]
+
+
+def lengths(series: Tensor) -> Tensor:
+    """Count the steps before NaN, of shape (n_samples,)."""
+    return (~series.isnan().any(dim=1)).sum(dim=1)
+
+
+def zeros_for_nan(x: Tensor) -> Tensor:
+    """Fill what is behind the end of series with zeros."""
+    return x.masked_fill(x.isnan(), 0)

@@ -16,9 +16,10 @@ def probe(
 ) -> int:
     """Check what a network on the CPU returns, and what it costs for one sample.
 
-    The cost is that of its convolutions and dense layers, in multiply-adds.
+    The cost is that of its convolutions and dense layers, in multiply-adds, and what
+    other layers say of themselves as their ``n_operations``.
     """
-    cost = 0
+    cost = sum(getattr(layer, "n_operations", 0) for layer in module.modules())
 
     def count(layer: nn.Module, inputs: Any, output: Tensor) -> None:
         nonlocal cost

@@ -169,15 +169,6 @@ def _require_dims(
         )
 
 
-def solves_head(architecture: Any) -> bool:
-    """Tell whether a network has a head that is solved, as far as its class tells."""
-    if isinstance(architecture, str) and architecture in _REGISTERED:
-        architecture = _REGISTERED[architecture].build
-    if isinstance(architecture, partial):
-        architecture = architecture.func
-    return bool(getattr(architecture, "solves_head", False))
-
-
 def registered_builder(architecture: Any) -> Builder | None:
     """Give what others registered under a name; None for the names of this library."""
     if not isinstance(architecture, str) or architecture not in _REGISTERED:

@@ -27,6 +27,14 @@ def uniform(
     return (low + (high - low) * drawn).to(like.device)
 
 
+def constant(values: Sequence[float], like: Tensor, dtype: Any = None) -> Tensor:
+    """Put a few numbers where a batch is, without waiting for a GPU."""
+    numbers = torch.tensor(values, dtype=dtype)
+    if like.device.type == "cuda":
+        numbers = numbers.pin_memory()
+    return numbers.to(like.device, non_blocking=True)
+
+
 def chosen(p: float, like: Tensor, generator: Generator) -> Tensor:
     """Choose each sample with probability p."""
     return uniform((len(like),), 0, 1, like, generator) < float(p)
@@ -158,7 +166,7 @@ def warp(
 
 def _grid(matrices: Tensor, moves: Tensor, shape: Sequence[int]) -> Tensor:
     """Positions as ``grid_sample`` takes them: from -1 to 1, last axis first."""
-    sizes = torch.tensor(shape, dtype=matrices.dtype, device=matrices.device)
+    sizes = constant(shape, matrices, matrices.dtype)
     # affine_grid would take 8 us per image of 28x28 pixels on one thread, a sum of one
     # term for each axis takes 1: in planes, so that it runs along whole rows of pixels
     matrices = (matrices / sizes[:, None]).flip(1)
@@ -185,7 +193,7 @@ def blend(images: Tensor, others: Tensor, shares: Tensor) -> Tensor:
 
 def luminance(images: Tensor) -> Tensor:
     """Brightness of RGB images, with one channel."""
-    weights = torch.tensor(_LUMA, dtype=images.dtype, device=images.device)
+    weights = constant(_LUMA, images, images.dtype)
     return (images * weights.view(3, *[1] * (images.ndim - 2))).sum(1, keepdim=True)
 
 

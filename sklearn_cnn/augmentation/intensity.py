@@ -19,6 +19,7 @@ from sklearn_cnn.augmentation._functional import (
     as_floats,
     blend,
     chosen,
+    constant,
     inside,
     luminance,
     per_sample,
@@ -217,7 +218,7 @@ class RandomErasing(Augmentation):
 
     def _apply(self, images: Tensor, generator: Generator) -> Tensor:
         n, n_axes = len(images), images.ndim - 2
-        sizes = torch.tensor(images.shape[2:], device=images.device)
+        sizes = constant(images.shape[2:], images)
         ends = as_range("scale", self.scale, center=None)
         shares = uniform((n, 1), *ends, images, generator)
         half = log(self.ratio) / 2

@@ -15,6 +15,7 @@ from sklearn_cnn.augmentation._functional import (
     as_floats,
     blend,
     chosen,
+    constant,
     inside,
     uniform,
 )
@@ -59,7 +60,7 @@ class _Mix(Augmentation):
         n, device = len(images), generator.device
         partners = torch.randperm(n, generator=generator, device=device)
         drawn = torch.randint(_N_QUANTILES, (n,), generator=generator, device=device)
-        shares = _beta_quantiles(self.alpha).to(device)[drawn].to(images.device)
+        shares = _beta_quantiles(self.alpha, device)[drawn].to(images.device)
         mixed = chosen(self.p, images, generator)
         shares = torch.where(mixed, shares, torch.ones_like(shares))
         return self._mix(images, Mixing(partners.to(images.device), shares), generator)
@@ -170,7 +171,7 @@ class CutMix(_Mix):
     ) -> tuple[Tensor, Mixing]:
         partners, shares = mixing
         n, n_axes = len(images), images.ndim - 2
-        sizes = torch.tensor(images.shape[2:], device=images.device)
+        sizes = constant(images.shape[2:], images)
         middles = uniform((n, n_axes), 0, 1, images, generator)
         half = (1 - shares).pow(1 / n_axes).unsqueeze(1) / 2
         starts = ((middles - half) * sizes).round().long().maximum(0 * sizes)
@@ -182,10 +183,10 @@ class CutMix(_Mix):
 
 
 @lru_cache
-def _beta_quantiles(alpha: float) -> Tensor:
+def _beta_quantiles(alpha: float, device: torch.device) -> Tensor:
     """Middles of equally likely parts of Beta(alpha, alpha).
 
     torch draws such numbers from its global generator only.
     """
     levels = (np.arange(_N_QUANTILES) + 0.5) / _N_QUANTILES
-    return torch.from_numpy(betaincinv(alpha, alpha, levels)).float()
+    return torch.from_numpy(betaincinv(alpha, alpha, levels)).float().to(device)

@@ -2,23 +2,23 @@
 
 from sklearn.base import is_classifier
 
-from sklearn_cnn import architectures, training
+from sklearn_cnn import training
+from sklearn_cnn.architectures import solves_head
 from sklearn_cnn.utils._parameters import as_builtin
 
 
-def chosen_architecture(estimator, layout, n_samples, *, by_steps=False):
+def chosen_architecture(estimator, layout, samples, *, by_steps):
     """Give the architecture of an estimator, with "auto" resolved.
 
     ``by_steps`` asks for one that is trained step by step.
     """
-    given = estimator.architecture
-    if not is_auto(given):
-        return given
-    if by_steps:
-        return training.STEPWISE
-    names = {*estimator._network_parameters, *training.BY_STEPS}
+    if not is_auto(estimator.architecture):
+        return as_builtin(estimator.architecture)
+    names = {*estimator._network_parameters, *training.BY_STEPS} - {"unequal_length"}
     return training.default_architecture(
-        layout.spatial_shape, n_samples, any(_is_changed(estimator, n) for n in names)
+        layout.spatial_shape,
+        0 if samples is None else len(samples.rows),
+        by_steps or any(_is_changed(estimator, name) for name in names),
     )
 
 
@@ -42,27 +42,26 @@ def setting_of(estimator, architecture, layout, n_samples=0, *, partial=False):
     )
 
 
-def require_solvable(estimator, architecture, *, partial):
-    """Refuse what a network with a solved head cannot obey."""
-    if not architectures.solves_head(architecture):
+def require_solvable(estimator, module, architecture, *, by_steps):
+    """Refuse what a network with a solved head cannot obey; others obey it."""
+    if not solves_head(module):
         return
-    name = architecture if isinstance(architecture, str) else "minirocket"
-    if partial:
+    name = architecture if isinstance(architecture, str) else type(module).__name__
+    if by_steps:
         raise ValueError(
             f"partial_fit cannot train architecture={name!r}, whose head is solved for "
-            "all samples at once. Call fit on all of them; or pass "
-            f"architecture={training.STEPWISE!r}; or put "
-            f"CNNFeatures(architecture={name!r}) before an SGDClassifier."
+            "all samples at once. Call fit with all of them, pass "
+            f"architecture={training.STEPWISE!r}, or put CNNFeatures(architecture="
+            f"{name!r}), fitted once, before an SGDClassifier or SGDRegressor."
         )
     for parameter in training.WITHOUT_STEPS:
         if _is_changed(estimator, parameter):
-            value, default = (
-                getattr(e, parameter) for e in (estimator, type(estimator))
-            )
+            default = getattr(type(estimator), parameter)
             raise ValueError(
-                f"{parameter}={value!r} has no effect on architecture={name!r}, whose "
-                f"head is solved and not trained by steps. Leave it at {default!r}, or "
-                f"pass architecture={training.STEPWISE!r}."
+                f"{parameter}={getattr(estimator, parameter)!r} has no effect on "
+                f"architecture={name!r}, whose head is solved and not trained in "
+                f"steps. Leave it at {default!r}, or pass "
+                f"architecture={training.STEPWISE!r}."
             )
 
 

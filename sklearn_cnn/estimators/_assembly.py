@@ -11,6 +11,7 @@ from sklearn_cnn import architectures, training
 from sklearn_cnn.estimators._architecture import (
     chosen_architecture,
     is_auto,
+    require_solvable,
     setting_of,
 )
 from sklearn_cnn.images import take_rows, value_range
@@ -37,7 +38,13 @@ STAGE_PARAMETERS = (
     "pooling",
 )
 #: ... and the head; each architecture obeys some of them.
-HEAD_PARAMETERS = ("global_pooling", "hidden_layer_sizes", "dropout", "conv_dropout")
+HEAD_PARAMETERS = (
+    "global_pooling",
+    "hidden_layer_sizes",
+    "dropout",
+    "conv_dropout",
+    "unequal_length",
+)
 
 #: Those that are integers: one for each stage or layer, ...
 _ALWAYS = ("filters", "hidden_layer_sizes")
@@ -57,9 +64,8 @@ def assemble(
     device,
     seed=0,
     samples=None,
-    architecture=None,
+    by_steps=False,
     prepare=None,
-    partial=False,
 ):
     """Build the network of an estimator, try it, and say how images go into it.
 
@@ -79,12 +85,10 @@ def assemble(
     samples : Samples or None
         Whose statistics standardise pixels, and which networks may learn from at once;
         None leaves pixels alone.
-    architecture : str, callable or torch.nn.Module
-        In place of that of the estimator; None takes that, or chooses one for "auto".
+    by_steps : bool
+        Whether samples will come in parts.
     prepare : Preparation or None
         That of another network of the same samples, which is shared.
-    partial : bool
-        Whether some samples alone will train it.
 
     Returns
     -------
@@ -96,12 +100,11 @@ def assemble(
         If parameters, data and weights do not fit together.
     """
     precision = resolve_precision(estimator.precision, device, 0)
-    if architecture is None:
-        n_samples = 0 if samples is None else len(samples.rows)
-        architecture = chosen_architecture(estimator, layout, n_samples)
-    blueprint = _blueprint(estimator, architecture, layout, n_outputs, partial)
+    architecture = chosen_architecture(estimator, layout, samples, by_steps=by_steps)
+    blueprint = _blueprint(estimator, architecture, layout, n_outputs, by_steps)
     with seeded(seed, device):
         module, cost = _build(estimator, blueprint)
+    require_solvable(estimator, module, architecture, by_steps=by_steps)
     if prepare is None:
         mean = scale = None
         if samples is not None and estimator.input_scaling == "standardize":
@@ -182,7 +185,7 @@ def _learn_from(module, samples, prepare, seed):
         module.learn_from(prepare(images), generator)
 
 
-def _blueprint(estimator, architecture, layout, n_outputs, partial):
+def _blueprint(estimator, architecture, layout, n_outputs, by_steps):
     parameters = network_parameters(estimator)
     del parameters["architecture"]
     weights = parameters.pop("weights")
@@ -190,7 +193,7 @@ def _blueprint(estimator, architecture, layout, n_outputs, partial):
     data = (layout.n_channels, layout.spatial_shape, n_outputs)
     defaults = {name: getattr(type(estimator), name) for name in parameters}
     if is_auto(parameters.get("conv_dropout")):
-        setting = setting_of(estimator, architecture, layout, partial=partial)
+        setting = setting_of(estimator, architecture, layout, partial=by_steps)
         parameters["conv_dropout"] = training.default_conv_dropout(setting)
         # not every architecture has it
         defaults["conv_dropout"] = 0.0

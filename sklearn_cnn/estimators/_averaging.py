@@ -74,7 +74,7 @@ class Averaging:
     def _resolved_augmentation(self, layout):
         if not is_auto(self.augmentation):
             return self.augmentation
-        architecture = chosen_architecture(self, layout, 0)
+        architecture = chosen_architecture(self, layout, None, by_steps=False)
         return training.default_augmentation(setting_of(self, architecture, layout))
 
     # --- prediction -------------------------------------------------------------

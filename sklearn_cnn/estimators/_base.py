@@ -13,11 +13,7 @@ from sklearn.callback import CallbackSupportMixin
 
 from sklearn_cnn import training
 from sklearn_cnn.architectures import probe_training_on_one, solves_head
-from sklearn_cnn.estimators._architecture import (
-    chosen_architecture,
-    require_solvable,
-    setting_of,
-)
+from sklearn_cnn.estimators._architecture import require_solvable, setting_of
 from sklearn_cnn.estimators._assembly import (
     HEAD_PARAMETERS,
     STAGE_PARAMETERS,
@@ -34,7 +30,12 @@ from sklearn_cnn.estimators._parameters import CNNParameters
 from sklearn_cnn.estimators._samples import Seeds
 from sklearn_cnn.estimators._stored import StoredEstimator
 from sklearn_cnn.images import take_rows
-from sklearn_cnn.inference import resolve_device, resolve_precision, single_thread
+from sklearn_cnn.inference import (
+    give_back_memory,
+    resolve_device,
+    resolve_precision,
+    single_thread,
+)
 from sklearn_cnn.utils._fitting import unchanged_on_error
 from sklearn_cnn.utils._generators import seeded, usual_modes
 from sklearn_cnn.utils._parameters import as_builtin
@@ -129,7 +130,10 @@ class BaseCNN(
         """
         validation = (X_val, y_val, sample_weight_val)
         with fitting(self):
-            return self._fit(X, y, sample_weight, validation)
+            try:
+                return self._fit(X, y, sample_weight, validation)
+            finally:
+                give_back_memory()
 
     def _partial_fit(self, X, y, sample_weight, classes=None):
         with fitting(self):
@@ -212,10 +216,6 @@ class BaseCNN(
         return samples.hold_out(self.validation_fraction, strata, seeds.split)
 
     def _new_learners(self, samples, seeds, partial):
-        architecture = chosen_architecture(
-            self, samples.layout, len(samples.rows), by_steps=partial
-        )
-        require_solvable(self, architecture, partial=partial)
         device, predictors = resolve_device(self.device), []
         for own in seeds:
             predictor = assemble(
@@ -225,8 +225,7 @@ class BaseCNN(
                 device=device,
                 seed=own.torch,
                 samples=samples,
-                architecture=architecture,
-                partial=partial,
+                by_steps=partial,
                 prepare=predictors[0].prepare if predictors else None,
             )
             predictors.append(predictor)
@@ -240,7 +239,7 @@ class BaseCNN(
                 stacklevel=2,
             )
         self._targets = self._targets.scaled_to(*samples.chosen)
-        fixed = fixed_parameters(self, architecture)
+        fixed = fixed_parameters(self, predictors[0].blueprint.architecture)
         return [
             training.Learner(predictor, self._make_loss(), fixed)
             for predictor in predictors
@@ -249,7 +248,8 @@ class BaseCNN(
     def _copied_learners(self, partial):
         before = self._learner.fixed_parameters
         now = fixed_parameters(self, before["architecture"])
-        require_solvable(self, now["architecture"], partial=partial)
+        architecture = before["architecture"]
+        require_solvable(self, self._learner.module, architecture, by_steps=partial)
         changed = [name for name in now if now[name] != before[name]]
         if changed:
             (name, *_) = changed
@@ -279,10 +279,12 @@ class BaseCNN(
         predictor = learner.predictor
         batch_size = recipe.resolve("batch_size", self.batch_size)
         backbone = training.freezes_backbone(learner.module, self.freeze)
-        once = partial or solves_head(learner.module)
-        step_cost = 0 if backbone else predictor.sample_cost
+        solved = solves_head(learner.module)
+        step_cost = 0 if backbone or solved else predictor.sample_cost
+        epochs = recipe.resolve("max_iter", self.max_iter)
+        epochs = 1 if partial or solved else epochs
         return training.TrainingPlan(
-            epochs=1 if once else recipe.resolve("max_iter", self.max_iter),
+            epochs=epochs,
             batch_size=batch_size,
             optimizer=self.optimizer,
             momentum=self.momentum,

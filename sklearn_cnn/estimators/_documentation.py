@@ -146,10 +146,11 @@ warm_start : bool, default=False
 device : str, default="auto"
     Where to compute: "cpu", "cuda", "cuda:1", "mps". "auto" takes a GPU if there is
     one.
-precision : {"auto", "float32", "bfloat16", "float64"}, default="auto"
+precision : {"auto", "float32", "bfloat16", "float16", "float64"}, default="auto"
     Number format of the training. "auto" multiplies in bfloat16 where the hardware does
-    so natively and the network is large enough to gain, and otherwise in float32;
-    predictions are then made in float32. Naming one fixes it for both.
+    so natively and the network is large enough to gain, in float16 with a scaled loss
+    on GPUs that have only that, and otherwise in float32; predictions are then made in
+    float32. Naming one fixes it for both. "float16" needs a GPU.
 compile : bool, default=False
     Whether to run the network through :func:`torch.compile`. It takes 10 s to a minute
     before the first step, in which nothing shows, and pays in long trainings on a GPU

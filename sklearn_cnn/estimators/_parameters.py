@@ -8,6 +8,7 @@ from os import PathLike
 from typing import Any, ClassVar
 
 from sklearn_cnn.architectures import ACTIVATIONS
+from sklearn_cnn.inference import PRECISIONS
 from sklearn_cnn.utils._fitting import BaseEstimator
 from sklearn_cnn.utils._parameters import has_parameters
 from sklearn_cnn.utils._sklearn import Interval, Options, StrOptions
@@ -39,6 +40,7 @@ class CNNParameters(BaseEstimator):
     freeze: Any = None
     input_shape: Any = None
     spatial_dims: Any = "auto"
+    unequal_length: bool = False
     data_format: str = "channels_last"
     input_scaling: str | None = "standardize"
     augmentation: Any = "auto"
@@ -86,6 +88,7 @@ class CNNParameters(BaseEstimator):
         "freeze": [_POSITIVE, str, None],
         "input_shape": ["array-like", None],
         "spatial_dims": [StrOptions({"auto"}), Options(Integral, {1, 2, 3})],
+        "unequal_length": ["boolean"],
         "data_format": [StrOptions({"channels_last", "channels_first"})],
         "input_scaling": [StrOptions({"standardize"}), None],
         "augmentation": "no_validation",  # by a trial, which names the remedy
@@ -110,7 +113,7 @@ class CNNParameters(BaseEstimator):
         "tol": [Interval(Real, 0, None, closed="left")],
         "warm_start": ["boolean"],
         "device": [str],
-        "precision": [StrOptions({"auto", "float32", "bfloat16", "float64"})],
+        "precision": [StrOptions({"auto", *PRECISIONS})],
         "compile": ["boolean"],
         "callbacks": [list, None],
         "checkpoint_dir": [str, PathLike, None],

@@ -30,9 +30,8 @@ class CNNClassifier(ClassifierMixin, BaseCNN):
         Share of every target that is spread over all classes, in [0, 1) [8]_. It keeps
         probabilities from becoming extreme where classes are hard to tell apart; where
         they are easy it makes them too cautious. "auto" is 0 at first. For images it
-        becomes, after 30 % of the epochs, the square of the training loss so far (in
-        epochs since 15 %, as a share of that of a guess), and at most 0.2. The
-        validation loss is never smoothed.
+        becomes, after 30 % of the epochs, the square of the training loss (as a share
+        of that of a guess), but at most 0.2. The validation loss is never smoothed.
     class_weight : dict, "balanced", list of dict or None, default=None
         Weights of the classes in the loss, multiplied with ``sample_weight``;
         "balanced" takes them inversely proportional to the class frequencies. A list

@@ -9,8 +9,7 @@ from sklearn.base import TransformerMixin, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_cnn.architectures import Network, solves_head
-from sklearn_cnn.estimators._architecture import chosen_architecture
+from sklearn_cnn.architectures import LearnsFromSamples, Network
 from sklearn_cnn.estimators._assembly import STAGE_PARAMETERS, assemble
 from sklearn_cnn.estimators._base import BaseCNN, fitting
 from sklearn_cnn.estimators._documentation import documented
@@ -85,7 +84,7 @@ class CNNFeatures(
     {data_format}
     {input_scaling}
     {device}
-    precision : {"auto", "float32", "bfloat16", "float64"}, default="auto"
+    precision : {"auto", "float32", "bfloat16", "float16", "float64"}, default="auto"
         Number format of the computation; "auto" is float32.
     random_state : int, RandomState instance or None, default=None
         Seeds random filters.
@@ -240,23 +239,23 @@ class CNNFeatures(
 
     def _build(self, X):
         array, layout = self._check_images(X, reset=True)
-        architecture = chosen_architecture(self, layout, len(array))
-        if self.weights is None and not solves_head(architecture):
-            warnings.warn(
-                "CNNFeatures computes features with random filters, as weights=None. "
-                "Pass weights, or estimator=FrozenEstimator(fitted).",
-                UserWarning,
-                stacklevel=2,
-            )
-        return assemble(
+        predictor = assemble(
             self,
             layout,
             1,
             device=resolve_device(self.device),
             seed=Seeds.draw(self.random_state, 0).torch,
             samples=Samples(array, layout, np.arange(len(array))),
-            architecture=architecture,
         )
+        fixed = isinstance(predictor.module, LearnsFromSamples)
+        if self.weights is None and not fixed:
+            warnings.warn(
+                "CNNFeatures computes features with random filters, as weights=None. "
+                "Pass weights, or estimator=FrozenEstimator(fitted).",
+                UserWarning,
+                stacklevel=2,
+            )
+        return predictor
 
     def _predictor_of_estimator(self, X, y):
         frozen = isinstance(self.estimator, FrozenEstimator)

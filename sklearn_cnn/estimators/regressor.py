@@ -127,9 +127,9 @@ class CNNRegressor(RegressorMixin, BaseCNN):
         ValueError
             If ``return_std=True`` and there is one network only.
         """
+        check_is_fitted(self)
         if not return_std:
             return self._targets.decode(self._outputs(X))
-        check_is_fitted(self)
         if not self._further_learners:
             raise ValueError(
                 "return_std=True needs networks that differ, and this "

@@ -118,9 +118,9 @@ def _unwrapped(model):
 
 
 def _as_reference(step):
-    """Give a step that predicts as the graph should: in float32 where in bfloat16."""
+    """Give a step that predicts as the graph should: in float32 where in 16 bits."""
     has_network = isinstance(step, CNNClassifier | CNNRegressor | CNNFeatures)
-    if not has_network or step._predictor.precision != "bfloat16":
+    if not has_network or step._predictor.precision not in ("bfloat16", "float16"):
         return step
     step = copy.copy(step)
     if isinstance(step, CNNFeatures):

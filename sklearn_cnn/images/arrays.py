@@ -89,6 +89,11 @@ def _require_one_shape(shapes):
     if len(shapes) < 2:
         return
     message = f"X holds arrays of different shapes: {shapes[:5]}. "
+    if max(map(len, shapes)) == 1:
+        raise ValueError(
+            f"{message}If they are series of unequal length, pass unequal_length=True "
+            "to the estimator, or bring them to one length first."
+        )
     spatial = {shape[:2] for shape in shapes}
     if len(spatial) == 1 and min(map(len, shapes)) > 1:
         raise ValueError(
@@ -149,7 +154,8 @@ def check_image_array(X, *, estimator, min_samples=1):
             f"Found array with n_samples={len(array)} (shape={array.shape}) while a "
             f"minimum of {min_samples} is required."
         )
-    if not isinstance(array, ImageFiles):
+    ends = getattr(estimator, "unequal_length", False)  # which NaN marks
+    if not isinstance(array, ImageFiles) and not ends:
         # check_array looks for data frames first, which takes longer than all the rest
         name = estimator if isinstance(estimator, str) else type(estimator).__name__
         assert_all_finite(array, input_name="X", estimator_name=name)

@@ -12,6 +12,7 @@ from sklearn_cnn.images.columns import column_name
 from sklearn_cnn.images.files import ImageFiles
 from sklearn_cnn.images.layout import ImageLayout, read_layout, warn_if_flat_images
 from sklearn_cnn.images.refusals import refuse_huge_samples, refuse_other_numbers
+from sklearn_cnn.images.series import as_padded, require_length, require_padding
 from sklearn_cnn.utils._fitting import naming
 
 
@@ -21,8 +22,12 @@ class ImageInput:
     #: Attributes that a fit sets besides those that end in an underscore.
     _learned: ClassVar[tuple[str, ...]] = ("_input_form",)
 
+    #: Whether samples are series that may end before others; a parameter of some.
+    unequal_length = False
+
     def _check_images(self, X, *, reset, min_samples=1):
         name = column_name(X)
+        X = self._padded(X, reset) if self.unequal_length else X
         X = as_array(X)
         if not hasattr(X, "ndim"):
             X = _nested_lists(X)
@@ -37,6 +42,8 @@ class ImageInput:
         else:
             array = check_image_array(X, estimator=self, min_samples=min_samples)
         layout = self._read_layout(array.shape)
+        if self.unequal_length:
+            require_padding(array, layout)
         if not reset:
             self._require_fitted_layout(layout)
             return array, layout
@@ -55,6 +62,16 @@ class ImageInput:
         if flat and self.spatial_dims == "auto":
             self._warn_if_flat_images(array.shape[1])
         return array, layout
+
+    def _padded(self, X, reset):
+        first = self.data_format == "channels_first"
+        if reset:
+            return as_padded(X, None, channels_first=first)
+        (fitted,) = self._fitted_layout.spatial_shape
+        padded = as_padded(X, fitted, channels_first=first)
+        if hasattr(padded, "shape") and len(padded.shape) > 1:
+            require_length(padded.shape[-1 if first else 1], fitted)
+        return padded
 
     def _read_layout(self, shape):
         return read_layout(shape, self.input_shape, self.spatial_dims, self.data_format)
@@ -110,6 +127,7 @@ def checked_table(X, estimator, reset, min_samples=1):
             X,
             dtype="numeric",
             reset=reset,
+            ensure_all_finite=not getattr(estimator, "unequal_length", False),
             ensure_min_samples=min_samples,
         )
 

@@ -47,7 +47,10 @@ class ChannelStatistics:
         with ignored, closing(read_ahead(images, chunks)) as parts:
             for chosen, taken in zip(chunks, parts, strict=True):
                 pixels = layout.channels_last(taken.astype(np.float64, copy=False))
-                statistics = statistics._merge(pixels, sample_weight[chosen])
+                weight = sample_weight[chosen]
+                if np.isnan(pixels[..., -1, :]).any():
+                    pixels, weight = _values(pixels, weight)
+                statistics = statistics._merge(pixels, weight)
         statistics._require_range()
         return statistics
 
@@ -90,6 +93,13 @@ class ChannelStatistics:
         # A channel that was computed to be constant differs by its rounding.
         constant = std <= 10 * np.finfo(np.float64).eps * np.abs(self.mean)
         return np.where(constant, 1.0, std)
+
+
+def _values(series, weight):
+    """Take series that NaN ends apart, into samples of one step each."""
+    there = ~np.isnan(series).any(axis=2)
+    share = weight / there.sum(axis=1)
+    return series[there][:, None], share[np.nonzero(there)[0]]
 
 
 def channel_statistics(images, layout, rows, sample_weight=None):

@@ -4,8 +4,14 @@ from sklearn_cnn.inference.averaging import count_views, over_networks, over_vie
 from sklearn_cnn.inference.features import FeatureMaps
 from sklearn_cnn.inference.folding import fold_batch_norms, has_hooks
 from sklearn_cnn.inference.layers import find_layer, layer_outputs, named_layers
-from sklearn_cnn.inference.loading import free_memory, loaded_ahead
+from sklearn_cnn.inference.loading import (
+    free_memory,
+    give_back_memory,
+    halved_if_full,
+    loaded_ahead,
+)
 from sklearn_cnn.inference.precision import (
+    PRECISIONS,
     SMALL_STEP,
     as_float32_or_wider,
     autocast,
@@ -24,6 +30,7 @@ from sklearn_cnn.inference.threads import (
 )
 
 __all__ = [
+    "PRECISIONS",
     "SMALL_STEP",
     "FeatureMaps",
     "Predictor",
@@ -38,6 +45,8 @@ __all__ = [
     "fold_batch_norms",
     "free_memory",
     "gathered",
+    "give_back_memory",
+    "halved_if_full",
     "has_hooks",
     "layer_outputs",
     "loaded_ahead",

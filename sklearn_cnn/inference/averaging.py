@@ -35,7 +35,7 @@ def count_views(augmentation, images, layout):
     ValueError
         If there is none besides the sample itself.
     """
-    if not hasattr(augmentation, "views"):
+    if isinstance(augmentation, type) or not hasattr(augmentation, "views"):
         raise ValueError(
             f"test_time_augmentation=True averages over the views that augmentation "
             f"implies, and augmentation={augmentation!r} tells none. Pass one of "

@@ -26,7 +26,7 @@ def loaded_ahead(prepare, images, chunks):
     loaded : torch.Tensor of shape (n_chunk, n_channels, *spatial_shape)
         As :meth:`Preparation.load` gives it.
     """
-    if torch.device(prepare.device).type == "cuda":
+    if torch.device(prepare.device).type == "cuda" and len(chunks) > 1:
         yield from _copied_ahead(prepare, images, chunks)
         return
     with closing(read_ahead(images, chunks)) as parts:
@@ -60,3 +60,28 @@ def free_memory(device):
     if device.type == "mps":
         return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
     return 0
+
+
+def halved_if_full(compute, batch):
+    """Compute something of a batch; by halves, if a device has no room for the whole.
+
+    Parameters
+    ----------
+    compute : callable
+        Takes samples and returns a tensor with a row for each.
+    batch : torch.Tensor of shape (n_samples, ...)
+        All samples.
+    """
+    try:
+        return compute(batch)
+    except torch.OutOfMemoryError:
+        if len(batch) == 1:
+            raise
+    # out here, where the error holds no tensors any more
+    return torch.cat([halved_if_full(compute, half) for half in batch.tensor_split(2)])
+
+
+def give_back_memory():
+    """Let others have the memory of GPUs that torch keeps for use again."""
+    if torch.cuda.is_initialized():
+        torch.cuda.empty_cache()

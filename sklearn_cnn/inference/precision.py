@@ -7,6 +7,9 @@ import torch
 from sklearn_cnn.architectures import EverythingWritten
 from sklearn_cnn.utils._float32 import full_float32
 
+PRECISIONS = ("float32", "bfloat16", "float16", "float64")
+#: In which products are computed, and what they give is stored; weights stay float32.
+_REDUCED = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 #: Multiply-adds of a step below which neither bfloat16 nor a second thread pays much.
 SMALL_STEP = 1 << 28
 
@@ -47,22 +50,35 @@ def device_here(device, dtype):
 def resolve_precision(precision, device, step_cost):
     """Choose the number format of a training.
 
-    "auto" is bfloat16 where the hardware multiplies it natively and a step, of
-    ``step_cost`` multiply-adds forward, is large enough to gain; otherwise float32.
+    "auto" is bfloat16 where the hardware multiplies it natively, or else float16 where
+    it does that, if a step, of ``step_cost`` multiply-adds forward, is large enough to
+    gain; otherwise float32.
     """
+    if precision == "float16" and torch.device(device).type == "cpu":
+        raise ValueError(
+            "precision='float16' is not available on device='cpu'. Use "
+            "precision='bfloat16', or 'auto', which takes what is fastest here."
+        )
     if precision == "float64" and torch.device(device).type == "mps":
         raise ValueError(
             "precision='float64' is not available on device='mps'. Use device='cpu'."
         )
     if precision != "auto":
         return precision
-    pays = step_cost >= SMALL_STEP and _multiplies_bfloat16(torch.device(device))
-    return "bfloat16" if pays else "float32"
+    pays = step_cost >= SMALL_STEP
+    return _fastest(torch.device(device)) if pays else "float32"
+
+
+def _fastest(device):
+    if device.type == "cuda":
+        capability = torch.cuda.get_device_capability(device)
+        if capability < (7, 0):
+            return "float32"
+        return "bfloat16" if capability >= (8, 0) else "float16"
+    return "bfloat16" if _multiplies_bfloat16(device) else "float32"
 
 
 def _multiplies_bfloat16(device):
-    if device.type == "cuda":
-        return torch.cuda.get_device_capability(device) >= (8, 0)
     if device.type != "cpu":
         return False
     if hasattr(torch.cpu, "get_capabilities"):
@@ -74,24 +90,26 @@ def _multiplies_bfloat16(device):
 def dtype_of(precision):
     """Give the dtype of weights and inputs.
 
-    "bfloat16" is mixed: these stay float32, only products are bfloat16.
+    "bfloat16" and "float16" are mixed: these stay float32, only products are not.
     """
     return torch.float64 if precision == "float64" else torch.float32
 
 
 def autocast(precision, device, *, guarded=True):
-    """Compute products in bfloat16, if that is the precision, or in full float32.
+    """Compute products in bfloat16 or float16, if so is the precision.
+
+    A network that was trained in float16 on a GPU is computed in float32 on a CPU.
 
     ``guarded`` where a convolution on a CPU might leave something unwritten, which
     costs 7 % of a training step of the reference CNN.
     """
     kind = torch.device(device).type
-    if precision != "bfloat16":
+    if precision not in _REDUCED or (precision == "float16" and kind == "cpu"):
         # entering a disabled autocast costs 0.1 ms
         return full_float32() if kind == "cuda" else nullcontext()
     if guarded and kind == "cpu":
         return _guarded()
-    return torch.autocast(kind, torch.bfloat16)
+    return torch.autocast(kind, _REDUCED[precision])
 
 
 @contextmanager

@@ -10,9 +10,11 @@ from sklearn_cnn.architectures import Network
 from sklearn_cnn.images import take_rows
 from sklearn_cnn.inference.features import before_head, remembered
 from sklearn_cnn.inference.folding import fold_batch_norms, has_hooks
+from sklearn_cnn.inference.loading import halved_if_full
 from sklearn_cnn.inference.precision import as_float32_or_wider, autocast
 from sklearn_cnn.inference.stored import network_state, rebuilt_network
 from sklearn_cnn.inference.threads import map_chunks, single_thread
+from sklearn_cnn.utils._copying import copy_module
 from sklearn_cnn.utils._plain_state import PlainState
 
 #: Most values that a batch of a prediction reads on a CPU, whose cache then holds it.
@@ -28,7 +30,7 @@ class Predictor(PlainState):
         The network.
     prepare : Preparation
         Turns rows of an array into its input.
-    precision : {"float32", "bfloat16", "float64"}
+    precision : {"float32", "bfloat16", "float16", "float64"}
         In which it computes.
     sample_cost : int
         Multiply-adds of one forward pass of one sample.
@@ -50,11 +52,20 @@ class Predictor(PlainState):
         self._compiled = None
 
     def _whole_state(self):
-        return {**vars(self), "_compiled": None}
+        state = {**vars(self), "_compiled": None}
+        if not self._on_cpu:  # who reads a pickle may have no such device
+            state["module"] = copy_module(self.module).cpu()
+        return state
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        if not self._on_cpu:
+            self.prepare.place(self.module)
 
     def _plain_state(self):
         return {
-            **self._whole_state(),
+            **vars(self),
+            "_compiled": None,
             "module": network_state(self),
             "blueprint": None,  # is in the state of the module
         }
@@ -171,13 +182,17 @@ class Predictor(PlainState):
             self.module.eval()
 
     def _run(self, compute, network, batch):
-        with autocast(self.precision, self.prepare.device):
-            return as_float32_or_wider(compute(network, batch)).cpu()
+        def run(batch):
+            with autocast(self.precision, self.prepare.device):
+                return as_float32_or_wider(compute(network, batch)).cpu()
+
+        return halved_if_full(run, batch)
 
     def outputs_of(self, features):
         """Compute the outputs of what ``features`` gives."""
-        with torch.inference_mode():
-            x = torch.from_numpy(features.copy()).to(self.prepare.device)
+        device = self.prepare.device
+        with torch.inference_mode(), autocast("float32", device):
+            x = torch.from_numpy(features.copy()).to(device)
             return self.module.head(x).cpu().double().numpy()
 
 

@@ -41,14 +41,21 @@ class Preparation(PlainState):
     def _whole_state(self):
         return {**vars(self), "_statistics": {}}
 
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        if self.device != "cpu":
+            self.device = device_here(self.device, self._dtype_name)
+
     def _plain_state(self):
-        dtype = str(self.dtype).removeprefix("torch.")
-        return {**self._whole_state(), "dtype": dtype}
+        return {**self._whole_state(), "dtype": self._dtype_name}
 
     def _set_plain_state(self, state):
         vars(self).update(state)
         self.dtype = dtype_of(state["dtype"])
-        self.device = device_here(state["device"], state["dtype"])
+
+    @property
+    def _dtype_name(self):
+        return str(self.dtype).removeprefix("torch.")
 
     def __call__(self, rows):
         """Prepare rows, which lie in new memory: it may be overwritten."""

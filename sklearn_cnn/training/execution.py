@@ -1,7 +1,9 @@
 """How one batch is computed, forward and backward: the one seam for every way to."""
 
+import warnings
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,7 +15,7 @@ from sklearn_cnn.inference import (
     all_threads,
     as_float32_or_wider,
     autocast,
-    has_hooks,
+    halved_if_full,
     single_thread,
     workers,
 )
@@ -47,6 +49,7 @@ class Objective:
     inference_precision: str
     device: str
     guarded: bool = True
+    scaler: Any = None
 
     def __call__(self, network, batch):
         """Compute the loss of a batch, and the outputs."""
@@ -57,6 +60,11 @@ class Objective:
                 outputs, batch.partner_targets, batch.partner_weight
             )
         return loss, outputs
+
+    def differentiate(self, loss):
+        """Compute the gradients of a loss, which float16 needs to be scaled for."""
+        scaled = loss if self.scaler is None else self.scaler.scale(loss)
+        scaled.backward()
 
     def infer(self, network, images):
         """Compute the outputs as predictions do."""
@@ -71,7 +79,7 @@ class Execution:
     """A way to compute batches, entered for a phase of a training.
 
     Another one, on several devices or processes, is another subclass, which
-    :func:`choose_execution` has to know; the loop stays as it is.
+    ``choice.choose_execution`` has to know; the loop stays as it is.
 
     Parameters
     ----------
@@ -111,32 +119,67 @@ class Execution:
 
     def infer(self, images):
         """Compute the outputs of a batch without gradients."""
-        return self.objective.infer(self.network, images)
+        return halved_if_full(partial(self.objective.infer, self.network), images)
 
     def end_epoch(self):
         """Bring what the batches left into the network."""
 
 
 class WholeBatches(Execution):
-    """Each batch as a whole, on one thread or on all threads of torch."""
+    """Each batch as a whole, on one thread or on all threads of torch.
+
+    Where a device has no room for that, it goes through the network in parts, whose
+    gradients are summed.
+    """
 
     def __init__(self, network, objective, *, one_thread=False):
         threads = single_thread() if one_thread else all_threads()
         super().__init__(network, objective, threads)
+        self.n_parts = 1
         self._one_thread = one_thread
 
     def backward(self, batch):  # noqa: D102
-        loss, outputs = self.objective(self.network, batch)
-        with meanwhile():
-            if self._one_thread:
-                loss.backward()
-        if not self._one_thread:
-            loss.backward()
-        return loss.detach(), outputs.detach()
+        n_samples = len(batch.targets)
+        while True:
+            try:
+                return self._backward(batch, min(self.n_parts, n_samples))
+            except torch.OutOfMemoryError:
+                if self.n_parts >= n_samples:
+                    raise
+            # out here, where the error holds no tensors any more
+            self.n_parts *= 2
+            for parameter in self.network.parameters():
+                parameter.grad = None
+            warnings.warn(
+                f"device={self.objective.device!r} has no room for a step with a batch "
+                f"of {n_samples} samples. They go through the network in "
+                f"{self.n_parts} parts, whose gradients are summed, so that batch_size "
+                "stays; batch normalisation sees a part at a time. A smaller "
+                "batch_size saves the attempt.",
+                UserWarning,
+                stacklevel=2,
+            )
+
+    def _backward(self, batch, n_parts):
+        n_samples, losses, outputs = len(batch.targets), [], []
+        for part in batch.split(equal_sizes(n_samples, n_parts)):
+            loss, out = self.objective(self.network, part)
+            if n_parts > 1:
+                loss = loss * (len(part.targets) / n_samples)
+            with self._meanwhile():
+                self.objective.differentiate(loss)
+            losses.append(loss.detach())
+            outputs.append(out.detach())
+        if n_parts == 1:
+            return losses[0], outputs[0]
+        return torch.stack(losses).sum(), torch.cat(outputs)
 
     def infer(self, images):  # noqa: D102
-        with meanwhile() if self._one_thread else nullcontext():
+        with self._meanwhile():
             return super().infer(images)
+
+    def _meanwhile(self):
+        return meanwhile() if self._one_thread else nullcontext()
 
 
 class GhostBatches(Execution):
@@ -211,30 +254,6 @@ def must_guard(module, images, precision, device):
     tried = _sharing_copy(module, torch.Generator()).train()
     with generator_restored():
         return leaves_unwritten(tried, images)
-
-
-def choose_execution(run, objective):
-    """Choose how the batches of a phase are computed.
-
-    On a CPU, sums must not depend on the threads. Small steps run on one thread, where
-    a second one gains little; large ones in ghost batches. Only a large step of a few
-    samples, or of a network that is huge, has hooks or draws random numbers by itself,
-    is left whole to all threads of torch.
-    """
-    predictor, trained, batches = run.learner.predictor, run.trained, run.batches
-    if trained is predictor.module:
-        network, cost = predictor.network, predictor.sample_cost
-    else:
-        network, cost = trained, sum(p.numel() for p in trained.parameters())
-    if predictor.compile or torch.device(objective.device).type != "cpu":
-        return WholeBatches(network, objective)
-    n_samples = batches.sizes[0]
-    cost *= n_samples
-    n = n_ghosts(cost, n_samples, sum(p.numel() for p in trained.parameters()))
-    blank = batches.prepare.blank(2)
-    if n > 1 and not has_hooks(trained) and not draws_numbers(trained, blank):
-        return GhostBatches(network, objective, n)
-    return WholeBatches(network, objective, one_thread=cost < SMALL_STEP)
 
 
 def n_ghosts(cost, n_samples, n_weights):

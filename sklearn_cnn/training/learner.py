@@ -140,8 +140,14 @@ class Learner(PlainState):
         state = {**vars(self), "net": None, "_optimizer": None}
         state["history"] = [dict(row) for row in self.history]
         if self._optimizer is not None:
-            state["_optimizer_state"] = self._optimizer.state_dict()
+            state["_optimizer_state"] = _on_cpu(self._optimizer.state_dict())
         return state
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        # which may be another one than where the state comes from
+        device = self.predictor.prepare.device
+        self.fixed_parameters = {**self.fixed_parameters, "device": device}
 
     def _plain_state(self):
         state = self._whole_state()
@@ -171,8 +177,15 @@ class Learner(PlainState):
         self.fixed_parameters = {
             **state["fixed_parameters"],
             "architecture": self.predictor.blueprint.architecture,
-            "device": self.predictor.prepare.device,
         }
+
+
+def _on_cpu(state):
+    states = {
+        index: {k: v.cpu() if hasattr(v, "cpu") else v for k, v in values.items()}
+        for index, values in state["state"].items()
+    }
+    return {**state, "state": states}
 
 
 def _as_json(values):

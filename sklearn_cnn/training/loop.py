@@ -1,7 +1,7 @@
 """How a training goes: train, then a phase, an epoch, a step. It knows no skorch."""
 
 import warnings
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from math import isfinite
 from time import perf_counter
@@ -10,11 +10,13 @@ import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 
-from sklearn_cnn.training.execution import Objective, choose_execution, must_guard
+from sklearn_cnn.training.choice import choose_execution
+from sklearn_cnn.training.execution import Objective, must_guard
 from sklearn_cnn.training.freezing import Freezing
 from sklearn_cnn.training.observers import StopTraining
 from sklearn_cnn.training.schedules import Schedule
 from sklearn_cnn.training.snapshots import Snapshot
+from sklearn_cnn.utils._float32 import full_float32
 
 
 def train(learner, batches, held_out=None, observers=(), checkpoints=None):
@@ -123,8 +125,10 @@ def step(run, batch):
         for parameter in group["params"]:
             parameter.grad = None
     loss, outputs = run.execution.backward(batch)
+    if run.scaler is not None:
+        run.scaler.unscale_(run.optimizer)
     run.tell("gradients_computed", batch)
-    run.optimizer.step()
+    run.take_step()
     run.tell("batch_end", batch, loss, outputs)
     return loss
 
@@ -190,6 +194,18 @@ def go_back(run, what):
     )
 
 
+def loss_scaler(precision, device):
+    """Make what scales the loss [1]_, if the precision is float16.
+
+    References
+    ----------
+    .. [1] P. Micikevicius et al., "Mixed precision training", ICLR 2018.
+    """
+    if precision != "float16":
+        return None
+    return torch.amp.GradScaler(torch.device(device).type)
+
+
 class Run:
     """A phase of a training as it goes on.
 
@@ -206,6 +222,8 @@ class Run:
         Whether another epoch may follow.
     row : dict
         Of the present epoch in the history.
+    scaler : torch.amp.GradScaler or None
+        Keeps the gradients of float16 from vanishing.
     finite : Snapshot or None
         Of the last epoch that began with a finite loss.
     validates : bool
@@ -229,6 +247,10 @@ class Run:
         device = predictor.prepare.device
         # a head alone is too small to gain from less precision
         precision = predictor.precision if on_features else plan.precision
+        self.scaler = loss_scaler(precision, device)
+        if self.scaler is not None:
+            # torch's fused SGD leaves its momentum unwritten if it skips the first step
+            self.optimizer._step_supports_amp_scaling = False
         objective = Objective(
             learner.loss,
             precision,
@@ -236,6 +258,7 @@ class Run:
             device,
             # predictions in bfloat16 are those of a training in it
             must_guard(self.trained, batches.prepare.blank(2), precision, device),
+            self.scaler,
         )
         self.execution = choose_execution(self, objective)
         self.finite = None
@@ -249,21 +272,35 @@ class Run:
             checkpoints.restore(self)
 
     def __enter__(self):
-        self.execution.__enter__()
+        self._stack = ExitStack()
+        self._stack.callback(self.batches.leave_device)
+        if self.held_out is not None:
+            self._stack.callback(self.held_out.batches.leave_device)
+        if torch.device(self.batches.prepare.device).type == "cuda":
+            self._stack.enter_context(full_float32())
+        self._stack.enter_context(self.execution)
         return self
 
     def __exit__(self, *error):
-        self.execution.__exit__(*error)
-        self.batches.leave_device()
-        if self.held_out is not None:
-            self.held_out.batches.leave_device()
+        self._stack.__exit__(*error)
 
     def set_learning_rates(self):
         """Give the optimizer the learning rates of the next step."""
         factor = self.schedule(self.n_steps)
-        self.n_steps += 1
         for group in self.optimizer.param_groups:
             group["lr"] = group["initial_lr"] * factor
+
+    def take_step(self):
+        """Let the optimizer take a step, if no gradient is beyond float16."""
+        if self.scaler is None:
+            self.optimizer.step()
+            self.n_steps += 1
+            return
+        before = self.scaler.get_scale()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        # a step that was skipped does not move the schedule
+        self.n_steps += self.scaler.get_scale() >= before
 
     def tell(self, event, *args):
         """Tell of a batch those who listen."""

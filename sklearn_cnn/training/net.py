@@ -114,7 +114,8 @@ class CNNNet(NeuralNet):
     def predict(self, X):
         """Decide on class numbers or labels, or predict standardised values."""
         outputs = torch.cat(list(self.forward_iter(X)))
-        return self.targets.decide(outputs.numpy())
+        # those that skorch remembers of a validation are where they were computed
+        return self.targets.decide(outputs.cpu().numpy())
 
     def _probabilities(self, outputs):
-        return torch.from_numpy(self.targets.probabilities(outputs.numpy()))
+        return torch.from_numpy(self.targets.probabilities(outputs.cpu().numpy()))

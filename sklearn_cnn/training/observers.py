@@ -6,9 +6,8 @@ import numpy as np
 
 from sklearn_cnn.training.snapshots import Snapshot
 
-#: Between which shares of the epochs it shows how hard samples are to learn.
-_SMOOTHING_FROM, _SMOOTHING_TO = 0.15, 0.3
-_MOST_SMOOTHING = 0.2
+#: Share of the epochs after which labels are smoothed, and how much at most.
+_SMOOTHED_FROM, _MOST_SMOOTHING = 0.3, 0.2
 
 
 class StopTraining(Exception):
@@ -148,9 +147,9 @@ class EarlyStopping(Observer):
 class AdaptiveSmoothing(Observer):
     """Smooth labels as much as they are hard to learn.
 
-    How much is the square of the mean training loss of the epochs between 15 % and 30 %
-    of the training, as a share of the loss of a guess. That much a network had not
-    learned when its learning rate was highest, before it knew samples by heart.
+    How much is the square of the training loss after 30 % of the epochs, as a share of
+    the loss of a guess. That much a network has not learned when its learning rate is
+    highest, before it knows samples by heart.
 
     Parameters
     ----------
@@ -162,14 +161,12 @@ class AdaptiveSmoothing(Observer):
         self.guess = log(n_classes)
 
     def epoch_begin(self, run):  # noqa: D102
-        n_epochs = run.phase.epochs
-        begin, end = int(_SMOOTHING_FROM * n_epochs), ceil(_SMOOTHING_TO * n_epochs)
-        if not run.phase.last or run.n_epochs < end:
-            return
-        before = run.learner.history[-1 - run.n_epochs : -1]
-        losses = [row["train_loss"] for row in before[begin:end]]
-        share = sum(losses) / len(losses) / self.guess
-        run.learner.loss.label_smoothing = min(_MOST_SMOOTHING, share**2)
+        judged = ceil(_SMOOTHED_FROM * run.phase.epochs)
+        if run.phase.last and run.n_epochs >= judged:
+            # the last row is of the epoch that begins
+            row = run.learner.history[judged - run.n_epochs - 2]
+            share = row["train_loss"] / self.guess
+            run.learner.loss.label_smoothing = min(_MOST_SMOOTHING, share**2)
 
 
 class ProgressBar(Observer):

@@ -13,7 +13,7 @@ _MIN_EPOCHS, _MAX_EPOCHS = 4, 60
 #: The architecture that is trained step by step, where the user leaves the choice.
 STEPWISE = "simple"
 #: Shortest series, and most of them, that have another one by default.
-_SHORTEST, _MOST_SERIES = 9, 4_000
+_SHORTEST, _MOST_SERIES = 10, 4_000
 
 #: Shortest side that is moved at all, and how far: a share of each axis.
 _SMALLEST_SIDE, _MOVE = 8, 1 / 16
@@ -149,9 +149,10 @@ def default_architecture(spatial_shape, n_samples, by_steps):
     """Choose the network of ``architecture="auto"``.
 
     ``by_steps`` tells whether any parameter is set that shapes convolutions or their
-    training. Signals of some length have "minirocket" otherwise, and all else "simple".
+    training. Otherwise "multirocket" is for signals of at least 10 values, up to 4,000
+    of them; all else has "simple".
     """
     is_series = len(spatial_shape) == 1 and spatial_shape[0] >= _SHORTEST
     if is_series and n_samples <= _MOST_SERIES and not by_steps:
-        return "minirocket"
+        return "multirocket"
     return STEPWISE

@@ -1,6 +1,6 @@
 """Several trainings at a time, a thread each, to the bits that each gives alone."""
 
-from concurrent.futures import FIRST_EXCEPTION, wait
+from concurrent.futures import wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -91,11 +91,10 @@ def _in_turns(pool, trainings):
 
     tasks = [pool.submit(run, training) for training in trainings]
     try:
-        wait(tasks, return_when=FIRST_EXCEPTION)
-    finally:  # by an error there, or by Ctrl-C here
-        turns.are_over = not all(task.done() for task in tasks)
         wait(tasks)
-    errors = [task.exception() for task in tasks if task.exception() is not None]
-    for error in errors:
-        if not isinstance(error, TurnsAreOver):
+    finally:
+        turns.are_over = True  # by Ctrl-C, if they are not yet
+        wait(tasks)
+    for error in (task.exception() for task in tasks):
+        if error is not None and not isinstance(error, TurnsAreOver):
             raise error

@@ -62,6 +62,7 @@ def state_of_run(run):
         "n_epochs": run.n_epochs,
         "n_steps": run.n_steps,
         "goes_on": run.goes_on,
+        "scaler": None if run.scaler is None else run.scaler.state_dict(),
         "finite": None if run.finite is None else run.finite.tensors,
         "order": batches.shuffle.bit_generator.state,
         "random": generator_states(batches.prepare.device),
@@ -77,6 +78,8 @@ def restore_run(run, state):
     restore_learner(run.learner, state["learner"])
     run.n_epochs, run.n_steps = state["n_epochs"], state["n_steps"]
     run.goes_on, run.row = state["goes_on"], run.learner.history[-1]
+    if run.scaler is not None:
+        run.scaler.load_state_dict(state["scaler"])
     if state["finite"] is not None:
         run.finite = Snapshot(run.trained, state["finite"])
     batches = run.batches

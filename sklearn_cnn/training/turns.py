@@ -36,6 +36,9 @@ class Turns:
             try:
                 self.check()
                 yield
+            except BaseException:
+                self.are_over = True  # before another takes its turn
+                raise
             finally:
                 _here.turns = None
 

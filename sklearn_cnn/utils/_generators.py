@@ -8,8 +8,6 @@ from typing import Any
 
 import torch
 
-from sklearn_cnn.utils._float32 import full_float32
-
 #: Held by whoever seeds, draws from and restores the global generators, so that fits in
 #: several threads neither take numbers from each other nor restore each other's states.
 _generators = RLock()
@@ -101,7 +99,7 @@ def usual_modes() -> Iterator[None]:
     # as a context it slows down every call of torch
     elsewhere = torch.get_default_device().type != "cpu"
     on_cpu = torch.device("cpu") if elsewhere else nullcontext()
-    with _locked(), on_cpu, full_float32():
+    with _locked(), on_cpu:
         flags = cudnn.deterministic, cudnn.benchmark
         dtype, gradients = torch.get_default_dtype(), torch.is_grad_enabled()
         try:

@@ -23,6 +23,9 @@ REFERENCE = {
     "weight_decay": (1e-4,),
     "lr_schedule": "constant",
     "learning_rate": 0.001,
+    "augmentation": None,
+    "conv_dropout": 0.0,
+    "label_smoothing": 0.0,
     "random_state": 0,
 }
 

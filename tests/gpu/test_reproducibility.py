@@ -16,6 +16,7 @@ CONFIGURATIONS = {
     "plain": {},
     "float32": {"precision": "float32"},
     "bfloat16": {"precision": "bfloat16"},
+    "float16": {"precision": "float16"},
     "float64": {"precision": "float64"},
     "dropout": {"dropout": 0.3, "conv_dropout": 0.2},
     "augmentation": {"augmentation": Compose([RandomCrop(1), RandomAffine(), MixUp()])},
@@ -61,6 +62,12 @@ def assert_same(first, second, X):
     assert first.loss_curve_ == second.loss_curve_
     predictions = first.predict(X), second.predict(X)
     np.testing.assert_array_equal(*predictions)
+
+
+@pytest.fixture(autouse=True)
+def float16_needs_a_gpu(request, device):
+    if device == "cpu" and "float16" in request.node.name.replace("bfloat16", ""):
+        pytest.skip("needs a GPU")
 
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)
@@ -146,8 +153,9 @@ def test_users_tf32_changes_nothing(cuda, photos):
 
 
 @pytest.mark.parametrize(
-    "name", ["plain", "dropout", "augmentation", "early_stopping", "sgd", "rmsprop",
-             "two_phases", "bfloat16"]
+    "name",
+    ["plain", "float16", "bfloat16", "dropout", "augmentation", "early_stopping",
+     "sgd", "rmsprop", "two_phases"],
 )  # fmt: skip
 def test_an_interrupted_fit_goes_on_to_the_same_bits(name, device, photos, tmp_path):
     X, y = photos
@@ -180,3 +188,24 @@ def test_a_copy_goes_on_alike(device, photos):
     cnn = classifier(device).fit(X, y)
     copied = copy.deepcopy(cnn)
     assert_same(cnn.partial_fit(X, y), copied.partial_fit(X, y), X)
+
+
+def test_a_fit_and_a_prediction_multiply_in_full_float32(cuda, photos):
+    seen = []
+
+    def network(n_channels, spatial_shape, n_outputs):
+        layer = torch.nn.Conv2d(n_channels, n_outputs, 32)
+        layer.register_forward_hook(
+            lambda *_: seen.append(torch.backends.cudnn.conv.fp32_precision)
+        )
+        return torch.nn.Sequential(layer, torch.nn.Flatten())
+
+    X, y = photos
+    before = torch.backends.cudnn.conv.fp32_precision
+    cnn = CNNClassifier(network, max_iter=1, device="cuda").fit(X, y)
+    n_in_fit = len(seen)
+    cnn.predict(X)
+    assert torch.backends.cudnn.conv.fp32_precision == before
+    assert len(seen) > n_in_fit
+    # a network is tried on the CPU before
+    assert seen[-1] == seen[n_in_fit - 1] == "ieee"

@@ -292,6 +292,17 @@ def test_verbose(device, photos, capsys):
     CNNClassifier(filters=(4,), max_iter=2, device=device, verbose=1).fit(*photos)
 
 
+def test_float16_is_refined_where_gradients_overflow(cuda, photos):
+    X, y = photos
+    cnn = CNNRegressor(
+        filters=(8, 16), max_iter=4, random_state=0, device="cuda",
+        precision="float16", loss="squared_error",
+    ).fit(X, y)  # fmt: skip
+    assert cnn.precision_ == "float16"
+    assert all(torch.isfinite(p).all() for p in cnn.module_.parameters())
+    assert cnn.loss_curve_[-1] < cnn.loss_curve_[0]
+
+
 @pytest.mark.filterwarnings("ignore")  # of the compiler
 def test_compiled(device, photos):
     X, y = photos

@@ -54,6 +54,9 @@ VALUES = {
     "callbacks": "[]|None|[1]|[('a', 1)]|(1,)|[len]|[None]",
     "checkpoint_dir": "None|'states'|pathlib.Path('states')|'a/b/c'|'x' * 5000|'a\\0b'",
     "checkpoint_interval": "1|2|datetime.timedelta(seconds=1)|datetime.timedelta(0)",
+    "n_networks": "1|2|3|0|-1|1.5|True|None|'a'|np.int64(2)|(2,)|float('nan')",
+    "test_time_augmentation": "True|True|False|None|1|'a'",
+    "return_std": "True|False",
     "random_state": "0|None|np.random.RandomState(0)|2**32 - 1|2**32|-1|"
     "np.random.default_rng(0)",
     "verbose": "0|1|2|True|-1|None",
@@ -107,7 +110,7 @@ VALUES = {
     "ratio": "1|3.3|1e9|0.5|0",
 }
 #: Without junk: what is right there, and takes for ever.
-OWN_ALONE = ("max_iter", "max_time", "compile", "n_jobs", "n_workers")
+OWN_ALONE = ("max_iter", "max_time", "compile", "n_jobs", "n_networks", "n_workers")
 
 DTYPES = (
     "bool int8 uint8 int16 uint16 int32 uint32 int64 uint64 float16 float32 float64 "

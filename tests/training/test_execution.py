@@ -12,7 +12,13 @@ from sklearn_cnn.images import ImageLayout
 from sklearn_cnn.inference import Preparation
 from sklearn_cnn.inference.threads import map_chunks, workers
 from sklearn_cnn.training.batches import Batch
-from sklearn_cnn.training.execution import GhostBatches, draws_numbers, n_ghosts
+from sklearn_cnn.training.execution import (
+    GhostBatches,
+    Objective,
+    WholeBatches,
+    draws_numbers,
+    n_ghosts,
+)
 from sklearn_cnn.training.losses import CrossEntropy
 
 
@@ -207,3 +213,106 @@ def test_a_failure_in_a_ghost_ends_the_fit(n_threads):
     with pytest.raises(RuntimeError, match="out of luck"):
         CNNClassifier(Stumbling, batch_size=32, max_iter=1).fit(*large())
     assert torch.get_num_threads() == n_threads
+
+
+class Crowded(nn.Module):
+    """A network that has room for some samples only, as a GPU may have."""
+
+    def __init__(self, room, n_channels=1):
+        super().__init__()
+        torch.manual_seed(0)
+        self.room, self.seen = room, []
+        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(64 * n_channels, 3))
+
+    def forward(self, x):
+        if len(x) > self.room:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        self.seen.append(len(x))
+        return self.layers(x)
+
+
+def whole_batches(module):
+    loss = CrossEntropy(label_smoothing=0.1)
+    return WholeBatches(module, Objective(loss, "float32", "float32", "cuda"))
+
+
+def weighted_batch(n=10):
+    torch.manual_seed(1)
+    weight, targets = torch.linspace(0.5, 2, n), torch.arange(n) % 3
+    return Batch(torch.randn(n, 1, 8, 8), targets, weight)
+
+
+def test_a_batch_without_room_goes_in_parts_to_the_same_gradients():
+    batch, roomy, crowded = weighted_batch(), Crowded(10), Crowded(3)
+    expected = whole_batches(roomy).backward(batch)
+    execution = whole_batches(crowded)
+    with pytest.warns(UserWarning, match="has no room for a step") as caught:
+        found = execution.backward(batch)
+    assert ["in 4 parts" in str(w.message) for w in caught] == [False, True]
+    assert crowded.seen == [3, 3, 2, 2]
+    for one, other in zip(expected, found, strict=True):
+        torch.testing.assert_close(one, other)
+    for one, other in zip(roomy.parameters(), crowded.parameters(), strict=True):
+        torch.testing.assert_close(one.grad, other.grad)
+    crowded.seen.clear()
+    for parameter in crowded.parameters():
+        parameter.grad = None
+    execution.backward(batch)  # without a word or an attempt
+    assert crowded.seen == [3, 3, 2, 2]
+
+
+def test_gradients_of_an_attempt_without_room_are_forgotten():
+    batch, roomy, crowded = weighted_batch(), Crowded(10), Crowded(5)
+    whole_batches(roomy).backward(batch)
+    execution = whole_batches(crowded)
+    execution.n_parts = 2
+
+    def full_at_the_second_part(layer, _):
+        if len(layer.seen) == 1:
+            hook.remove()
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    hook = crowded.register_forward_pre_hook(full_at_the_second_part)
+    with pytest.warns(UserWarning, match="in 4 parts"):
+        execution.backward(batch)
+    for one, other in zip(roomy.parameters(), crowded.parameters(), strict=True):
+        torch.testing.assert_close(one.grad, other.grad)
+
+
+@pytest.mark.filterwarnings("ignore:device='cuda' has no room")
+def test_no_room_for_a_single_sample_is_an_error():
+    with pytest.raises(torch.OutOfMemoryError):
+        whole_batches(Crowded(0)).backward(weighted_batch())
+
+
+def test_predictions_without_room_go_by_halves(digits):
+    module = Crowded(7)
+
+    def network(n_channels, spatial_shape, n_outputs):
+        module.layers[1] = nn.Linear(64, n_outputs)
+        return module
+
+    X, y = digits
+    cnn = CNNClassifier(network, batch_size=5, max_iter=1, random_state=0).fit(X, y)
+    found = cnn.predict_proba(X)
+    assert max(cnn.module_.seen) <= 7
+    cnn.module_.room = 1000
+    np.testing.assert_allclose(found, cnn.predict_proba(X), atol=1e-6)
+
+
+def test_a_fit_without_room_keeps_the_effective_batch(digits):
+    X, y = digits
+
+    def fitted(room):
+        def network(n_channels, spatial_shape, n_outputs):
+            module = Crowded(room)
+            module.layers[1] = nn.Linear(64, n_outputs)
+            return module
+
+        parameters = {"batch_size": 50, "max_iter": 2, "random_state": 0}
+        return CNNClassifier(network, **parameters).fit(X, y).predict_proba(X)
+
+    expected = fitted(1000)
+    with pytest.warns(UserWarning, match="has no room for a step with a batch of 50"):
+        found = fitted(13)
+    np.testing.assert_allclose(found, expected, atol=1e-5)

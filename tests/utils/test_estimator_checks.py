@@ -6,6 +6,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.neighbors import KNeighborsClassifier
 
 from sklearn_cnn import CNNClassifier, CNNRegressor
+from sklearn_cnn.augmentation import RandomFlip
 from sklearn_cnn.utils.estimator_checks import (
     check_estimator,
     estimator_checks,
@@ -15,7 +16,14 @@ from sklearn_cnn.utils.estimator_checks import (
 SMALL = {"filters": (4, 8), "max_iter": 3}
 
 
-@parametrize_with_checks([CNNClassifier(**SMALL), CNNRegressor(**SMALL)])
+@parametrize_with_checks(
+    [
+        CNNClassifier(**SMALL),
+        CNNRegressor(**SMALL),
+        CNNClassifier(**SMALL, n_networks=2),
+        CNNRegressor(**SMALL, augmentation=RandomFlip(), test_time_augmentation=True),
+    ]
+)
 def test_images(estimator, check):
     check(estimator)
 

@@ -2,10 +2,8 @@
 
 import threading
 
-import numpy as np
 import torch
 
-from sklearn_cnn import CNNClassifier
 from sklearn_cnn.utils._float32 import full_float32
 
 OPERATIONS = (
@@ -61,15 +59,3 @@ def test_the_last_of_several_threads_brings_them_back():
     may_leave.set()
     thread.join()
     assert settings() == before
-
-
-def test_they_hold_in_a_fit(digits):
-    seen = []
-
-    def network(n_channels, spatial_shape, n_outputs):
-        layer = torch.nn.Linear(int(np.prod(spatial_shape)), n_outputs)
-        layer.register_forward_hook(lambda *_: seen.append(settings()))
-        return torch.nn.Sequential(torch.nn.Flatten(), layer)
-
-    CNNClassifier(network, max_iter=1).fit(*digits)
-    assert seen and all(found == ["ieee"] * 3 for found in seen)
