@@ -81,7 +81,7 @@ def test_heads_on_one_frozen_backbone_agree_with_the_cpu(weights, device, photos
         CNNClassifier(
             "torchvision:squeezenet1_1", weights=weights, freeze="backbone",
             max_iter=3, learning_rate=1e-3, random_state=0, device=name, dropout=0.0,
-            precision="float32",
+            precision="float32", augmentation=None,
         ).fit(X, y).predict_proba(X)
         for name in ("cpu", device)
     )  # fmt: skip
