@@ -175,16 +175,17 @@ def _warn_of_failures(records):
 
 
 def _warn_of_missing(records, metrics):
+    missing = {}
     for metric in metrics:
-        scores = {
-            record["estimator"]: record.get(f"test_{metric}") for record in records
-        }
-        without = [name for name, score in scores.items() if score and np.isnan(score)]
-        if without:
-            warnings.warn(
-                f"There is no {metric} for {', '.join(without)}, which cannot tell "
-                "probabilities. To have them, put the estimator into sklearn."
-                "calibration.CalibratedClassifierCV(estimator, ensemble=False).",
-                UndefinedMetricWarning,
-                stacklevel=5,
-            )
+        last = {record["estimator"]: record.get(f"test_{metric}") for record in records}
+        names = [name for name, score in last.items() if score and np.isnan(score)]
+        missing.setdefault(", ".join(names), []).append(metric)
+    missing.pop("", None)
+    for names, lacking in missing.items():
+        warnings.warn(
+            f"There is no {' and no '.join(lacking)} for {names}, without "
+            "probabilities. To have them, put the estimator into sklearn.calibration."
+            "CalibratedClassifierCV(estimator, ensemble=False).",
+            UndefinedMetricWarning,
+            stacklevel=5,
+        )
