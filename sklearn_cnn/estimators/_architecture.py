@@ -42,6 +42,27 @@ def setting_of(estimator, architecture, layout, n_samples=0, *, partial=False):
     )
 
 
+def chosen_values(estimator, learner, recipe):
+    """Say what "auto" stands for in one training, parameter by parameter."""
+    plan, predictor = learner.plan, learner.predictor
+    chosen = {
+        "architecture": predictor.blueprint.architecture,
+        "conv_dropout": predictor.blueprint.parameters.get("conv_dropout"),
+        "augmentation": recipe.augmentation,
+        "weight_decay": plan.weight_decay,
+        "learning_rate": plan.learning_rate,
+        "batch_size": plan.batch_size,
+        "max_iter": plan.epochs,
+        "device": predictor.prepare.device,
+        "precision": plan.precision,
+    }
+    return ", ".join(
+        f"{name}={value!r}"
+        for name, value in chosen.items()
+        if is_auto(getattr(estimator, name))
+    )
+
+
 def require_solvable(estimator, module, architecture, *, by_steps):
     """Refuse what a network with a solved head cannot obey; others obey it."""
     if not solves_head(module):

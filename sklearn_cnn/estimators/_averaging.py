@@ -1,6 +1,7 @@
 """Several networks, and several views of a sample, that are averaged."""
 
 import copy
+from itertools import zip_longest
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -64,6 +65,20 @@ class Averaging:
                 f"as nothing in architecture={self.architecture!r} is random. Set "
                 "n_networks=1."
             )
+
+    def _train(self, trainings, checkpoints, context, data):
+        left = []
+        for i, (each, kept) in enumerate(zip_longest(trainings, checkpoints)):
+            if kept is None or not kept.end(each.learner):
+                number = f" {i + 1}/{len(trainings)}" if len(trainings) > 1 else ""
+                each.checkpoints = kept
+                each.observers = self._observers(each, number, context, data)
+                left.append(each)
+        # whoever listens hears of one network after the other
+        listened_to = bool(self.callbacks or getattr(self, "_skl_callbacks", None))
+        listened_to |= any(each.learner.callbacks for each in left)
+        device = trainings[0].learner.predictor.prepare.device
+        training.train_all(left, device, one_by_one=listened_to or self.compile)
 
     def _count_views(self, array, layout):
         """Count the views of a sample; 0 where none are asked for."""

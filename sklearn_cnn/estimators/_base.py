@@ -4,7 +4,6 @@ import reprlib
 import warnings
 from abc import ABCMeta, abstractmethod
 from contextlib import contextmanager, nullcontext
-from itertools import zip_longest
 from numbers import Real
 from typing import ClassVar
 
@@ -13,7 +12,11 @@ from sklearn.callback import CallbackSupportMixin
 
 from sklearn_cnn import training
 from sklearn_cnn.architectures import probe_training_on_one, solves_head
-from sklearn_cnn.estimators._architecture import require_solvable, setting_of
+from sklearn_cnn.estimators._architecture import (
+    chosen_values,
+    require_solvable,
+    setting_of,
+)
 from sklearn_cnn.estimators._assembly import (
     HEAD_PARAMETERS,
     STAGE_PARAMETERS,
@@ -178,20 +181,6 @@ class BaseCNN(
             estimator=self, reconstruction_attributes={}, **data
         )
         return self
-
-    def _train(self, trainings, checkpoints, context, data):
-        left = []
-        for i, (each, kept) in enumerate(zip_longest(trainings, checkpoints)):
-            if kept is None or not kept.end(each.learner):
-                number = f" {i + 1}/{len(trainings)}" if len(trainings) > 1 else ""
-                each.checkpoints = kept
-                each.observers = self._observers(each, number, context, data)
-                left.append(each)
-        # whoever listens hears of one network after the other
-        listened_to = bool(self.callbacks or getattr(self, "_skl_callbacks", None))
-        listened_to |= any(each.learner.callbacks for each in left)
-        device = trainings[0].learner.predictor.prepare.device
-        training.train_all(left, device, one_by_one=listened_to or self.compile)
 
     # --- building and training --------------------------------------------------
 
@@ -382,8 +371,11 @@ class BaseCNN(
         if self.early_stopping and held_out is not None:
             observers.append(training.EarlyStopping(self.n_iter_no_change, self.tol))
         if self.verbose:
-            name = type(self).__name__ + number
-            observers.append(training.ProgressBar(learner.plan.epochs, name))
+            name, chosen = type(self).__name__, ""
+            if not number or number.startswith(" 1/"):
+                chosen = f"{name}: {chosen_values(self, learner, of.recipe)}"
+            bar = training.ProgressBar(learner.plan.epochs, name + number, chosen)
+            observers.append(bar)
         return observers
 
     def _loss_weight(self, samples):

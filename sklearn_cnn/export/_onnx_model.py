@@ -193,18 +193,21 @@ def _as_form(form, n_values):
     """Check what the file says of X, by which X is checked."""
     shape, names = tuple(form["input_shape_"]), form["feature_names_in_"]
     given, n_features = form["input_shape"], form["n_features_in_"]
+    unequal = form.get("unequal_length", False)  # older files do not have it
     proper = (
         all(type(n) is int and n > 0 for n in (*shape, n_features))
         and prod(shape) == n_values
         and (given is None or all(type(n) is int for n in given))
         and form["spatial_dims"] in ("auto", 1, 2, 3)
         and form["data_format"] in ("channels_last", "channels_first")
+        and type(unequal) is bool
         and (names is None or all(isinstance(name, str) for name in names))
     )
     if not proper:
         raise ValueError
     return {
         **form,
+        "unequal_length": unequal,
         "input_shape_": shape,
         "input_shape": None if given is None else tuple(given),
         "feature_names_in_": names and np.array(names, dtype=object),

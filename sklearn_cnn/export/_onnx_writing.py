@@ -152,7 +152,13 @@ def _input_of(pipeline, input_dtype):
         shape = forms[0][0] if forms[0] is not None else first.input_shape_
         form = {
             name: getattr(first, name)
-            for name in ("input_shape_", "input_shape", "spatial_dims", "data_format")
+            for name in (
+                "input_shape_",
+                "input_shape",
+                "spatial_dims",
+                "data_format",
+                "unequal_length",
+            )
         }
     else:
         shape = (first.n_features_in_,)
@@ -161,6 +167,7 @@ def _input_of(pipeline, input_dtype):
             "input_shape": None,
             "spatial_dims": 1,
             "data_format": "channels_last",
+            "unequal_length": False,
         }
     names = getattr(first, "feature_names_in_", None)
     form["n_features_in_"] = first.n_features_in_

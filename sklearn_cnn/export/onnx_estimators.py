@@ -103,6 +103,7 @@ class _OnnxEstimator(ImageInput, BaseEstimator):
     feature_names_in_ = _from_file("feature_names_in_", "Names of the columns.")
     spatial_dims = _from_file("spatial_dims", "Number of spatial axes.")
     data_format = _from_file("data_format", "Where the channels are.")
+    unequal_length = _from_file("unequal_length", "Whether NaN may end series.")
 
     def __init__(self, *, n_threads=None):
         self.n_threads = n_threads

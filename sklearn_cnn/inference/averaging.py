@@ -75,7 +75,11 @@ class _OfViews(Preparation):
         vars(self).update(vars(prepare))
         self.augmentation = augmentation
 
-    def __call__(self, rows):
-        views = self.augmentation.views(self.load(rows))
-        # of copies, as to standardise may overwrite
-        return torch.stack([self.standardize(view.clone()) for view in views], dim=1)
+    def arranged(self, batch):
+        """Give all views of uploaded rows, of shape (n_samples, n_views, ...)."""
+        return torch.stack(self.augmentation.views(super().arranged(batch)), dim=1)
+
+    def standardize(self, batch):
+        """Standardise each of them."""
+        views = [super(_OfViews, self).standardize(view) for view in batch.unbind(1)]
+        return torch.stack(views, dim=1)

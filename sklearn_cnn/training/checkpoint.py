@@ -22,6 +22,8 @@ from sklearn_cnn.training.states import (
     restore_run,
     state_of_learner,
     state_of_run,
+    with_tensors,
+    without_tensors,
 )
 from sklearn_cnn.utils._files import replacing
 from sklearn_cnn.utils._tensors import as_bytes
@@ -31,8 +33,6 @@ _LAST, _BEST, _LOCK = "last.safetensors", "best.safetensors", "lock"
 _HEADER, _FORMAT = "sklearn_cnn", 1
 #: And the hash of these and the tensors.
 _SUM = "sha256"
-#: The key of what stands where a tensor was.
-_TENSOR = "tensor"
 #: Letters of a path, of which no system takes more.
 _LONGEST = 4096
 
@@ -268,7 +268,7 @@ class Checkpoints:
             "epochs": self._epochs,
         }
         tensors = {}
-        plain = _without_tensors({**facts, **self._last}, "", tensors)
+        plain = without_tensors({**facts, **self._last}, "", tensors)
         write_state(self.folder / _LAST, tensors, plain)
         learner = self._last.get("run", self._last).get("learner")
         self._n_written, self._last = len(learner["history"]), None
@@ -290,7 +290,7 @@ def read_state(path):
         metadata = file.metadata()
         if metadata[_SUM] != _hash_of(tensors, metadata[_HEADER]):
             raise ValueError("its content is another than was written")
-        return _with_tensors(facts, tensors)
+        return with_tensors(facts, tensors)
 
 
 def _facts_of(path):
@@ -348,34 +348,6 @@ def _is_in_use(folder):
             return False
     except Timeout:
         return True
-
-
-def _without_tensors(value, name, tensors):
-    """Move the tensors of a nested value into a dict, and leave their names."""
-    if isinstance(value, torch.Tensor):
-        tensors[name] = value
-        return {_TENSOR: name}
-    if isinstance(value, dict):
-        return {
-            key: _without_tensors(inner, f"{name}{key}.", tensors)
-            for key, inner in value.items()
-        }
-    if isinstance(value, list):
-        return [
-            _without_tensors(inner, f"{name}{i}.", tensors)
-            for i, inner in enumerate(value)
-        ]
-    return value
-
-
-def _with_tensors(value, tensors):
-    if isinstance(value, dict):
-        if value.keys() == {_TENSOR}:
-            return tensors[value[_TENSOR]]
-        return {key: _with_tensors(inner, tensors) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_with_tensors(inner, tensors) for inner in value]
-    return value
 
 
 def _as_plain(value):

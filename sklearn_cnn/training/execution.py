@@ -20,7 +20,7 @@ from sklearn_cnn.inference import (
     workers,
 )
 from sklearn_cnn.training.batches import equal_sizes
-from sklearn_cnn.training.turns import meanwhile
+from sklearn_cnn.training.turns import give_up_turn, meanwhile
 from sklearn_cnn.utils._copying import copy_module
 from sklearn_cnn.utils._generators import generator_restored
 
@@ -109,6 +109,9 @@ class Execution:
     def backward(self, batch):
         """Compute the gradients of a batch.
 
+        While torch computes by itself, it may give up its turn; whoever calls it takes
+        the next one.
+
         Returns
         -------
         loss : Tensor of shape ()
@@ -166,8 +169,9 @@ class WholeBatches(Execution):
             loss, out = self.objective(self.network, part)
             if n_parts > 1:
                 loss = loss * (len(part.targets) / n_samples)
-            with self._meanwhile():
-                self.objective.differentiate(loss)
+            if self._one_thread and n_parts == 1:
+                give_up_turn()
+            self.objective.differentiate(loss)
             losses.append(loss.detach())
             outputs.append(out.detach())
         if n_parts == 1:
@@ -175,11 +179,8 @@ class WholeBatches(Execution):
         return torch.stack(losses).sum(), torch.cat(outputs)
 
     def infer(self, images):  # noqa: D102
-        with self._meanwhile():
+        with meanwhile() if self._one_thread else nullcontext():
             return super().infer(images)
-
-    def _meanwhile(self):
-        return meanwhile() if self._one_thread else nullcontext()
 
 
 class GhostBatches(Execution):
@@ -215,8 +216,8 @@ class GhostBatches(Execution):
             return loss.detach(), outputs.detach()
 
         parts = batch.split(equal_sizes(len(batch.targets), self.n))
-        with meanwhile():
-            results = list(self.pool.map(backward, self.copies, parts))
+        give_up_turn()
+        results = list(self.pool.map(backward, self.copies, parts))
         self._sum_gradients()
         losses, outputs = zip(*results, strict=True)
         return torch.stack(losses).sum(), torch.cat(outputs)

@@ -16,6 +16,7 @@ from sklearn_cnn.training.freezing import Freezing
 from sklearn_cnn.training.observers import StopTraining
 from sklearn_cnn.training.schedules import Schedule
 from sklearn_cnn.training.snapshots import Snapshot
+from sklearn_cnn.training.turns import take_turn
 from sklearn_cnn.utils._float32 import full_float32
 
 
@@ -124,11 +125,14 @@ def step(run, batch):
     for group in run.optimizer.param_groups:
         for parameter in group["params"]:
             parameter.grad = None
-    loss, outputs = run.execution.backward(batch)
-    if run.scaler is not None:
-        run.scaler.unscale_(run.optimizer)
-    run.tell("gradients_computed", batch)
-    run.take_step()
+    try:
+        loss, outputs = run.execution.backward(batch)
+        if run.scaler is not None:
+            run.scaler.unscale_(run.optimizer)
+        run.tell("gradients_computed", batch)
+        run.take_step()
+    finally:
+        take_turn()
     run.tell("batch_end", batch, loss, outputs)
     return loss
 

@@ -8,8 +8,12 @@ from sklearn_cnn.augmentation import RandomAffine, RandomCrop
 from sklearn_cnn.training.batches import batch_sizes
 
 #: Number of optimizer steps that the default recipe aims at.
-_STEPS = 800
-_MIN_EPOCHS, _MAX_EPOCHS = 4, 60
+_STEPS, _MIN_EPOCHS, _MAX_EPOCHS = 800, 4, 60
+#: ... where small changes make new images of few: grey ones, and others, ...
+_GREY, _COLOUR = (1_200, 100), (1_200, 50)
+#: ... and for networks made for series.
+_STEPS_OF_SERIES = {"lite": 500, "inception_time": 250, "h_inception_time": 250}
+_BATCH = 64
 #: The architecture that is trained step by step, where the user leaves the choice.
 STEPWISE = "simple"
 #: Shortest series, and most of them, that have another one by default.
@@ -92,29 +96,55 @@ class Recipe:
 def recipe(setting):
     """Choose how a network is trained.
 
-    ============== =========================================================
-    batch_size     32 for up to 1,000 samples, 64 for up to 10,000, then 128
-    max_iter       800 steps, in 4 to 60 epochs
-    learning_rate  0.01
-    weight_decay   0.05 for colour images, 0.01 for all else
-    conv_dropout   0.1 for grey images, where "simple" learns classes, or 0
-    augmentation   for classes of images, where all of the network learns
-                   from random weights: small turns, zooms and moves of grey
-                   ones, small moves of all others; None for all else
-    smooths_labels for classes that exclude each other, of images
-    ============== =========================================================
+    ================= ================= ==================== =======================
+    parameter         classes of images classes of images    all else
+                      of one channel    of several
+    ================= ================= ==================== =======================
+    batch_size        32 for up to      64 for up to 10,000, 32 for up to 1,000
+                      1,000 samples, 64 128 beyond           samples, 64 for up to
+                      for up to 10,000,                      10,000, 128 beyond
+                      128 beyond
+    max_iter          1,200 steps, in 4 1,200 steps, in 4 to 800 steps, in 4 to 60
+                      to 100 epochs     50 epochs            epochs
+    learning_rate     0.01              0.01                 0.01
+    weight_decay      0.01              0.05                 0.01
+    conv_dropout      0.1 in "simple"   0                    0
+    augmentation      small turns,      small moves          small moves of
+                      zooms and moves                        volumes, or None
+    label_smoothing   as they are hard  as they are hard     the same for volumes,
+                                                             or 0
+    ================= ================= ==================== =======================
+
+    All but the label smoothing is for networks that learn as a whole from random
+    weights. "lite" takes 500 steps and "inception_time" 250, of 64 series: their
+    authors take 1,500 or more, and few epochs of a short training set are too few.
     """
-    n = setting.n_samples
-    sees = setting.learns_to_see
-    colour = sees and setting.n_axes == 2 and not setting.is_grey
-    return Recipe(
-        default_batch_size(n),
-        default_max_iter(n),
-        weight_decay=0.05 if colour else 0.01,
-        conv_dropout=default_conv_dropout(setting),
-        augmentation=default_augmentation(setting),
-        smooths_labels=setting.task == "classification" and setting.n_axes > 1,
-    )
+    n, series = setting.n_samples, _series_recipe(setting)
+    if series is not None:
+        return series
+    smooths = setting.task == "classification" and setting.n_axes > 1
+    common = {
+        "conv_dropout": default_conv_dropout(setting),
+        "augmentation": default_augmentation(setting),
+        "smooths_labels": smooths,
+    }
+    batch_size = default_batch_size(n)
+    if not setting.learns_to_see or setting.n_axes > 2:
+        return Recipe(batch_size, default_max_iter(n), **common)
+    if setting.is_grey:
+        return Recipe(batch_size, default_max_iter(n, *_GREY), **common)
+    batch_size = max(_BATCH, batch_size)
+    epochs = default_max_iter(n, *_COLOUR, batch_size)
+    return Recipe(batch_size, epochs, weight_decay=0.05, **common)
+
+
+def _series_recipe(setting):
+    name = setting.architecture
+    steps = _STEPS_OF_SERIES.get(name) if isinstance(name, str) else None
+    if steps is None:
+        return None
+    n_batches = len(batch_sizes(setting.n_samples, _BATCH))
+    return Recipe(_BATCH, max(_MIN_EPOCHS, ceil(steps / n_batches)))
 
 
 def default_augmentation(setting):
@@ -139,10 +169,11 @@ def default_batch_size(n_samples):
     return 64 if n_samples <= 10_000 else 128
 
 
-def default_max_iter(n_samples):
-    """As many epochs as make about 800 steps, at least 4 and at most 60."""
-    n_batches = len(batch_sizes(n_samples, default_batch_size(n_samples)))
-    return min(_MAX_EPOCHS, max(_MIN_EPOCHS, ceil(_STEPS / n_batches)))
+def default_max_iter(n_samples, n_steps=_STEPS, most=_MAX_EPOCHS, batch_size=None):
+    """As many epochs as make about so many steps, at least 4 and at most 60 or so."""
+    batch_size = batch_size or default_batch_size(n_samples)
+    n_batches = len(batch_sizes(n_samples, batch_size))
+    return min(most, max(_MIN_EPOCHS, ceil(n_steps / n_batches)))
 
 
 def default_architecture(spatial_shape, n_samples, by_steps):

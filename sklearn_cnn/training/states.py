@@ -7,6 +7,9 @@ import torch
 from sklearn_cnn.training.snapshots import Snapshot, require_like
 from sklearn_cnn.utils._generators import generator_states, set_generator_states
 
+#: The key of what stands where a tensor was.
+_TENSOR = "tensor"
+
 
 def state_of_learner(learner):
     """Give what predictions and a further training need."""
@@ -105,6 +108,35 @@ def cloned(state):
     if isinstance(state, dict):
         return {key: cloned(value) for key, value in state.items()}
     return [cloned(value) for value in state] if isinstance(state, list) else state
+
+
+def without_tensors(value, name, tensors):
+    """Move the tensors of a nested value into a dict, and leave their names."""
+    if isinstance(value, torch.Tensor):
+        tensors[name] = value
+        return {_TENSOR: name}
+    if isinstance(value, dict):
+        return {
+            key: without_tensors(inner, f"{name}{key}.", tensors)
+            for key, inner in value.items()
+        }
+    if isinstance(value, list):
+        return [
+            without_tensors(inner, f"{name}{i}.", tensors)
+            for i, inner in enumerate(value)
+        ]
+    return value
+
+
+def with_tensors(value, tensors):
+    """Put them back in their places."""
+    if isinstance(value, dict):
+        if value.keys() == {_TENSOR}:
+            return tensors[value[_TENSOR]]
+        return {key: with_tensors(inner, tensors) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [with_tensors(inner, tensors) for inner in value]
+    return value
 
 
 def _parameters(optimizer):

@@ -14,7 +14,7 @@ from sklearn_cnn.training.side_by_side import Training, n_at_a_time, train_all
 _SHARE_OF_TRIAL, _SHORTEST_TRIAL, _LONGEST_TRIAL = 0.04, 0.3, 10.0
 _LARGEST_SHARE_OF_TRIAL = 0.2
 #: Of what is left is for epochs, as these do not all take the same.
-_SHARE_OF_EPOCHS = 0.98
+_SHARE_OF_EPOCHS = 0.96
 #: No trial comes to the end of its schedule: it sees the first steps of the training.
 _MANY = 1 << 20
 

@@ -16,11 +16,12 @@ class TurnsAreOver(BaseException):
 class Turns:
     """Let one training at a time go on in Python, while torch computes for others.
 
-    What Python does in a small step keeps it locked half of the time, and threads that
-    wait for it at each of the hundred calls of a step gain nothing (two networks on two
-    cores, 8x8 pixels: 1.5 times as long as one; in turns, 1.1 times). So a training
-    gives Python up only where torch computes for long by itself. It finds torch's
-    generator again as it left it, so that it draws what it would draw alone.
+    Python runs in one thread at a time, and threads that wait for each other at each of
+    the hundred calls of a small step gain little (two networks of 8x8 pixels on two
+    cores: 1.5 times as long as one). So a training gives its turn up only where torch
+    computes for long by itself, in the gradients and the step of the optimizer, which
+    are over half of the work. It finds torch's generator again as it left it, and draws
+    what it would draw alone.
     """
 
     def __init__(self):
@@ -30,45 +31,61 @@ class Turns:
     @contextmanager
     def taken(self, seed):
         """Train inside, with torch's generator seeded; wait before each turn."""
-        with self._lock:
-            torch.default_generator.manual_seed(seed)
-            _here.turns = self
-            try:
-                self.check()
-                yield
-            except BaseException:
-                self.are_over = True  # before another takes its turn
-                raise
-            finally:
-                _here.turns = None
-
-    @contextmanager
-    def given_up(self):
-        """Let others go on inside."""
-        state = torch.get_rng_state()
-        self._lock.release()
+        self._lock.acquire()
+        torch.default_generator.manual_seed(seed)
+        _here.turns, _here.state = self, None
         try:
+            self._check()
             yield
+        except BaseException:
+            self.are_over = True  # before another takes its turn
+            raise
         finally:
-            self._lock.acquire()
-            torch.set_rng_state(state)
-        self.check()
+            _here.turns = None
+            self._lock.release()
 
-    def check(self):
-        """End the training of this thread if all are to end."""
+    def take(self):
+        """Wait for the next turn, if the last one was given up."""
+        if _here.state is None:
+            return
+        self._lock.acquire()
+        torch.set_rng_state(_here.state)
+        _here.state = None
+        self._check()
+
+    def give_up(self):
+        """Let others have their turn."""
+        _here.state = torch.get_rng_state()
+        self._lock.release()
+
+    def _check(self):
         if self.are_over:
             raise TurnsAreOver
 
 
-@contextmanager
-def meanwhile():
-    """Let the trainings beside this one go on while torch computes inside.
+def give_up_turn():
+    """Let the trainings beside this one go on.
 
-    Nothing inside may draw from torch's global generator, or wait for code of others.
+    Until ``take_turn``, nothing may draw from torch's global generator, or wait for
+    code of others.
     """
     turns = getattr(_here, "turns", None)
-    if turns is None:
+    if turns is not None:
+        turns.give_up()
+
+
+def take_turn():
+    """Wait for the next turn, if the last one was given up."""
+    turns = getattr(_here, "turns", None)
+    if turns is not None:
+        turns.take()
+
+
+@contextmanager
+def meanwhile():
+    """Let the trainings beside this one go on while torch computes inside."""
+    give_up_turn()
+    try:
         yield
-        return
-    with turns.given_up():
-        yield
+    finally:
+        take_turn()

@@ -21,7 +21,10 @@ TINY = {
     "resnet101": {"filters": (2, 2, 3, 3), "blocks_per_stage": (1, 1, 3, 1)},
     "mobilenet_v2": {"filters": (2, 3, 3, 4, 4, 5, 6)},
     "inception_time": {"filters": (3, 3, 3, 4), "kernel_size": 12},
+    "h_inception_time": {"filters": (3, 3, 3, 4), "kernel_size": 12},
+    "lite": {"filters": (3, 4, 5), "kernel_size": 12},
 }
+SERIES = ["inception_time", "h_inception_time", "lite"]
 FAMILIES = ["lenet", "alexnet", "vgg11", "resnet18", "resnet50", "mobilenet_v2"]
 STAGES = {
     "lenet": ["stage1", "stage2"],
@@ -31,6 +34,8 @@ STAGES = {
     "resnet50": ["stem", "stage1", "stage2", "stage3", "stage4"],
     "mobilenet_v2": ["stem", *(f"stage{i}" for i in range(1, 8)), "last"],
     "inception_time": ["stage1", "stage2"],
+    "h_inception_time": ["stage1", "stage2"],
+    "lite": ["stage1", "stage2", "stage3"],
 }
 DEFAULTS = {
     name: value
@@ -49,6 +54,7 @@ DEFAULTS = {
         "hidden_layer_sizes",
         "dropout",
         "conv_dropout",
+        "unequal_length",
     }
 }
 
@@ -103,14 +109,15 @@ def test_images_of_every_shape_are_processed(name, shape):
         assert net.eval()(x[:1]).shape == (1, 3)
 
 
+@pytest.mark.parametrize("name", SERIES)
 @pytest.mark.parametrize("length", [1, 2, 5, 30, 100])
 @pytest.mark.parametrize("normalization", ["batch", "layer", None])
-def test_signals_may_be_shorter_than_the_filters(length, normalization):
-    net = tiny("inception_time", (length,), normalization=normalization)
+def test_signals_may_be_shorter_than_the_filters(name, length, normalization):
+    net = tiny(name, (length,), normalization=normalization)
     x = torch.randn(3, 2, length)
     assert net.train()(x).shape == (3, 3)
     assert net.eval()(x[:1]).shape == (1, 3)
-    assert net.feature_maps(x).shape == (3, 16, length)
+    assert net.feature_maps(x).shape == (3, 5 if name == "lite" else 16, length)
 
 
 @pytest.mark.parametrize("name", TINY)
@@ -120,7 +127,7 @@ def test_signals_may_be_shorter_than_the_filters(length, normalization):
 def test_normalization_and_activation_are_obeyed(
     name, shape, normalization, activation
 ):
-    if name == "inception_time" and len(shape) > 1:
+    if name in SERIES and len(shape) > 1:
         with pytest.raises(ValueError, match="computes 1-D signals only"):
             tiny(name, shape)
         return
@@ -135,7 +142,7 @@ def test_normalization_and_activation_are_obeyed(
 
 @pytest.mark.parametrize("name", TINY)
 def test_networks_for_predictions_agree(name):
-    shapes = [(33,)] if name == "inception_time" else [(33,), (14, 15), (70, 66)]
+    shapes = [(33,)] if name in SERIES else [(33,), (14, 15), (70, 66)]
     for shape in shapes:
         small_head = {"hidden_layer_sizes": (5,)} if max(shape) >= 64 else {}
         net, images = trained(name, shape, **small_head)
@@ -147,7 +154,7 @@ def test_networks_for_predictions_agree(name):
         assert folded is not net
 
 
-@pytest.mark.parametrize("name", [n for n in TINY if n != "inception_time"])
+@pytest.mark.parametrize("name", [n for n in TINY if n not in SERIES])
 def test_all_batch_norms_are_folded(name):
     folded = fold_batch_norms(trained(name, (14, 15))[0])
     types = [type(layer) for layer in folded.modules()]
@@ -185,6 +192,7 @@ def test_channels_last_gives_the_same(name):
         ("mobilenet_v2", "padding", "valid"),
         ("inception_time", "blocks_per_stage", 2),
         ("inception_time", "pooling", "avg"),
+        ("lite", "stride", 2),
     ],
 )
 def test_parameters_without_effect_are_refused(name, parameter, value):

@@ -16,7 +16,12 @@ SMALL = {
     "resnet50": {"filters": (4, 8), "blocks_per_stage": 1},
     "mobilenet_v2": {"filters": (2, 4, 4, 4, 4, 4, 4), "blocks_per_stage": 1},
     "inception_time": {"filters": (4, 4), "kernel_size": 8},
+    "h_inception_time": {"filters": (4, 4), "kernel_size": 8},
+    "lite": {"filters": (4, 4, 4), "kernel_size": 8},
 }
+SERIES = ("inception_time", "h_inception_time", "lite")
+#: Kernels of theirs are longer than the rows of scikit-learn's suite.
+ROCKETS = {"minirocket": {"filters": (336,)}, "multirocket": {"filters": (336,)}}
 #: The suite compares one row alone with the same among others to 1e-7, which kernels
 #: for float32 keep for some shapes only.
 CLASSIFIERS = [
@@ -50,7 +55,7 @@ def test_scikit_learn_contract(estimator, check):
     [
         Estimator(name, **small, max_iter=2)
         for name, small in SMALL.items()
-        if name != "inception_time"
+        if name not in SERIES
         for Estimator in (CNNClassifier, CNNRegressor)
     ]
 )
@@ -60,8 +65,16 @@ def test_contract_of_images(estimator, check):
 
 @nd.parametrize_with_checks(
     [
-        Estimator("inception_time", **SMALL["inception_time"], max_iter=2)
-        for Estimator in (CNNClassifier, CNNRegressor)
+        *(
+            Estimator(name, **SMALL[name], max_iter=2)
+            for name in SERIES
+            for Estimator in (CNNClassifier, CNNRegressor)
+        ),
+        *(
+            Estimator(name, **small)
+            for name, small in ROCKETS.items()
+            for Estimator in (CNNClassifier, CNNRegressor)
+        ),
     ],
     sample_shape=(12, 2),
 )
@@ -79,10 +92,13 @@ def test_every_name_can_be_fitted(digits, name, Estimator):
         "alexnet": (4,) * 5,
         "mobilenet_v2": (2, 4, 4, 4, 4, 4, 4),
         "inception_time": (2, 2),
+        "h_inception_time": (2, 2),
+        "lite": (2, 2, 2),
+        "minirocket": (168,),
+        "multirocket": (336,),
     }.get(name, (4,) * (5 if name.startswith("vgg") else 4))
-    if name == "inception_time":
-        X = X.reshape(300, 64)
-    dims = 1 if name == "inception_time" else 2
+    dims = 1 if name in SERIES or name in ROCKETS else 2
+    X = X.reshape(300, 64) if dims == 1 else X
     cnn = Estimator(name, filters=thin, spatial_dims=dims, max_iter=1)
     assert np.shape(cnn.fit(X[:64], y[:64]).predict(X[:9])) == (9,)
 

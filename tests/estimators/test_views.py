@@ -97,13 +97,17 @@ def test_colours_and_flat_rows(data_format):
     assert flat.fit(X.reshape(-1, 64), Y).predict(X.reshape(-1, 64)).shape == Y.shape
 
 
-def test_many_samples_on_several_threads():
-    many = np.random.default_rng(0).random((3000, 28, 28), dtype=np.float32)
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_many_samples_on_several_threads(n_threads):
+    before = torch.get_num_threads()
+    torch.set_num_threads(n_threads)
+    many = np.random.default_rng(0).random((1500, 28, 28), dtype=np.float32)
     cnn = CNNClassifier(augmentation=RandomFlip(), max_iter=1, random_state=0)
     cnn.fit(many[:100], np.arange(100) % 2)
     each = [cnn.predict_proba(view) for view in (many, many[:, :, ::-1])]
     cnn.set_params(test_time_augmentation=True)
     np.testing.assert_allclose(cnn.predict_proba(many), np.mean(each, 0), atol=1e-5)
+    torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize(

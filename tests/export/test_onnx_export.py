@@ -51,11 +51,15 @@ SMALL = {
     "resnet50": {"filters": (4, 8), "blocks_per_stage": 1},
     "mobilenet_v2": {"filters": (2, 4, 4, 4, 4, 4, 4), "blocks_per_stage": 1},
     "inception_time": {"filters": (4, 4), "kernel_size": 8},
+    "h_inception_time": {"filters": (4, 4), "kernel_size": 8},
+    "lite": {"filters": (4, 4, 4), "kernel_size": 8},
+    "minirocket": {"filters": (168,)},
+    "multirocket": {"filters": (672,)},
 }
+SERIES = {"inception_time", "h_inception_time", "lite", "minirocket", "multirocket"}
 CASES = [
-    *((name, 2) for name in SMALL if name != "inception_time"),
+    *((name, 1 if name in SERIES else 2) for name in SMALL),
     *((name, n_dims) for name in ("simple", "resnet18") for n_dims in (1, 3)),
-    ("inception_time", 1),
 ]
 
 

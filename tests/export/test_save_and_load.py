@@ -165,7 +165,8 @@ def test_predictions_are_the_same_bits(name, tmp_path):
 
 @pytest.mark.parametrize("name", sorted(sklearn_cnn.available_architectures()))
 def test_every_architecture(name, tmp_path):
-    images = X.reshape(-1, 64) if name == "inception_time" else X.reshape(-1, 8, 8)
+    series = "inception" in name or "rocket" in name or name == "lite"
+    images = X.reshape(-1, 64) if series else X.reshape(-1, 8, 8)
     if name in ("alexnet", "lenet") or name.startswith("vgg"):
         images = np.repeat(np.repeat(images, 4, axis=1), 4, axis=2)
     cnn = CNNClassifier(name, max_iter=1, spatial_dims=images.ndim - 1, random_state=0)

@@ -10,7 +10,7 @@ from torch import nn
 from sklearn_cnn import CNNClassifier
 from sklearn_cnn.images import ImageLayout
 from sklearn_cnn.inference import Preparation
-from sklearn_cnn.inference.threads import map_chunks, workers
+from sklearn_cnn.inference.threads import map_chunks, side_by_side, workers
 from sklearn_cnn.training.batches import Batch
 from sklearn_cnn.training.execution import (
     GhostBatches,
@@ -48,6 +48,23 @@ def batch(n=21, weighted=False):
 def compute(net, part):
     outputs = net(part.images)
     return CrossEntropy()(outputs, part.targets, part.sample_weight), outputs
+
+
+def test_trainings_side_by_side_share_the_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(4)
+    try:
+        with side_by_side(2) as outer:
+            found = outer.submit(_count_workers, 8).result()
+        assert found == (2, 1) and _count_workers(8) == (4, 4)
+    finally:
+        torch.set_num_threads(before)
+
+
+def _count_workers(n):
+    n_threads = torch.get_num_threads()
+    with workers(n) as pool:
+        return pool._max_workers, n_threads
 
 
 def test_n_ghosts_depends_on_the_work_alone():

@@ -11,8 +11,6 @@ from sklearn_cnn.training import (
     SCHEDULES,
     TrainingPlan,
     batch_sizes,
-    default_batch_size,
-    default_max_iter,
 )
 
 PLAN = TrainingPlan(
@@ -71,13 +69,6 @@ def test_batches_are_few_and_equal(n, size):
     sizes = batch_sizes(n, size)
     assert sum(sizes) == n and len(sizes) == -(-n // size)
     assert max(sizes) <= size and max(sizes) - min(sizes) <= 1
-
-
-def test_defaults_make_about_800_steps():
-    for n in (50, 900, 1500, 20_000, 60_000, 10**6):
-        n_batches = len(batch_sizes(n, default_batch_size(n)))
-        epochs = default_max_iter(n)
-        assert epochs in (4, 60) or 800 <= epochs * n_batches < 800 + n_batches
 
 
 def test_estimators_accept_what_there_is():

@@ -1,0 +1,79 @@
+from dataclasses import replace
+
+import pytest
+
+from sklearn_cnn.augmentation import RandomAffine, RandomCrop
+from sklearn_cnn.training import (
+    Setting,
+    default_augmentation,
+    default_batch_size,
+    default_max_iter,
+    recipe,
+)
+from sklearn_cnn.training.batches import batch_sizes
+
+GREY = Setting("simple", "classification", 500, 1, (28, 28))
+COLOUR = replace(GREY, n_channels=3)
+VOLUMES = replace(GREY, spatial_shape=(12, 12, 12))
+SIGNALS = replace(GREY, spatial_shape=(100,))
+
+
+@pytest.mark.parametrize(
+    "steps, fewest, most", [((), 800, 60), ((1_200, 100), 1_200, 100)]
+)
+def test_epochs_make_so_many_steps(steps, fewest, most):
+    for n in (50, 900, 1_500, 20_000, 60_000, 10**6):
+        n_batches = len(batch_sizes(n, default_batch_size(n)))
+        epochs = default_max_iter(n, *steps)
+        assert epochs in (4, most) or fewest <= epochs * n_batches < fewest + n_batches
+
+
+def test_grey_images_are_turned_and_train_longer():
+    chosen = recipe(GREY)
+    assert isinstance(chosen.augmentation, RandomAffine)
+    assert chosen.conv_dropout == 0.1 and chosen.weight_decay == 0.01
+    assert chosen.max_iter == 75 and chosen.smooths_labels
+
+
+def test_colour_images_are_moved_and_decayed():
+    chosen = recipe(COLOUR)
+    assert isinstance(chosen.augmentation, RandomCrop)
+    assert chosen.conv_dropout == 0 and chosen.weight_decay == 0.05
+    assert chosen.max_iter == 50 and chosen.batch_size == 64
+    assert chosen.smooths_labels
+
+
+def test_volumes_are_moved():
+    chosen = recipe(VOLUMES)
+    assert isinstance(chosen.augmentation, RandomCrop)
+    assert chosen.weight_decay == 0.01 and chosen.max_iter == 50
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        SIGNALS,
+        replace(GREY, task="regression"),
+        replace(GREY, from_scratch=False),
+    ],
+    ids=["signals", "numbers", "transfer"],
+)
+def test_others_are_left_alone(setting):
+    chosen = recipe(setting)
+    assert chosen.augmentation is None
+    assert chosen.conv_dropout == 0 and chosen.weight_decay == 0.01
+    assert chosen.max_iter == 50
+
+
+def test_tiny_images_are_not_moved():
+    assert default_augmentation(replace(GREY, spatial_shape=(7, 40))) is None
+
+
+def test_only_classes_that_exclude_each_other_are_smoothed():
+    assert not recipe(replace(GREY, task="multilabel")).smooths_labels
+    assert not recipe(SIGNALS).smooths_labels
+    assert recipe(replace(GREY, from_scratch=False)).smooths_labels
+
+
+def test_only_simple_drops_maps_out():
+    assert recipe(replace(GREY, architecture="resnet18")).conv_dropout == 0
