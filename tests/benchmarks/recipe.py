@@ -86,10 +86,11 @@ def one(name, data, recipes, key, seed):
     return {"model": key, **evaluated(name, models[key], data, split, seed)}
 
 
-def table(rows, recipes):
-    """Print, for each set, the networks beside the best classical model."""
-    sets = dict.fromkeys(row["set"] for row in rows)
-    for name in sets:
+def summarized(rows, recipes):
+    """Give, for each set, the networks beside the best classical model."""
+    columns = ("score", "log loss", "calibration error", "seconds")
+    table = []
+    for name in dict.fromkeys(row["set"] for row in rows):
         found = {}
         for row in rows:
             if row["set"] == name:
@@ -100,27 +101,28 @@ def table(rows, recipes):
         if classical:
             shown.append(max(classical, key=score.get))
         for key in shown:
-            columns = ("log loss", "calibration error", "seconds")
             cells = [
                 f"{np.mean([r[c] for r in found[key]]):.3f}"
                 if c in found[key][0]
                 else ""
-                for c in columns
+                for c in columns[1:]
             ]
             spread = np.std([r["score"] for r in found[key]])
-            print(name, key, f"{score[key]:.4f}", f"{spread:.4f}", *cells, sep=" | ")
-    for recipe in recipes:
-        means = [
-            np.mean(
-                [
-                    r["score"]
-                    for r in rows
-                    if r["set"] == s and r["model"] == f"CNN, {recipe}"
-                ]
-            )
-            for s in sets
-        ]
-        print("mean", f"CNN, {recipe}", f"{np.mean(means):.4f}", sep=" | ")
+            label = key.removeprefix("CNN, ") if len(recipes) > 1 else key.split(",")[0]
+            table.append([name, label, f"{score[key]:.4f}", f"{spread:.4f}", *cells])
+    return ["set", "model", "score", "spread", *columns[1:]], table
+
+
+def as_list_table(header, table):
+    """Write a table as reStructuredText."""
+    lines = [".. list-table::", "   :header-rows: 1", ""]
+    previous = None
+    for row in (header, *table):
+        shown = ["" if row[0] == previous else row[0], *row[1:]]
+        previous = row[0]
+        marks = ["   * -", *["     -"] * (len(row) - 1)]
+        lines += [f"{m} {c}".rstrip() for m, c in zip(marks, shown, strict=True)]
+    return "\n".join(lines) + "\n"
 
 
 def main():
@@ -133,31 +135,40 @@ def main():
     parser.add_argument("--seeds", type=int, default=5, help="fits of each")
     parser.add_argument("--recipes", type=json.loads, default={"defaults": {}})
     parser.add_argument("--sets", nargs="*", help="only these; default all")
-    parser.add_argument("--no-classical", action="store_true", help="networks alone")
+    parser.add_argument("--models", nargs="*", help="only these; default all")
     parser.add_argument("--jobs", type=int, default=1, help="fits side by side")
     parser.add_argument("--rows", type=Path, help="file that rows are added to")
+    parser.add_argument("--rst", type=Path, help="file for the table of the docs")
     arguments = parser.parse_args()
     make = meta_train if arguments.part == "train" else meta_test
     sets = make(arguments.mnist, arguments.clip_art, arguments.ucr)
+    rows = []
+    if arguments.rows and arguments.rows.exists():  # of a run that was cut off
+        rows = [json.loads(line) for line in arguments.rows.read_text().splitlines()]
+    done = {(row["set"], row["model"], row["seed"]) for row in rows}
     tasks = []
     for name, data in sets.items():
         if arguments.sets and name not in arguments.sets:
             continue
-        keys = list(networks(data, arguments.recipes))
-        if not arguments.no_classical:
-            keys += baselines(data, 0)
+        keys = [*networks(data, arguments.recipes), *baselines(data, 0)]
+        keys = [k for k in keys if not arguments.models or k in arguments.models]
         tasks += [
             delayed(one)(name, data, arguments.recipes, key, seed)
             for key in keys
             for seed in range(arguments.seeds)
+            if (name, key, seed) not in done
         ]
-    rows = []
     for row in Parallel(arguments.jobs, return_as="generator_unordered")(tasks):
         rows.append(row)
         if arguments.rows:
             with arguments.rows.open("a") as file:
                 file.write(json.dumps(row, default=float) + "\n")
-    table(rows, arguments.recipes)
+    rows = [row for row in rows if row["set"] in sets]
+    header, table = summarized(rows, arguments.recipes)
+    for row in (header, *table):
+        print(*row, sep=" | ")
+    if arguments.rst:
+        arguments.rst.write_text(as_list_table(header, table))
 
 
 if __name__ == "__main__":
