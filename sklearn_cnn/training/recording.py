@@ -5,6 +5,7 @@ to run them.
 """
 
 import logging
+from contextlib import nullcontext
 from functools import lru_cache
 
 import torch
@@ -12,6 +13,7 @@ import torch
 from sklearn_cnn.inference import give_back_memory, has_hooks
 from sklearn_cnn.training.batches import Batch
 from sklearn_cnn.training.execution import WholeBatches
+from sklearn_cnn.training.looking import Looking
 from sklearn_cnn.utils._generators import generator_states, set_generator_states
 
 #: Steps of a phase that are worth a recording, which takes as long as a few.
@@ -20,7 +22,6 @@ _MIN_STEPS = 32
 _LARGE_STEP = 1 << 36
 #: Packages whose layers do nothing on the host that would have to be done anew.
 _KNOWN_PACKAGES = {"sklearn_cnn", "torch", "torchvision"}
-_WARM_UP = 2
 
 logger = logging.getLogger(__name__)
 
@@ -67,9 +68,9 @@ class RecordedBatches(WholeBatches):
             try:
                 self._recordings[form] = Recording(self, batch, self._pool)
             except RuntimeError:
-                # no room, or a kernel that cannot be recorded: step by step, then
+                # no room, or something that cannot be recorded: step by step, then
                 logger.debug("Training steps are not recorded", exc_info=True)
-                self._records = False
+                self._records, self._recordings = False, {}
         return self._recordings.get(form)
 
 
@@ -101,12 +102,19 @@ class Recording:
             self._forget_gradients()
 
     def _record(self, execution, pool):
+        generator = torch.cuda.default_generators[torch.cuda.current_device()]
+        spare = generator.clone_state()
         # other threads, which read images, may go on meanwhile
         self.graph.capture_begin(pool=pool, capture_error_mode="thread_local")
         try:
-            self.results = execution._backward(self.batch, 1)
-        finally:
-            self.graph.capture_end()
+            try:
+                self.results = execution._backward(self.batch, 1)
+            finally:
+                self.graph.capture_end()
+        except RuntimeError:
+            # where that fails, torch leaves its generator in the midst of a recording
+            generator.graphsafe_set_state(spare)
+            raise
 
     def _warm_up(self, execution, stream):
         """Run it before, as kernels are loaded at their first use, without a trace."""
@@ -115,16 +123,20 @@ class Recording:
         states = generator_states(str(device))
         computing = torch.cuda.current_stream(device)
         stream.wait_stream(computing)
+        looking = Looking()
         try:
             with torch.cuda.stream(stream):
-                for _ in range(_WARM_UP):
-                    execution._backward(self.batch, 1)
+                for context in (looking, nullcontext()):
+                    with context:
+                        execution._backward(self.batch, 1)
                     self._forget_gradients()
         finally:
             computing.wait_stream(stream)
             set_generator_states(str(device), states)
             for buffer, value in zip(buffers, kept, strict=True):
                 buffer.copy_(value)
+        if looking.found:
+            raise RuntimeError(f"{looking.found} needs values, which no recording has")
 
     def _forget_gradients(self):
         for parameter in self.parameters:

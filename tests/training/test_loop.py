@@ -124,7 +124,7 @@ class InHalves(Execution):
 
 def test_another_execution_fits_in(digits, monkeypatch):
     X, y = digits
-    parameters = {**SMALL, "max_iter": 2, "normalization": None}
+    parameters = {**SMALL, "max_iter": 2, "normalization": None, "conv_dropout": 0.0}
     whole = CNNClassifier(**parameters).fit(X, y)
     monkeypatch.setattr(
         loop,
