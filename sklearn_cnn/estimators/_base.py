@@ -215,7 +215,10 @@ class BaseCNN(
         return training.Learner(predictor, self._make_loss(), fixed)
 
     def _copied_learner(self, partial):
-        before = self._learner.fixed_parameters
+        # files of before a parameter was there were built with its default
+        names = self._network_parameters
+        defaults = {name: getattr(type(self), name) for name in names}
+        before = {**defaults, **self._learner.fixed_parameters}
         now = fixed_parameters(self, before["architecture"])
         architecture = before["architecture"]
         require_solvable(self, self.module_, architecture, by_steps=partial)
