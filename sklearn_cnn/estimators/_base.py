@@ -235,7 +235,10 @@ class BaseCNN(
         ]
 
     def _copied_learners(self, partial):
-        before = self._learner.fixed_parameters
+        # files of before a parameter was there were built with its default
+        names = self._network_parameters
+        defaults = {name: getattr(type(self), name) for name in names}
+        before = {**defaults, **self._learner.fixed_parameters}
         now = fixed_parameters(self, before["architecture"])
         architecture = before["architecture"]
         require_solvable(self, self._learner.module, architecture, by_steps=partial)

@@ -4,8 +4,10 @@ import re
 from textwrap import indent
 
 _PARAMETERS = """\
-architecture : str, callable or torch.nn.Module, default="simple"
-    The network. "simple" has stages of convolutions with pooling between them; the
+architecture : str, callable or torch.nn.Module, default="auto"
+    The network. "auto" is "simple", stages of convolutions with pooling between them;
+    or "multirocket" for up to 4,000 signals of at least 10 values, unless parameters
+    are set that shape convolutions or their training, or ``partial_fit`` is called. The
     others, and which of the parameters below each obeys, are listed by
     :func:`~sklearn_cnn.available_architectures`. "torchvision:NAME" and "timm:NAME" are
     networks of these libraries. A callable ``(n_channels, spatial_shape, n_outputs)``
@@ -70,6 +72,10 @@ spatial_dims : {"auto", 1, 2, 3}, default="auto"
     Number of spatial axes. "auto" takes a 2-D ``X`` (without ``input_shape``) for
     signals, 3-D for grey images, 4-D for images with channels and 5-D for volumes with
     channels.
+unequal_length : bool, default=False
+    Whether samples are signals that may end before others: ``X`` is a list of arrays of
+    several lengths, or an array with NaN behind the end of the shorter ones. What is
+    behind the end is zero to convolutions, and left out of global pooling.
 data_format : {"channels_last", "channels_first"}, default="channels_last"
     Where the channel axis of ``X`` is. The default is that of matplotlib, PIL and
     scikit-image.
@@ -120,10 +126,12 @@ lr_schedule : {"one_cycle", "cosine", "step", "constant"}, default="one_cycle"
     falls from the start; "step" falls to a tenth after each third.
 batch_size : int or "auto", default="auto"
     Largest number of samples in a training step. "auto" is 32 for up to 1,000 samples,
-    64 for up to 10,000, and 128 beyond.
+    64 for up to 10,000, and 128 beyond; 64 for "lite" and the InceptionTime networks.
 max_iter : int or "auto", default="auto"
     Number of epochs. "auto" makes about 800 steps, in 4 to 60 epochs; for classes of
-    grey images, which are augmented more, 1,200 steps in 4 to 100 epochs.
+    images, which are augmented, 1,200 steps in 4 to 100 epochs (50 with several
+    channels); 500 steps for "lite" and 250 for the InceptionTime networks. A head that
+    is solved takes one epoch.
 max_time : float or None, default=None
     Seconds within which :meth:`fit` is to end, in place of ``max_iter``: a short trial
     tells how long an epoch takes, and with it their number, so that the schedule comes
@@ -189,6 +197,8 @@ input_shape_ : tuple of int
     Shape of a sample, channel axis included.
 n_outputs_ : int
     Number of outputs of the network.
+architecture_ : str, callable or torch.nn.Module
+    The network's architecture, which "auto" leaves to the data.
 module_ : torch.nn.Module
     The trained network; of several, one that gives their average, and has them as
     ``networks``.
