@@ -51,8 +51,8 @@ def simple_cnn(
        ICLR 2015 workshop.
     """
     begins_coarse = filters is None and _is_large(spatial_shape)
-    if filters is None:
-        filters = default_filters(spatial_shape)[begins_coarse:]
+    by_default = default_filters(spatial_shape)[begins_coarse:]
+    filters = by_default if filters is None else filters
     sizes = stage_sizes(filters, blocks_per_stage)
     kernel = per_axis(kernel_size, len(spatial_shape), "kernel_size", minimum=1)
     first_stride = per_axis(stride, len(spatial_shape), "stride", minimum=1)
