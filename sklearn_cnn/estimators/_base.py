@@ -53,6 +53,14 @@ def fitting(estimator):
         yield
 
 
+def _train(learner, batches, held_out, observers, checkpoints):
+    """Train a network as it is made: in steps, or by solving its head."""
+    if solves_head(learner.module):
+        training.solve(learner, batches, held_out, observers)
+    else:
+        training.train(learner, batches, held_out, observers, checkpoints)
+
+
 class BaseCNN(
     StoredEstimator,
     SampleInput,
@@ -162,12 +170,7 @@ class BaseCNN(
             if checkpoints is None or not checkpoints.end(learner):
                 observers = self._observers(learner, held_out, context, data)
                 with seeded(seeds.torch, learner.predictor.prepare.device):
-                    if solves_head(learner.module):
-                        training.solve(learner, batches, held_out, observers)
-                    else:
-                        training.train(
-                            learner, batches, held_out, observers, checkpoints
-                        )
+                    _train(learner, batches, held_out, observers, checkpoints)
         self._learner = learner
         context.call_on_fit_task_end(
             estimator=self, reconstruction_attributes={}, **data
