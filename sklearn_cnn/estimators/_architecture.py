@@ -47,7 +47,6 @@ def chosen_values(estimator, learner, recipe):
     plan, predictor = learner.plan, learner.predictor
     chosen = {
         "architecture": predictor.blueprint.architecture,
-        "conv_dropout": predictor.blueprint.parameters.get("conv_dropout"),
         "augmentation": recipe.augmentation,
         "weight_decay": plan.weight_decay,
         "learning_rate": plan.learning_rate,
@@ -56,11 +55,11 @@ def chosen_values(estimator, learner, recipe):
         "device": predictor.prepare.device,
         "precision": plan.precision,
     }
-    return ", ".join(
-        f"{name}={value!r}"
-        for name, value in chosen.items()
-        if is_auto(getattr(estimator, name))
-    )
+    left = {name: v for name, v in chosen.items() if is_auto(getattr(estimator, name))}
+    built_with = predictor.blueprint.parameters
+    if estimator.conv_dropout is None and built_with["conv_dropout"] is not None:
+        left["conv_dropout"] = built_with["conv_dropout"]
+    return ", ".join(f"{name}={value!r}" for name, value in left.items())
 
 
 def require_solvable(estimator, module, architecture, *, by_steps):

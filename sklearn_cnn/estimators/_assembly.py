@@ -192,11 +192,10 @@ def _blueprint(estimator, architecture, layout, n_outputs, by_steps):
     _check_sizes(parameters)
     data = (layout.n_channels, layout.spatial_shape, n_outputs)
     defaults = {name: getattr(type(estimator), name) for name in parameters}
-    if is_auto(parameters.get("conv_dropout")):
+    # dropout that the user chose is meant to be all
+    if (parameters.get("conv_dropout", 0), parameters.get("dropout")) == (None, None):
         setting = setting_of(estimator, architecture, layout, partial=by_steps)
         parameters["conv_dropout"] = training.default_conv_dropout(setting)
-        # not every architecture has it
-        defaults["conv_dropout"] = 0.0
     return architectures.Blueprint(architecture, data, parameters, defaults, weights)
 
 

@@ -53,9 +53,10 @@ dropout : float or None, default=None
     Probability of dropping each input of each dense layer while training [3]_, in
     [0, 1). None leaves it to the architecture: 0 for "simple", as batch normalisation
     regularises already.
-conv_dropout : float or "auto", default="auto"
+conv_dropout : float or None, default=None
     Probability of dropping a whole feature map at the end of each stage, in [0, 1).
-    "auto" is 0.1 where "simple" learns classes of grey images, and 0 elsewhere.
+    None is 0.1 where "simple" learns classes of grey images and ``dropout`` is None
+    too, and 0 elsewhere.
 weights : str, path or None, default=None
     Weights to start from: the path of a ``.safetensors`` or ``.pt`` file with the state
     dict of a network, whose head is left out; or, for a backbone, "DEFAULT" or the name

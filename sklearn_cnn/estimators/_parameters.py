@@ -35,7 +35,7 @@ class CNNParameters(BaseEstimator):
     global_pooling: str | None = None
     hidden_layer_sizes: Any = None
     dropout: float | None = None
-    conv_dropout: Any = "auto"
+    conv_dropout: float | None = None
     weights: Any = None
     freeze: Any = None
     input_shape: Any = None
@@ -83,7 +83,7 @@ class CNNParameters(BaseEstimator):
         "global_pooling": [StrOptions({"avg", "max", "flatten"}), None],
         "hidden_layer_sizes": ["array-like", None],
         "dropout": [_PROBABILITY, None],
-        "conv_dropout": [StrOptions({"auto"}), _PROBABILITY],
+        "conv_dropout": [_PROBABILITY, None],
         "weights": [str, PathLike, None],
         "freeze": [_POSITIVE, str, None],
         "input_shape": ["array-like", None],

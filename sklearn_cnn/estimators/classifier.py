@@ -1,6 +1,7 @@
 """CNNClassifier."""
 
 from dataclasses import KW_ONLY, dataclass
+from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,7 +13,7 @@ from sklearn_cnn.estimators._architecture import is_auto
 from sklearn_cnn.estimators._base import BaseCNN
 from sklearn_cnn.estimators._documentation import documented
 from sklearn_cnn.estimators._targets import Labels, LabelSets, is_multilabel
-from sklearn_cnn.utils._sklearn import StrOptions, fit_context
+from sklearn_cnn.utils._sklearn import Interval, StrOptions, fit_context
 
 
 @documented
@@ -84,7 +85,7 @@ class CNNClassifier(ClassifierMixin, BaseCNN):
 
     _parameter_constraints: ClassVar[dict] = {
         **BaseCNN._parameter_constraints,
-        "label_smoothing": BaseCNN._parameter_constraints["conv_dropout"],
+        "label_smoothing": [StrOptions({"auto"}), Interval(Real, 0, 1, closed="left")],
         "class_weight": [StrOptions({"balanced"}), dict, list, None],
     }
 

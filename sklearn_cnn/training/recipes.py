@@ -84,7 +84,6 @@ class Recipe:
     max_iter: int
     learning_rate: float = 0.01
     weight_decay: float = 0.01
-    conv_dropout: float = 0.0
     augmentation: Any = None
     smooths_labels: bool = False
 
@@ -124,7 +123,6 @@ def recipe(setting):
         return series
     smooths = setting.task == "classification" and setting.n_axes > 1
     common = {
-        "conv_dropout": default_conv_dropout(setting),
         "augmentation": default_augmentation(setting),
         "smooths_labels": smooths,
     }
@@ -157,9 +155,9 @@ def default_augmentation(setting):
 
 
 def default_conv_dropout(setting):
-    """Choose how often the feature maps of "simple" are left out."""
+    """Choose how often feature maps are left out; None leaves it to the network."""
     simple = setting.architecture == STEPWISE
-    return 0.1 if simple and setting.is_grey and setting.learns_to_see else 0.0
+    return 0.1 if simple and setting.is_grey and setting.learns_to_see else None
 
 
 def default_batch_size(n_samples):

@@ -40,6 +40,7 @@ def test_a_network_obeys_the_keywords_of_stages_and_head():
         "global_pooling": "max",
         "hidden_layer_sizes": (),
         "dropout": 0.3,
+        "unequal_length": False,
     }
     net = two_stages(
         2, (9, 7), 3, filters=(5,), hidden_layer_sizes=(8,), activation="tanh"

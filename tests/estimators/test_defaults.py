@@ -114,7 +114,8 @@ def test_verbose_says_what_auto_stands_for(digits, capsys):
     cnn = CNNClassifier(**SMALL, n_networks=2, learning_rate=0.02, verbose=1)
     cnn.fit(*digits)
     (line,) = [x for x in capsys.readouterr().out.splitlines() if "auto" not in x and x]
-    assert line.startswith("CNNClassifier: architecture='simple', conv_dropout=0.1, ")
+    assert line.startswith("CNNClassifier: architecture='simple', augmentation=Random")
+    assert line.endswith("conv_dropout=0.1")
     assert "augmentation=RandomAffine(" in line and "batch_size=32" in line
     assert "learning_rate" not in line and "max_iter" not in line
 

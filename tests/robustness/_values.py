@@ -29,7 +29,7 @@ VALUES = {
     "stride": "1|2|(2, 1)|(1, 3)|9|0",
     "hidden_layer_sizes": "()|(3,)|[2, 2]|(0,)|(1,) * 20",
     "dropout": "0.0|0.5|0.99|1.0|0|None",
-    "conv_dropout": "0.0|0.5|0.99|1.0",
+    "conv_dropout": "None|0.0|0.5|0.99|1.0",
     "weights": "None|'DEFAULT'|'missing.pt'|'empty.safetensors'|pathlib.Path('.')",
     "freeze": "1|2|'backbone'|99",
     "input_shape": "(6, 6)|(36,)|(3, -1)|(-1,)|(12, 3)|(2, 3, 6)|(3, 4, 3, 1)|(7, 6)|"

@@ -7,6 +7,7 @@ from sklearn_cnn.training import (
     Setting,
     default_augmentation,
     default_batch_size,
+    default_conv_dropout,
     default_max_iter,
     recipe,
 )
@@ -31,14 +32,14 @@ def test_epochs_make_so_many_steps(steps, fewest, most):
 def test_grey_images_are_turned_and_train_longer():
     chosen = recipe(GREY)
     assert isinstance(chosen.augmentation, RandomAffine)
-    assert chosen.conv_dropout == 0.1 and chosen.weight_decay == 0.01
+    assert chosen.weight_decay == 0.01 and default_conv_dropout(GREY) == 0.1
     assert chosen.max_iter == 75 and chosen.smooths_labels
 
 
 def test_colour_images_are_moved_and_decayed():
     chosen = recipe(COLOUR)
     assert isinstance(chosen.augmentation, RandomCrop)
-    assert chosen.conv_dropout == 0 and chosen.weight_decay == 0.05
+    assert chosen.weight_decay == 0.05 and default_conv_dropout(COLOUR) is None
     assert chosen.max_iter == 50 and chosen.batch_size == 64
     assert chosen.smooths_labels
 
@@ -61,7 +62,7 @@ def test_volumes_are_moved():
 def test_others_are_left_alone(setting):
     chosen = recipe(setting)
     assert chosen.augmentation is None
-    assert chosen.conv_dropout == 0 and chosen.weight_decay == 0.01
+    assert chosen.weight_decay == 0.01 and default_conv_dropout(setting) is None
     assert chosen.max_iter == 50
 
 
@@ -76,4 +77,4 @@ def test_only_classes_that_exclude_each_other_are_smoothed():
 
 
 def test_only_simple_drops_maps_out():
-    assert recipe(replace(GREY, architecture="resnet18")).conv_dropout == 0
+    assert default_conv_dropout(replace(GREY, architecture="resnet18")) is None
