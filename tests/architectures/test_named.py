@@ -151,7 +151,8 @@ def test_networks_for_predictions_agree(name):
             torch.testing.assert_close(
                 folded(images), net(images), rtol=1e-5, atol=1e-5
             )
-        assert folded is not net
+        # of "lite" they normalise what several convolutions gave, side by side
+        assert (folded is net) == (name == "lite")
 
 
 @pytest.mark.parametrize("name", [n for n in TINY if n not in SERIES])
