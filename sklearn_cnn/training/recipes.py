@@ -89,7 +89,8 @@ class Recipe:
 
     def resolve(self, name, given):
         """Give a parameter as the user has it, or its value here."""
-        return getattr(self, name) if isinstance(given, str) else given
+        auto = isinstance(given, str) and given == "auto"
+        return getattr(self, name) if auto else given
 
 
 def recipe(setting):
