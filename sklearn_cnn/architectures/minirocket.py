@@ -340,7 +340,7 @@ def _dilations(length: int, n_biases: int) -> tuple[list[int], list[int]]:
     --------
     >>> from sklearn_cnn.architectures.minirocket import _dilations
     >>> _dilations(24, 10)
-    ([1, 2], [7, 3])
+    ([1, 2], [6, 4])
     """
     n = min(n_biases, _MOST_DILATIONS)
     largest = log2((length - 1) / (_LENGTH - 1))

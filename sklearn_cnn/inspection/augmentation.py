@@ -147,9 +147,10 @@ class AugmentationDisplay:
         cnn, before = unwrap(estimator)
         for steps in before:
             X = steps.transform(X)
+        array = images.check_image_array(images.as_array(X), estimator=cls.__name__)
         return cls.from_augmentation(
-            cnn.augmentation,
-            X,
+            cnn._resolved_augmentation(cnn._read_layout(array.shape)),
+            array,
             n_variants=n_variants,
             random_state=random_state,
             input_shape=cnn.input_shape,

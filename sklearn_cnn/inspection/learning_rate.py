@@ -127,6 +127,10 @@ class LearningRateDisplay:
             verbose=0,
             callbacks=[LearningRateRange(start, stop, n_steps)],
         )
+        if hasattr(cnn, "label_smoothing"):
+            # smoothed in the middle, losses would not be those of one range
+            smoothing = 0.0 if cnn.label_smoothing == "auto" else cnn.label_smoothing
+            trained.set_params(label_smoothing=smoothing)
         trained.fit(X, y)
         (found,) = (
             callback

@@ -124,7 +124,12 @@ def test_validation_curve(digits):
 def test_permutation_test_score(zeros_and_ones):
     X, y = zeros_and_ones
     score, _, p_value = permutation_test_score(
-        cnn(filters=(8, 16)), X, y, cv=2, n_permutations=9, random_state=0
+        cnn(filters=(8, 16), augmentation=None, conv_dropout=0.0),
+        X,
+        y,
+        cv=2,
+        n_permutations=9,
+        random_state=0,
     )
     assert score > 0.9 and p_value <= 0.2
 
@@ -153,7 +158,8 @@ def test_temperature_scaling_of_images(frozen):
     X, y = load_digits(return_X_y=True)
     noise = np.random.default_rng(0).normal(scale=6, size=X.shape)
     X, y = (X + noise).reshape(-1, 8, 8), y % 2
-    network = cnn(label_smoothing=0.0).fit(X[:500], y[:500])
+    plain = {"label_smoothing": 0.0, "augmentation": None, "conv_dropout": 0.0}
+    network = cnn(**plain).fit(X[:500], y[:500])
     if frozen:
         estimator, rows, options = FrozenEstimator(network), slice(500, 700), {}
     else:

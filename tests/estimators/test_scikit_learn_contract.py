@@ -25,7 +25,7 @@ INSTANCES = [
 ]
 AUGMENTATION = Compose([("noise", GaussianNoise(0.1)), ("mix", MixUp())])
 INSTANCES.append(CNNClassifier(filters=(8,), augmentation=AUGMENTATION))
-INSTANCES.append(CNNClassifier(filters=(8,), n_networks=2))
+INSTANCES.append(CNNClassifier(filters=(8,), max_iter=20, n_networks=2))
 INSTANCES.append(CNNRegressor(n_networks=2))
 
 REASON = (

@@ -3,13 +3,20 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
 from sklearn.metrics import accuracy_score, log_loss, r2_score
 from sklearn.utils.class_weight import compute_class_weight
 from torch import nn
 
 from sklearn_cnn import CNNClassifier, CNNRegressor
 
-SMALL = {"filters": (4, 8), "random_state": 0}
+SMALL = {
+    "filters": (4, 8),
+    "augmentation": None,
+    "conv_dropout": 0.0,
+    "random_state": 0,
+}
+LARGER = {**SMALL, "filters": (8, 16)}
 #: Weights and repetitions agree exactly where no sample depends on its batch.
 EXACT = {
     "normalization": None,
@@ -141,6 +148,7 @@ def test_early_stopping_holds_out_a_stratified_part(digits):
     cnn = CNNClassifier(
         Spy,
         max_iter=1,
+        augmentation=None,
         early_stopping=True,
         validation_fraction=0.2,
         random_state=0,
@@ -224,7 +232,7 @@ def test_partial_fit_of_a_regressor_keeps_the_scale_of_the_first_call(digits):
 
 def test_label_smoothing_bounds_confidence(digits):
     X, y = digits
-    plain = CNNClassifier(**SMALL, max_iter=30).fit(X, y)
+    plain = CNNClassifier(**SMALL, max_iter=30, label_smoothing=0.0).fit(X, y)
     smooth = CNNClassifier(**SMALL, max_iter=30, label_smoothing=0.2).fit(X, y)
     assert smooth.predict_proba(X).max() < plain.predict_proba(X).max()
 
@@ -233,9 +241,8 @@ def test_label_smoothing_bounds_confidence(digits):
 @pytest.mark.parametrize("lr_schedule", ["one_cycle", "cosine", "step", "constant"])
 def test_every_optimizer_and_schedule_learns(digits, optimizer, lr_schedule):
     cnn = CNNClassifier(
-        filters=(8, 16),
+        **LARGER,
         max_iter=10,
-        random_state=0,
         optimizer=optimizer,
         lr_schedule=lr_schedule,
         learning_rate=0.1 if optimizer == "sgd" else 0.01,
@@ -282,7 +289,7 @@ def test_a_constant_target_is_predicted():
 def test_multilabel(digits):
     X, y = digits
     labels = np.c_[y % 2, y > 4, y == 0]
-    cnn = CNNClassifier(filters=(8, 16), max_iter=15, random_state=0).fit(X, labels)
+    cnn = CNNClassifier(**LARGER, max_iter=15).fit(X, labels)
     assert cnn.multilabel_ and list(cnn.classes_) == [0, 1, 2]
     np.testing.assert_array_equal(cnn.predict(X), cnn.predict_proba(X) > 0.5)
     np.testing.assert_array_equal(cnn.predict(X), cnn.decision_function(X) > 0)
@@ -304,9 +311,7 @@ def test_binary_decision_function_is_the_log_odds(zeros_and_ones):
 @pytest.mark.parametrize("precision", ["float32", "bfloat16", "float64"])
 def test_every_precision_learns(digits, precision):
     X, y = digits
-    cnn = CNNClassifier(
-        filters=(8, 16), max_iter=10, precision=precision, random_state=0
-    )
+    cnn = CNNClassifier(**LARGER, max_iter=10, precision=precision)
     assert cnn.fit(X, y).score(X, y) > 0.85
     assert cnn.precision_ == precision
     expected = torch.float64 if precision == "float64" else torch.float32
@@ -332,9 +337,8 @@ def test_compiled_networks_predict_alike(digits):
     np.testing.assert_allclose(
         compiled.predict_proba(X), plain.predict_proba(X), atol=1e-3
     )
-    dropping = CNNClassifier(
-        **SMALL, dropout=0.5, conv_dropout=0.2, max_iter=1, compile=True
-    ).fit(X[:64], y[:64])
+    dropping = clone(compiled).set_params(dropout=0.5, conv_dropout=0.2)
+    dropping.fit(X[:64], y[:64])
     assert np.isfinite(dropping.loss_curve_).all()
     import pickle
 

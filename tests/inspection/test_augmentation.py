@@ -8,7 +8,7 @@ from matplotlib import pyplot
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 
-from sklearn_cnn import CNNClassifier
+from sklearn_cnn import CNNClassifier, CNNRegressor
 from sklearn_cnn.augmentation import ColorJitter, RandomCrop, RandomFlip
 from sklearn_cnn.inspection import AugmentationDisplay
 from sklearn_cnn.transforms import ChannelScaler, Resize
@@ -68,10 +68,20 @@ def test_the_steps_of_a_pipeline_come_first(digits):
     np.testing.assert_allclose(display.variants[:, 0], original)
 
 
+def test_the_default_is_shown_too(digits):
+    X, _ = digits
+    display = AugmentationDisplay.from_estimator(CNNClassifier(), X[:2], n_variants=2)
+    images, first = display.variants[:, 0], display.variants[:, 1]
+    assert (images != first).any()
+    pyplot.close("all")
+
+
 def test_nothing_to_show_and_the_wrong_images(digits):
     X, _ = digits
     with pytest.raises(ValueError, match=r"augmentation=None"):
-        AugmentationDisplay.from_estimator(CNNClassifier(), X[:2])
+        AugmentationDisplay.from_estimator(CNNClassifier(augmentation=None), X[:2])
+    with pytest.raises(ValueError, match=r"augmentation=None"):
+        AugmentationDisplay.from_estimator(CNNRegressor(), X[:2])
     with pytest.raises(ValueError, match=r"n_variants=0 must be an integer"):
         AugmentationDisplay.from_augmentation(RandomFlip(), X[:2], n_variants=0)
     with pytest.raises(ValueError, match=r"hue=0.1 needs images of three channels"):

@@ -44,7 +44,13 @@ def test_the_estimator_and_the_random_state_are_left_alone(fitted, digits):
 def test_the_rates_are_really_trained_with(digits):
     X, y = digits
     cnn = CNNClassifier(
-        filters=(4,), optimizer="sgd", momentum=0.0, batch_size=300, random_state=0
+        filters=(4,),
+        optimizer="sgd",
+        momentum=0.0,
+        batch_size=300,
+        augmentation=None,
+        conv_dropout=0.0,
+        random_state=0,
     )
     display = LearningRateDisplay.from_estimator(
         cnn, X, y, start=0.01, stop=0.1, n_steps=10
