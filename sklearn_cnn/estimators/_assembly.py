@@ -52,6 +52,8 @@ _SEQUENCES = (*_ALWAYS, "blocks_per_stage")
 #: ... or for each spatial axis, which longer kernels make the libraries crash at.
 _PER_AXIS = ("kernel_size", "stride")
 _MOST_PER_AXIS = 1 << 16
+#: Parameters that are chosen together, where all of them are left alone.
+_TOGETHER = ("filters", "dropout", "conv_dropout")
 #: Most samples, and most of their values, that a network learns from before training.
 _MOST_SHOWN, _SHOWN_VALUES = 1 << 10, 1 << 24
 
@@ -192,8 +194,8 @@ def _blueprint(estimator, architecture, layout, n_outputs, by_steps):
     _check_sizes(parameters)
     data = (layout.n_channels, layout.spatial_shape, n_outputs)
     defaults = {name: getattr(type(estimator), name) for name in parameters}
-    # dropout that the user chose is meant to be all
-    if (parameters.get("conv_dropout", 0), parameters.get("dropout")) == (None, None):
+    # of other widths, or with other dropout, it was not tried
+    if all(parameters.get(name, 0) is None for name in _TOGETHER):
         setting = setting_of(estimator, architecture, layout, partial=by_steps)
         parameters["conv_dropout"] = training.default_conv_dropout(setting)
     return architectures.Blueprint(architecture, data, parameters, defaults, weights)

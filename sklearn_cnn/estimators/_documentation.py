@@ -55,8 +55,8 @@ dropout : float or None, default=None
     regularises already.
 conv_dropout : float or None, default=None
     Probability of dropping a whole feature map at the end of each stage, in [0, 1).
-    None is 0.1 where "simple" learns classes of grey images and ``dropout`` is None
-    too, and 0 elsewhere.
+    None is 0.1 where "simple" learns classes of grey images and ``filters`` and
+    ``dropout`` are None too, and 0 elsewhere.
 weights : str, path or None, default=None
     Weights to start from: the path of a ``.safetensors`` or ``.pt`` file with the state
     dict of a network, whose head is left out; or, for a backbone, "DEFAULT" or the name

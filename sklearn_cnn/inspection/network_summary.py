@@ -62,7 +62,7 @@ def summary(estimator, *, n_outputs=None):
     --------
     >>> from sklearn_cnn import CNNClassifier
     >>> from sklearn_cnn.inspection import summary
-    >>> cnn = CNNClassifier(filters=(8, 16), conv_dropout=0.0, input_shape=(28, 28))
+    >>> cnn = CNNClassifier(filters=(8, 16), input_shape=(28, 28))
     >>> layers = summary(cnn, n_outputs=10)
     >>> layers[["type", "output_shape", "parameters", "receptive_field"]]
                        type output_shape  parameters receptive_field

@@ -13,7 +13,6 @@ SMALL = {"filters": (8, 16), "max_iter": 4, "random_state": 0}
 #: What grey images of classes have by default.
 GREY = {
     "augmentation": RandomAffine(10, translate=1 / 16, scale=0.1, padding_mode="edge"),
-    "conv_dropout": 0.1,
     "weight_decay": 0.01,
     "learning_rate": 0.01,
     "batch_size": 32,
@@ -39,11 +38,19 @@ def test_auto_is_what_it_stands_for(digits):
     assert same(auto, CNNClassifier(**SMALL, **GREY).fit(*digits))
 
 
-@pytest.mark.parametrize("name", ["augmentation", "conv_dropout"])
-def test_each_of_them_matters(digits, name):
+def test_it_matters(digits):
     auto = CNNClassifier(**SMALL).fit(*digits)
-    without = CNNClassifier(**SMALL, **{name: 0.0 if name == "conv_dropout" else None})
-    assert not same(auto, without.fit(*digits))
+    assert not same(auto, CNNClassifier(**SMALL, augmentation=None).fit(*digits))
+
+
+def test_maps_are_dropped_out_at_widths_that_were_tried(digits):
+    def probabilities(**parameters):
+        cnn = CNNClassifier(max_iter=1, random_state=0, **parameters).fit(*digits)
+        return [m.p for m in cnn.module_.modules() if "Dropout" in type(m).__name__]
+
+    assert probabilities() == [0.1] * 3
+    assert probabilities(conv_dropout=0.0) == probabilities(filters=(32,)) == []
+    assert probabilities(dropout=0.5) == [0.5]
 
 
 def test_colour_images_are_moved(digits):
@@ -111,8 +118,8 @@ def test_smoothing_goes_on_from_a_checkpoint(digits, tmp_path):
 
 
 def test_verbose_says_what_auto_stands_for(digits, capsys):
-    cnn = CNNClassifier(**SMALL, n_networks=2, learning_rate=0.02, verbose=1)
-    cnn.fit(*digits)
+    chosen = {"learning_rate": 0.02, "max_iter": 1, "random_state": 0}
+    CNNClassifier(**chosen, n_networks=2, verbose=1).fit(*digits)
     (line,) = [x for x in capsys.readouterr().out.splitlines() if "auto" not in x and x]
     assert line.startswith("CNNClassifier: architecture='simple', augmentation=Random")
     assert line.endswith("conv_dropout=0.1")
