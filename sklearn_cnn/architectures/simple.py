@@ -14,8 +14,6 @@ from sklearn_cnn.utils._axes import per_axis
 _FIRST_WIDTH = 32
 #: ... up to this number.
 _MAX_WIDTH = 256
-#: Longest side of an image that keeps its first stage.
-_LARGE = 48
 #: Number of stages by default ...
 _STAGES = 5
 #: ... unless more are needed to leave no more than this along the longest axis.
@@ -42,24 +40,20 @@ def simple_cnn(
 
     The stride is that of the first convolution of each stage. ``pooling="stride"``
     halves by a further stride of 2 in the first convolution of the later stage [1]_.
-    Images with a side above 48 have no first stage by default: the first convolution
-    of the second one halves them.
 
     References
     ----------
     .. [1] J. Springenberg et al., "Striving for simplicity: the all convolutional net",
        ICLR 2015 workshop.
     """
-    begins_coarse = filters is None and _is_large(spatial_shape)
-    by_default = default_filters(spatial_shape)[begins_coarse:]
-    filters = by_default if filters is None else filters
+    filters = default_filters(spatial_shape) if filters is None else filters
     sizes = stage_sizes(filters, blocks_per_stage)
     kernel = per_axis(kernel_size, len(spatial_shape), "kernel_size", minimum=1)
     first_stride = per_axis(stride, len(spatial_shape), "stride", minimum=1)
     stages = Stages(n_channels, spatial_shape)
     for i, (width, n_blocks) in enumerate(sizes):
         stages.begin(f"stage{i + 1}")
-        step = 2 if (pooling == "stride" if i else begins_coarse) else 1
+        step = 2 if pooling == "stride" and i > 0 else 1
         # after the last stage, global pooling takes over
         pools = pooling != "stride" and i < len(sizes) - 1
         for j in range(n_blocks):
@@ -78,14 +72,6 @@ def simple_cnn(
             )
             stages.append(block)
     return stages
-
-
-def _is_large(spatial_shape: tuple[int, ...]) -> bool:
-    """Tell whether the first maps of an image cost more than they give.
-
-    Clip art of 64x64: 0.64 of the time, and log loss and accuracy the same.
-    """
-    return len(spatial_shape) == 2 and max(spatial_shape) > _LARGE
 
 
 def default_filters(spatial_shape: tuple[int, ...]) -> tuple[int, ...]:

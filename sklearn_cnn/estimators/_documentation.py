@@ -127,12 +127,12 @@ lr_schedule : {"one_cycle", "cosine", "step", "constant"}, default="one_cycle"
     falls from the start; "step" falls to a tenth after each third.
 batch_size : int or "auto", default="auto"
     Largest number of samples in a training step. "auto" is 32 for up to 1,000 samples,
-    64 for up to 10,000, and 128 beyond; 64 for "lite" and the InceptionTime networks.
+    64 for up to 10,000, and 128 beyond; at least 64 for classes of images of several
+    channels, and 64 for "lite" and the InceptionTime networks.
 max_iter : int or "auto", default="auto"
     Number of epochs. "auto" makes about 800 steps, in 4 to 60 epochs; for classes of
-    images, which are augmented, 1,200 steps in 4 to 100 epochs (50 with several
-    channels); 500 steps for "lite" and 250 for the InceptionTime networks. A head that
-    is solved takes one epoch.
+    grey images, which are augmented more, 1,200 steps in 4 to 100 epochs; 500 steps for
+    "lite" and 250 for the InceptionTime networks. A head that is solved takes one.
 max_time : float or None, default=None
     Seconds within which :meth:`fit` is to end, in place of ``max_iter``: a short trial
     tells how long an epoch takes, and with it their number, so that the schedule comes

@@ -9,8 +9,8 @@ from sklearn_cnn.training.batches import batch_sizes
 
 #: Number of optimizer steps that the default recipe aims at.
 _STEPS, _MIN_EPOCHS, _MAX_EPOCHS = 800, 4, 60
-#: ... where small changes make new images of few: grey ones, and others, ...
-_GREY, _COLOUR = (1_200, 100), (1_200, 50)
+#: ... where turns and zooms make new images of few, ...
+_GREY = (1_200, 100)
 #: ... and for networks made for series.
 _STEPS_OF_SERIES = {"lite": 500, "inception_time": 250, "h_inception_time": 250}
 _BATCH = 64
@@ -104,8 +104,8 @@ def recipe(setting):
                       1,000 samples, 64 128 beyond           samples, 64 for up to
                       for up to 10,000,                      10,000, 128 beyond
                       128 beyond
-    max_iter          1,200 steps, in 4 1,200 steps, in 4 to 800 steps, in 4 to 60
-                      to 100 epochs     50 epochs            epochs
+    max_iter          1,200 steps, in 4 800 steps, in 4 to   800 steps, in 4 to 60
+                      to 100 epochs     60 epochs            epochs
     learning_rate     0.01              0.01                 0.01
     weight_decay      0.01              0.05                 0.01
     conv_dropout      0.1 in "simple"   0                    0
@@ -133,7 +133,7 @@ def recipe(setting):
     if setting.is_grey:
         return Recipe(batch_size, default_max_iter(n, *_GREY), **common)
     batch_size = max(_BATCH, batch_size)
-    epochs = default_max_iter(n, *_COLOUR, batch_size)
+    epochs = default_max_iter(n, batch_size=batch_size)
     return Recipe(batch_size, epochs, weight_decay=0.05, **common)
 
 

@@ -40,7 +40,7 @@ def test_colour_images_are_moved_and_decayed():
     chosen = recipe(COLOUR)
     assert isinstance(chosen.augmentation, RandomCrop)
     assert chosen.weight_decay == 0.05 and default_conv_dropout(COLOUR) is None
-    assert chosen.max_iter == 50 and chosen.batch_size == 64
+    assert chosen.max_iter == 60 and chosen.batch_size == 64
     assert chosen.smooths_labels
 
 
