@@ -67,7 +67,12 @@ class ImageInput:
         first = self.data_format == "channels_first"
         if reset:
             return as_padded(X, None, channels_first=first)
-        (fitted,) = self._fitted_layout.spatial_shape
+        fitted, *others = self._fitted_layout.spatial_shape
+        if others:
+            raise ValueError(
+                f"unequal_length=True is for series, but this {type(self).__name__} was "
+                f"fitted on samples of shape {self.input_shape_}. Set it back to False."
+            )
         padded = as_padded(X, fitted, channels_first=first)
         if hasattr(padded, "shape") and len(padded.shape) > 1:
             require_length(padded.shape[-1 if first else 1], fitted)

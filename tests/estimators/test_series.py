@@ -228,3 +228,16 @@ def test_unequal_lengths_have_to_be_asked_for(unequal, digits):
         CNNClassifier(spatial_dims=1).fit(*unequal)
     with pytest.raises(ValueError, match="unequal_length=True is for series"):
         CNNClassifier(unequal_length=True).fit(*digits)
+
+
+def test_images_are_not_made_series_after_the_fit():
+    X, y = np.random.default_rng(0).normal(size=(12, 8, 8)), np.arange(12) % 2
+    cnn = CNNClassifier(filters=(4,), max_iter=1).fit(X, y)
+    before = cnn.predict(X)
+    cnn.set_params(unequal_length=True)
+    for call in (lambda: cnn.predict(X), lambda: cnn.partial_fit(X, y)):
+        with pytest.raises(ValueError, match="unequal_length=True"):
+            call()
+    np.testing.assert_array_equal(
+        cnn.set_params(unequal_length=False).predict(X), before
+    )
