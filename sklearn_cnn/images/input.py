@@ -70,7 +70,7 @@ class ImageInput:
         fitted, *others = self._fitted_layout.spatial_shape
         if others:
             raise ValueError(
-                f"unequal_length=True is for series, but this {type(self).__name__} was "
+                f"unequal_length=True is for series, but {type(self).__name__} was "
                 f"fitted on samples of shape {self.input_shape_}. Set it back to False."
             )
         padded = as_padded(X, fitted, channels_first=first)
