@@ -8,7 +8,7 @@ import torch
 from sklearn.base import is_classifier
 
 from sklearn_cnn import architectures, training
-from sklearn_cnn.estimators._architecture import (
+from sklearn_cnn.estimators._auto import (
     chosen_architecture,
     is_auto,
     require_solvable,

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_cnn import training
-from sklearn_cnn.estimators._architecture import (
+from sklearn_cnn.estimators._auto import (
     chosen_architecture,
     is_auto,
     setting_of,

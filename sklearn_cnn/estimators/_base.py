@@ -12,16 +12,16 @@ from sklearn.callback import CallbackSupportMixin
 
 from sklearn_cnn import training
 from sklearn_cnn.architectures import probe_training_on_one, solves_head
-from sklearn_cnn.estimators._architecture import (
-    chosen_values,
-    require_solvable,
-    setting_of,
-)
 from sklearn_cnn.estimators._assembly import (
     HEAD_PARAMETERS,
     STAGE_PARAMETERS,
     assemble,
     fixed_parameters,
+)
+from sklearn_cnn.estimators._auto import (
+    chosen_values,
+    require_solvable,
+    setting_of,
 )
 from sklearn_cnn.estimators._averaging import Averaging
 from sklearn_cnn.estimators._checks import SampleInput

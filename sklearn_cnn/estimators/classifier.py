@@ -9,7 +9,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import unique_labels
 
 from sklearn_cnn import training
-from sklearn_cnn.estimators._architecture import is_auto
+from sklearn_cnn.estimators._auto import is_auto
 from sklearn_cnn.estimators._base import BaseCNN
 from sklearn_cnn.estimators._documentation import documented
 from sklearn_cnn.estimators._targets import Labels, LabelSets, is_multilabel

@@ -1,4 +1,4 @@
-"""Which network architecture="auto" is, and what a network with a solved head obeys."""
+"""What "auto" is for one estimator, and what a network with a solved head obeys."""
 
 from sklearn.base import is_classifier
 
