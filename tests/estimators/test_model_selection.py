@@ -215,7 +215,7 @@ def test_bagging(flat):
 
 
 def test_boosting(flat):
-    boosting = AdaBoostClassifier(flat_cnn(max_iter=4), n_estimators=3, random_state=0)
+    boosting = AdaBoostClassifier(flat_cnn(max_iter=8), n_estimators=3, random_state=0)
     assert boosting.fit(*flat).score(*flat) > 0.6
 
 
