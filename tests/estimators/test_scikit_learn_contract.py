@@ -26,7 +26,6 @@ INSTANCES = [
 AUGMENTATION = Compose([("noise", GaussianNoise(0.1)), ("mix", MixUp())])
 INSTANCES.append(CNNClassifier(filters=(8,), augmentation=AUGMENTATION))
 INSTANCES.append(CNNClassifier(filters=(8,), max_iter=20, n_networks=2))
-INSTANCES.append(CNNRegressor(n_networks=2))
 
 REASON = (
     "batch normalisation averages over the samples of a batch without their weights, "
