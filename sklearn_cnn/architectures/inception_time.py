@@ -1,6 +1,7 @@
 """A network for time series."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -24,9 +25,8 @@ _MODULES = 3
 _BRANCHES = 4
 
 
-@register("inception_time", spatial_dims=(1,))
-@with_head()
-def inception_time(
+def _inception_time(
+    hybrid: bool,
     n_channels: int,
     spatial_shape: tuple[int, ...],
     *,
@@ -44,56 +44,17 @@ def inception_time(
     Signals may be shorter. The authors average the predictions of five such networks;
     this is one of them.
 
+    A ``hybrid`` one, H-InceptionTime [2]_, has 17 fixed filters in its first module:
+    they find where series rise, fall and peak, and are not trained.
+
     References
     ----------
     .. [1] H. Ismail Fawaz et al., "InceptionTime: finding AlexNet for time series
        classification", Data Mining and Knowledge Discovery 34, 2020.
-    """
-    return _stages(
-        n_channels, spatial_shape, filters, kernel_size, activation, normalization
-    )
-
-
-@register("h_inception_time", spatial_dims=(1,))
-@with_head()
-def h_inception_time(
-    n_channels: int,
-    spatial_shape: tuple[int, ...],
-    *,
-    filters: Sequence[int] = (32,) * 6,
-    kernel_size: Size = 40,
-    activation: str = "relu",
-    normalization: str | None = "batch",
-) -> Stages:
-    """H-InceptionTime [1]_: "inception_time" with 17 fixed filters in its first module.
-
-    They find where series rise, fall and peak, and are not trained.
-
-    References
-    ----------
-    .. [1] A. Ismail-Fawaz et al., "Deep learning for time series classification using
+    .. [2] A. Ismail-Fawaz et al., "Deep learning for time series classification using
        new hand-crafted convolution filters", IEEE Big Data 2022.
     """
-    return _stages(
-        n_channels,
-        spatial_shape,
-        filters,
-        kernel_size,
-        activation,
-        normalization,
-        fixed=FixedFilters(n_channels),
-    )
-
-
-def _stages(
-    n_channels: int,
-    spatial_shape: tuple[int, ...],
-    filters: Sequence[int],
-    kernel_size: Size,
-    activation: str,
-    normalization: str | None,
-    fixed: FixedFilters | None = None,
-) -> Stages:
+    fixed = FixedFilters(n_channels) if hybrid else None
     (length,) = per_axis(kernel_size, 1, "kernel_size", minimum=1)
     stages = Stages(n_channels, spatial_shape)
     for first in range(0, len(filters), _MODULES):
@@ -120,6 +81,12 @@ def _stages(
         stages.modules.add_module(f"stage{first // _MODULES + 1}", stage)
         stages.n_channels = n_maps
     return stages
+
+
+inception_time = with_head()(partial(_inception_time, False))
+h_inception_time = with_head()(partial(_inception_time, True))
+register("inception_time", spatial_dims=(1,))(inception_time)
+register("h_inception_time", spatial_dims=(1,))(h_inception_time)
 
 
 class InceptionModule(nn.Module):

@@ -42,12 +42,12 @@ def setting_of(estimator, architecture, layout, n_samples=0, *, partial=False):
     )
 
 
-def chosen_values(estimator, learner, recipe):
+def chosen_values(estimator, of):
     """Say what "auto" stands for in one training, parameter by parameter."""
-    plan, predictor = learner.plan, learner.predictor
+    plan, predictor = of.learner.plan, of.learner.predictor
     chosen = {
         "architecture": predictor.blueprint.architecture,
-        "augmentation": recipe.augmentation,
+        "augmentation": of.recipe.augmentation,
         "weight_decay": plan.weight_decay,
         "learning_rate": plan.learning_rate,
         "batch_size": plan.batch_size,

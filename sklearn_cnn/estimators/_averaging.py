@@ -7,11 +7,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_cnn import training
-from sklearn_cnn.estimators._auto import (
-    chosen_architecture,
-    is_auto,
-    setting_of,
-)
+from sklearn_cnn.estimators._auto import chosen_values, is_auto, setting_of
 from sklearn_cnn.estimators._samples import Seeds, state_of_network
 from sklearn_cnn.inference import (
     count_views,
@@ -67,6 +63,9 @@ class Averaging:
             )
 
     def _train(self, trainings, checkpoints, context, data):
+        if self.verbose:
+            chosen = chosen_values(self, trainings[0])
+            training.announce(f"{type(self).__name__}: {chosen}")
         left = []
         for i, (each, kept) in enumerate(zip_longest(trainings, checkpoints)):
             if kept is None or not kept.end(each.learner):
@@ -89,8 +88,8 @@ class Averaging:
     def _resolved_augmentation(self, layout):
         if not is_auto(self.augmentation):
             return self.augmentation
-        architecture = chosen_architecture(self, layout, None, by_steps=False)
-        return training.default_augmentation(setting_of(self, architecture, layout))
+        setting = setting_of(self, self.architecture, layout)
+        return training.default_augmentation(setting)
 
     # --- prediction -------------------------------------------------------------
 

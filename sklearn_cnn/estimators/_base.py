@@ -18,11 +18,7 @@ from sklearn_cnn.estimators._assembly import (
     assemble,
     fixed_parameters,
 )
-from sklearn_cnn.estimators._auto import (
-    chosen_values,
-    require_solvable,
-    setting_of,
-)
+from sklearn_cnn.estimators._auto import require_solvable, setting_of
 from sklearn_cnn.estimators._averaging import Averaging
 from sklearn_cnn.estimators._checks import SampleInput
 from sklearn_cnn.estimators._fitted import FittedAttributes
@@ -374,11 +370,8 @@ class BaseCNN(
         if self.early_stopping and held_out is not None:
             observers.append(training.EarlyStopping(self.n_iter_no_change, self.tol))
         if self.verbose:
-            name, chosen = type(self).__name__, ""
-            if not number or number.startswith(" 1/"):
-                chosen = f"{name}: {chosen_values(self, learner, of.recipe)}"
-            bar = training.ProgressBar(learner.plan.epochs, name + number, chosen)
-            observers.append(bar)
+            name = type(self).__name__ + number
+            observers.append(training.ProgressBar(learner.plan.epochs, name))
         return observers
 
     def _loss_weight(self, samples):

@@ -28,6 +28,7 @@ __getattr__, __dir__ = lazy(
             "EpochTasks",
             "Observer",
             "ProgressBar",
+            "announce",
         ],
         "optimizers": ["OPTIMIZERS"],
         "plan": ["TrainingPlan"],

@@ -169,14 +169,19 @@ class AdaptiveSmoothing(Observer):
             run.learner.loss.label_smoothing = min(_MOST_SMOOTHING, share**2)
 
 
-class ProgressBar(Observer):
-    """A tqdm bar over the epochs, below what was chosen by itself."""
+def announce(text):
+    """Write a line above the bars."""
+    from tqdm.auto import tqdm
 
-    def __init__(self, epochs, description, chosen=""):
+    tqdm.write(text)
+
+
+class ProgressBar(Observer):
+    """A tqdm bar over the epochs."""
+
+    def __init__(self, epochs, description):
         from tqdm.auto import tqdm
 
-        if chosen:
-            tqdm.write(chosen)
         self.bar = tqdm(total=epochs, desc=description, unit="epoch")
 
     def epoch_end(self, run):  # noqa: D102

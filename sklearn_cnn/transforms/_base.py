@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.base import TransformerMixin, clone
 
 from sklearn_cnn.images import (
+    ImageFeatureNames,
     ImageInput,
     as_array,
     check_image_array,
@@ -15,6 +16,7 @@ from sklearn_cnn.images import (
     take_rows,
     warn_if_flat_images,
 )
+from sklearn_cnn.utils._axes import per_axis
 from sklearn_cnn.utils._fitting import BaseEstimator, unchanged_on_error
 from sklearn_cnn.utils._plain_estimator import PlainEstimator
 from sklearn_cnn.utils._sklearn import Options, StrOptions, fit_context
@@ -192,6 +194,31 @@ class _ImageTransformer(PlainEstimator, ImageInput, TransformerMixin, BaseEstima
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+class _ImageDescriptor(ImageFeatureNames, _ImageTransformer):
+    """From images to vectors, which ``_apply`` computes: they have no layout."""
+
+    def _learn(self, array, layout):
+        self._n_features_out = self._transform(array[:1], layout).shape[1]
+
+    @staticmethod
+    def _in_layout(images, has_channels, channels_first):
+        return images
+
+
+def as_grid(grid_size, lengths, unit):
+    """Check that there is a region for each part of each axis, and give their number.
+
+    ``lengths`` is what there is to divide, of that unit.
+    """
+    grid = per_axis(grid_size, len(lengths), "grid_size", minimum=1)
+    if any(np.greater(grid, lengths)):
+        raise ValueError(
+            f"grid_size={grid_size!r} divides each sample of X into {grid} regions, "
+            f"but it has only {tuple(lengths)} {unit}. Take a smaller grid."
+        )
+    return grid
 
 
 def _require_one_number_of_channels(layouts):

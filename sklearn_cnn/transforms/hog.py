@@ -8,9 +8,8 @@ from joblib import effective_n_jobs
 from sklearn.utils import gen_even_slices
 from sklearn.utils.parallel import Parallel, delayed
 
-from sklearn_cnn.images import ImageFeatureNames
 from sklearn_cnn.transforms import _functional
-from sklearn_cnn.transforms._base import _ImageTransformer
+from sklearn_cnn.transforms._base import _ImageDescriptor
 from sklearn_cnn.transforms._documentation import documented
 from sklearn_cnn.utils._axes import per_axis
 from sklearn_cnn.utils._parameters import require_integer
@@ -18,7 +17,7 @@ from sklearn_cnn.utils._sklearn import Interval, StrOptions
 
 
 @documented
-class HOGDescriptor(ImageFeatureNames, _ImageTransformer):
+class HOGDescriptor(_ImageDescriptor):
     """Describe images by histograms of oriented gradients (HOG) [1]_.
 
     The image is divided into cells. Each has a histogram of the directions in which
@@ -88,7 +87,7 @@ class HOGDescriptor(ImageFeatureNames, _ImageTransformer):
     #: Gradients have a direction in the plane alone.
     spatial_dims = 2
     _parameter_constraints: ClassVar[dict] = {
-        "data_format": _ImageTransformer._parameter_constraints["data_format"],
+        "data_format": _ImageDescriptor._parameter_constraints["data_format"],
         "orientations": [Interval(Integral, 1, 360, closed="both")],
         "pixels_per_cell": [Integral, "array-like"],
         "cells_per_block": [Integral, "array-like"],
@@ -115,9 +114,6 @@ class HOGDescriptor(ImageFeatureNames, _ImageTransformer):
         self.transform_sqrt = transform_sqrt
         self.n_jobs = n_jobs
         self.data_format = data_format
-
-    def _learn(self, array, layout):
-        self._n_features_out = self._transform(array[:1], layout).shape[1]
 
     def _transform(self, array, layout):
         n_parts = min(len(array), effective_n_jobs(self.n_jobs))
@@ -153,10 +149,6 @@ class HOGDescriptor(ImageFeatureNames, _ImageTransformer):
             "block_norm": self.block_norm,
             "transform_sqrt": self.transform_sqrt,
         }
-
-    @staticmethod
-    def _in_layout(images, has_channels, channels_first):
-        return images
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

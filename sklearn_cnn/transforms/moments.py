@@ -3,17 +3,13 @@
 from numbers import Integral
 from typing import ClassVar
 
-import numpy as np
-
-from sklearn_cnn.images import ImageFeatureNames
 from sklearn_cnn.transforms import _functional
-from sklearn_cnn.transforms._base import _ImageTransformer
+from sklearn_cnn.transforms._base import _ImageDescriptor, as_grid
 from sklearn_cnn.transforms._documentation import documented
-from sklearn_cnn.utils._axes import per_axis
 
 
 @documented
-class ColorMoments(ImageFeatureNames, _ImageTransformer):
+class ColorMoments(_ImageDescriptor):
     """Describe images by mean and standard deviation of their channels [1]_.
 
     The image is divided into regions, and each has two numbers for each channel: red,
@@ -61,7 +57,7 @@ class ColorMoments(ImageFeatureNames, _ImageTransformer):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        **_ImageTransformer._parameter_constraints,
+        **_ImageDescriptor._parameter_constraints,
         "grid_size": [Integral, "array-like"],
     }
 
@@ -72,27 +68,6 @@ class ColorMoments(ImageFeatureNames, _ImageTransformer):
         self.spatial_dims = spatial_dims
         self.data_format = data_format
 
-    def _learn(self, array, layout):
-        self._n_features_out = self._transform(array[:1], layout).shape[1]
-
     def _apply(self, images):
         grid = as_grid(self.grid_size, images.shape[2:], "pixels")
         return _functional.color_moments(images, grid)
-
-    @staticmethod
-    def _in_layout(images, has_channels, channels_first):
-        return images
-
-
-def as_grid(grid_size, lengths, unit):
-    """Check that there is a region for each part of each axis, and give their number.
-
-    ``lengths`` is what there is to divide, of that unit.
-    """
-    grid = per_axis(grid_size, len(lengths), "grid_size", minimum=1)
-    if any(np.greater(grid, lengths)):
-        raise ValueError(
-            f"grid_size={grid_size!r} divides each sample of X into {grid} regions, "
-            f"but it has only {tuple(lengths)} {unit}. Take a smaller grid."
-        )
-    return grid

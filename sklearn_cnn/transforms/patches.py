@@ -9,11 +9,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils.random import sample_without_replacement
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_cnn.images import ImageFeatureNames
 from sklearn_cnn.transforms import _functional
-from sklearn_cnn.transforms._base import _ImageTransformer
+from sklearn_cnn.transforms._base import _ImageDescriptor, as_grid
 from sklearn_cnn.transforms._documentation import documented
-from sklearn_cnn.transforms.moments import as_grid
 from sklearn_cnn.utils._axes import per_axis
 from sklearn_cnn.utils._sklearn import Interval, StrOptions
 
@@ -25,7 +23,7 @@ _ROUNDS_OF_KMEANS = 30
 
 
 @documented
-class PatchKMeans(ImageFeatureNames, _ImageTransformer):
+class PatchKMeans(_ImageDescriptor):
     """Describe images by how much their pieces resemble those of a dictionary [1]_.
 
     :meth:`fit` cuts small patches out of the images, evens out their brightness and
@@ -106,7 +104,7 @@ class PatchKMeans(ImageFeatureNames, _ImageTransformer):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        **_ImageTransformer._parameter_constraints,
+        **_ImageDescriptor._parameter_constraints,
         "n_clusters": [Interval(Integral, 1, None, closed="left")],
         "patch_size": [StrOptions({"auto"}), Integral, "array-like"],
         "stride": [Integral, "array-like"],
@@ -170,7 +168,7 @@ class PatchKMeans(ImageFeatureNames, _ImageTransformer):
         )
         kmeans.fit((patches - self.mean_) @ self.whitening_)
         self.cluster_centers_ = kmeans.cluster_centers_
-        self._n_features_out = self._transform(array[:1], layout).shape[1]
+        super()._learn(array, layout)
 
     def _draw_patches(self, array, layout, random_state):
         """Take patches from anywhere, image by image."""
@@ -228,10 +226,6 @@ class PatchKMeans(ImageFeatureNames, _ImageTransformer):
             starts = np.arange(parts) * places[axis] // parts
             sums = np.add.reduceat(sums, starts, axis)
         return sums.ravel()
-
-    @staticmethod
-    def _in_layout(images, has_channels, channels_first):
-        return images
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -154,37 +154,28 @@ def volumes(n_train, seed):
 # --- images to numbers ----------------------------------------------------------------
 
 
-def angles(make, seed):
-    """By how many degrees, from -45 to 45, each image is turned."""
+def changed(make, low, high, change, seed):
+    """Change each image by a random number, which is the target."""
     X, X_test, _, _ = make(seed)
     rng = np.random.default_rng(seed)
     parts = []
     for images in (X, X_test[:1_000]):
-        y = rng.uniform(-45, 45, size=len(images))
-        turned = [
-            rotate(image.astype(float), angle, reshape=False, order=1)
-            for image, angle in zip(images, y, strict=True)
-        ]
-        parts.append((np.array(turned, dtype=np.float32), y))
+        y = rng.uniform(low, high, size=len(images))
+        pairs = zip(images.astype(float), y, strict=True)
+        parts.append((np.array([change(*p) for p in pairs], dtype=np.float32), y))
     (X, y), (X_test, y_test) = parts
     return Split(X, X_test, y, y_test)
+
+
+def angles(make, seed):
+    """By how many degrees, from -45 to 45, each image is turned."""
+    turn = partial(rotate, reshape=False, order=1)
+    return changed(make, -45, 45, turn, seed)
 
 
 def blurs(make, seed):
-    """By how many pixels, from 0 to 2, each image is blurred."""
-    X, X_test, _, _ = make(seed)
-    rng = np.random.default_rng(seed)
-    parts = []
-    for images in (X, X_test):
-        y = rng.uniform(0, 2, size=len(images))
-        axes = [(width, width, *[0] * (images.ndim - 3)) for width in y]
-        blurred = [
-            gaussian_filter(image.astype(float), sigma)
-            for image, sigma in zip(images, axes, strict=True)
-        ]
-        parts.append((np.array(blurred, dtype=np.float32), y))
-    (X, y), (X_test, y_test) = parts
-    return Split(X, X_test, y, y_test)
+    """By how many pixels, from 0 to 2, each grey image is blurred."""
+    return changed(make, 0, 2, gaussian_filter, seed)
 
 
 # --- series ---------------------------------------------------------------------------

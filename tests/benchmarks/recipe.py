@@ -24,9 +24,7 @@ from joblib import Parallel, delayed
 from sklearn.metrics import log_loss
 
 from sklearn_cnn import CNNClassifier, CNNRegressor
-from sklearn_cnn.comparison import classical_baselines
-
-BINS = 15
+from sklearn_cnn.comparison import classical_baselines, expected_calibration_error
 
 
 def evaluated(name, model, data, split, seed):
@@ -39,16 +37,9 @@ def evaluated(name, model, data, split, seed):
     if data.task == "classification" and hasattr(model, "predict_proba"):
         probabilities = model.predict_proba(X_test)
         row["log loss"] = log_loss(y_test, probabilities, labels=model.classes_)
-        right = model.classes_[probabilities.argmax(axis=1)] == y_test
-        row["calibration error"] = calibration_error(probabilities.max(axis=1), right)
+        codes = np.searchsorted(model.classes_, y_test)
+        row["calibration error"] = expected_calibration_error(codes, probabilities)
     return row
-
-
-def calibration_error(confidence, right):
-    """Expected calibration error: how far confidence is from accuracy, over bins."""
-    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    gaps = [abs((confidence - right)[bins == i].sum()) for i in range(BINS)]
-    return sum(gaps) / len(right)
 
 
 def networks(data, recipes):
@@ -70,20 +61,13 @@ def baselines(data, seed):
     return found
 
 
-def run(name, data, recipes, classical, seed):
-    """All models on one set, made from one seed."""
-    split = data.split(seed)
-    models = baselines(data, seed) if classical else {}
-    models |= {
-        k: m.set_params(random_state=seed) for k, m in networks(data, recipes).items()
-    }
-    return models, split
-
-
 def one(name, data, recipes, key, seed):
     """One fit: a process makes its own data."""
-    models, split = run(name, data, recipes, not key.startswith("CNN"), seed)
-    return {"model": key, **evaluated(name, models[key], data, split, seed)}
+    if key.startswith("CNN"):
+        model = networks(data, recipes)[key].set_params(random_state=seed)
+    else:
+        model = baselines(data, seed)[key]
+    return {"model": key, **evaluated(name, model, data, data.split(seed), seed)}
 
 
 def summarized(rows, recipes):

@@ -99,4 +99,5 @@ def test_a_display_of_it(device, photos):
     cnn = CNNClassifier(
         filters=(4,), max_iter=1, device=device, augmentation=RandomAffine()
     ).fit(X, y)
-    AugmentationDisplay.from_estimator(cnn, X[:3]).plot()
+    display = AugmentationDisplay.from_estimator(cnn, X[:3], n_variants=4)
+    assert display.variants.shape[:2] == (3, 5)

@@ -223,15 +223,21 @@ def test_a_tensor_that_is_there_already(device, photos):
 
 def test_displays(fitted, photos):
     X, y = photos
-    FilterDisplay.from_estimator(fitted).plot()
-    FeatureMapDisplay.from_estimator(fitted, X).plot()
-    PredictionDisplay.from_estimator(fitted, X, y).plot()
-    TrainingCurveDisplay.from_estimator(fitted).plot()
+    filters = FilterDisplay.from_estimator(fitted).filters
+    first = next(fitted.module_.parameters()).detach().cpu()
+    assert filters.size == first.numel()
+    maps = FeatureMapDisplay.from_estimator(fitted, X).feature_maps
+    assert len(maps) == 2 and all(np.isfinite(m).all() for m in maps.values())
+    predictions = PredictionDisplay.from_estimator(fitted, X, y)
+    assert predictions.n_errors == (fitted.predict(X) != y).sum()
+    (history,) = TrainingCurveDisplay.from_estimator(fitted).histories
+    assert len(history) == fitted.n_iter_
 
 
 def test_the_learning_rate_display(device, photos):
     model = CNNClassifier(filters=(4,), batch_size=8, random_state=0, device=device)
-    LearningRateDisplay.from_estimator(model, *photos).plot()
+    display = LearningRateDisplay.from_estimator(model, *photos)
+    assert np.isfinite(display.losses[:10]).all()
 
 
 @pytest.mark.parametrize("method", ["grad_cam", "integrated_gradients", "occlusion"])
