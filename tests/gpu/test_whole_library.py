@@ -230,7 +230,7 @@ def test_displays(fitted, photos):
     assert len(maps) == 2 and all(np.isfinite(m).all() for m in maps.values())
     predictions = PredictionDisplay.from_estimator(fitted, X, y)
     assert predictions.n_errors == (fitted.predict(X) != y).sum()
-    (history,) = TrainingCurveDisplay.from_estimator(fitted).histories
+    (history,) = TrainingCurveDisplay.from_estimator(fitted).histories.values()
     assert len(history) == fitted.n_iter_
 
 
