@@ -99,15 +99,16 @@ def multirocket(
     spatial_shape: tuple[int, ...],
     n_outputs: int,
     *,
-    filters: Sequence[int] = (20_160,),
+    filters: Sequence[int] = (15_120,),
     unequal_length: bool = False,
 ) -> Rocket:
     """MultiRocket [1]_ in small: MiniRocket on series and on their differences.
 
-    Of every map there are two features, the share that is above the bias and the
-    longest stretch that is. The authors have two more, the mean of the values above and
-    that of their places, which did not pay on few series. ``filters`` has one entry,
-    the number of features, of which there are the next lower multiple of 336.
+    A feature is the share of a map that is above a bias, and for maps of the series
+    also the longest stretch that is. The authors have more of each map, the mean of the
+    values above and that of their places, which did not pay on few series. ``filters``
+    has one entry, the number of features, of which there are the next lower multiple
+    of 252.
 
     References
     ----------
@@ -115,7 +116,7 @@ def multirocket(
        pooling operators and transformations for fast and effective time series
        classification", Data Mining and Knowledge Discovery 36, 2022.
     """
-    n_biases = _n_biases("multirocket", spatial_shape, filters, 4)
+    n_biases = _n_biases("multirocket", spatial_shape, filters, 3)
     (length,) = spatial_shape
     kinds = {"series": 0, "differences": 1}
     stages = {
@@ -124,7 +125,7 @@ def multirocket(
             length,
             n_biases,
             order=order,
-            stretches=True,
+            stretches=order == 0,
             masked=unequal_length,
         )
         for name, order in kinds.items()

@@ -1,6 +1,6 @@
 """What "auto" is for one estimator, and what a network with a solved head obeys."""
 
-from sklearn.base import is_classifier
+from sklearn.base import is_classifier, is_regressor
 
 from sklearn_cnn import training
 from sklearn_cnn.architectures import solves_head
@@ -16,6 +16,7 @@ def chosen_architecture(estimator, layout, samples, *, by_steps):
         return as_builtin(estimator.architecture)
     names = {*estimator._network_parameters, *training.BY_STEPS} - {"unequal_length"}
     return training.default_architecture(
+        "regression" if is_regressor(estimator) else "classification",
         layout.spatial_shape,
         0 if samples is None else len(samples.rows),
         by_steps or any(_is_changed(estimator, name) for name in names),

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_cnn import training
+from sklearn_cnn.architectures import solves_head
 from sklearn_cnn.estimators._auto import chosen_values, is_auto, setting_of
 from sklearn_cnn.estimators._samples import Seeds, state_of_network
 from sklearn_cnn.inference import (
@@ -77,7 +78,24 @@ class Averaging:
         listened_to = bool(self.callbacks or getattr(self, "_skl_callbacks", None))
         listened_to |= any(each.learner.callbacks for each in left)
         device = trainings[0].learner.predictor.prepare.device
-        training.train_all(left, device, one_by_one=listened_to or self.compile)
+        together = not (listened_to or self.compile)
+        if together and self._may_leave(left, device):
+            for each in left:  # there are no callbacks to tell
+                each.observers = [
+                    observer
+                    for observer in each.observers
+                    if not isinstance(observer, training.EpochTasks)
+                ]
+            training.train_in_processes(left)
+        else:
+            training.train_all(left, device, one_by_one=not together)
+
+    def _may_leave(self, trainings, device):
+        """Tell whether several networks train in other processes than this one."""
+        if len(trainings) < 2 or solves_head(trainings[0].learner.module):
+            return False
+        stays = self.verbose or self.checkpoint_dir or self.max_time or device != "cpu"
+        return not stays and training.offered_processes() > 1
 
     def _count_views(self, array, layout):
         """Count the views of a sample; 0 where none are asked for."""

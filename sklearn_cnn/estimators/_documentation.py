@@ -6,16 +6,16 @@ from textwrap import indent
 _PARAMETERS = """\
 architecture : str, callable or torch.nn.Module, default="auto"
     The network. "auto" is "simple", stages of convolutions with pooling between them;
-    or "multirocket" for up to 4,000 signals of at least 10 values, unless parameters
-    are set that shape convolutions or their training, or ``partial_fit`` is called. The
-    others, and which of the parameters below each obeys, are listed by
-    :func:`~sklearn_cnn.available_architectures`. "torchvision:NAME" and "timm:NAME" are
-    networks of these libraries. A callable ``(n_channels, spatial_shape, n_outputs)``
-    returns a :class:`torch.nn.Module` that maps (n_samples, n_channels,
-    \\*spatial_shape) to (n_samples, n_outputs); those of the parameters below that it
-    names as keywords are passed on, unless they are None where that is the default, so
-    that they can be searched over. A module is copied, and trained from the weights
-    that it has; it must give n_outputs values for each sample.
+    or "multirocket" for up to 4,000 signals of at least 10 values ("minirocket" for
+    regression), unless parameters are set that shape convolutions or their training, or
+    ``partial_fit`` is called. The others, and which of the parameters below each obeys,
+    are listed by :func:`~sklearn_cnn.available_architectures`. "torchvision:NAME" and
+    "timm:NAME" are networks of these libraries. A callable ``(n_channels,
+    spatial_shape, n_outputs)`` returns a :class:`torch.nn.Module` that maps (n_samples,
+    n_channels, \\*spatial_shape) to (n_samples, n_outputs); those of the parameters
+    below that it names as keywords are passed on, unless they are None where that is
+    the default, so that they can be searched over. A module is copied, and trained from
+    the weights that it has; it must give n_outputs values for each sample.
 filters : sequence of int or None, default=None
     Number of filters of each stage. None leaves it to the architecture; "simple"
     doubles from 32 up to 256, with as many stages as the longest axis of the images can

@@ -175,14 +175,15 @@ def default_max_iter(n_samples, n_steps=_STEPS, most=_MAX_EPOCHS, batch_size=Non
     return min(most, max(_MIN_EPOCHS, ceil(n_steps / n_batches)))
 
 
-def default_architecture(spatial_shape, n_samples, by_steps):
+def default_architecture(task, spatial_shape, n_samples, by_steps):
     """Choose the network of ``architecture="auto"``.
 
     ``by_steps`` tells whether any parameter is set that shapes convolutions or their
-    training. Otherwise "multirocket" is for signals of at least 10 values, up to 4,000
-    of them; all else has "simple".
+    training. Otherwise signals of at least 10 values, up to 4,000 of them, have
+    "minirocket" for regression, as it says best how long something lasts, and
+    "multirocket" for classes; all else has "simple".
     """
     is_series = len(spatial_shape) == 1 and spatial_shape[0] >= _SHORTEST
     if is_series and n_samples <= _MOST_SERIES and not by_steps:
-        return "multirocket"
+        return "minirocket" if task == "regression" else "multirocket"
     return STEPWISE

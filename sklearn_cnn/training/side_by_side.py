@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from joblib import effective_n_jobs
+from joblib.parallel import get_active_backend
 from sklearn import config_context, get_config
+from sklearn.utils.parallel import Parallel, delayed
 
 from sklearn_cnn.architectures import solves_head
-from sklearn_cnn.inference import available_threads, side_by_side
+from sklearn_cnn.inference import available_threads, side_by_side, single_thread
 from sklearn_cnn.training.loop import train
 from sklearn_cnn.training.solving import solve
 from sklearn_cnn.training.turns import Turns, TurnsAreOver
-from sklearn_cnn.utils._generators import helping_a_holder, seeded
+from sklearn_cnn.utils._generators import helping_a_holder, seeded, usual_modes
 
 
 @dataclass
@@ -73,6 +76,32 @@ def train_all(trainings, device, *, one_by_one=False):
     # it takes the lock, and restores the generator in the end
     with seeded(0, device), side_by_side(n_threads) as pool:
         _in_turns(pool, trainings)
+
+
+def train_in_processes(trainings):
+    """Train several networks in the processes of joblib that the user has asked for.
+
+    Parameters
+    ----------
+    trainings : list of Training
+        Whose learners are changed; their observers have nothing to say here.
+    """
+    learners = Parallel()(delayed(_trained)(each) for each in trainings)
+    for each, learner in zip(trainings, learners, strict=True):
+        vars(each.learner).update(vars(learner))
+
+
+def offered_processes():
+    """Count the processes of ``joblib.parallel_config``, 1 where it names none."""
+    backend, _ = get_active_backend()
+    shares_memory = getattr(backend, "supports_sharedmem", False)
+    return 1 if shares_memory else effective_n_jobs(None)
+
+
+def _trained(training):
+    with usual_modes(), single_thread(), seeded(training.seed, "cpu"):
+        training.run()
+    return training.learner
 
 
 def n_at_a_time(trainings, device, one_by_one):

@@ -101,16 +101,16 @@ def test_few_weights_learn():
         "head.output.bias",
     }
     assert network.head.output.in_features == 9_996
-    assert multirocket(1, (30,), 2).head.output.in_features == 20_160
+    assert multirocket(1, (30,), 2).head.output.in_features == 15_120
 
 
 @pytest.mark.parametrize(
     "build, length, filters, message",
     [
         (minirocket, 8, (84,), "at least 9 values, but X has series of 8"),
-        (multirocket, 9, (336,), "at least 10 values, but X has series of 9"),
+        (multirocket, 9, (252,), "at least 10 values, but X has series of 9"),
         (minirocket, 20, (83,), r"filters=\(83,\) must be .* at least 84"),
-        (multirocket, 20, (336, 336), r"filters=\(336, 336\) must be .* one entry"),
+        (multirocket, 20, (252, 252), r"filters=\(252, 252\) must be .* one entry"),
     ],
 )
 def test_what_cannot_be_built(build, length, filters, message):

@@ -21,7 +21,7 @@ CASES = [
 
 def small_network(name, shape):
     defaults = available_architectures()[name]
-    width = {"minirocket": 168, "multirocket": 336}.get(name, 4)
+    width = {"minirocket": 168, "multirocket": 252}.get(name, 4)
     parameters = {"filters": (width,) * len(defaults["filters"] or "123")}
     if "vgg" in name or name == "alexnet":
         parameters["hidden_layer_sizes"] = (8,)

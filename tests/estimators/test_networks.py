@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 import torch
+from joblib import parallel_config
 from sklearn.base import clone
 from sklearn.callback import ProgressBar
 from sklearn.datasets import load_digits
@@ -114,6 +115,37 @@ def test_they_train_in_threads_at_the_same_time():
 
     classifier(filters=None, architecture=Watched, n_networks=2, max_iter=5).fit(X, Y)
     assert len(seen - {threading.current_thread().name}) == 2
+
+
+def test_they_train_in_the_processes_that_the_user_offers():
+    class Placed(Noisy):
+        def __init__(self, *args):
+            super().__init__(*args)
+            self.register_buffer("pid", torch.zeros(()))
+
+        def forward(self, x):
+            if self.training:
+                self.pid.fill_(os.getpid())
+            return super().forward(x)
+
+    model = classifier(architecture=Placed, filters=None, n_networks=2)
+    model.set_params(**CONFIGURATIONS["validation"])
+    here = clone(model).fit(X, Y)
+    with parallel_config(n_jobs=2):
+        there = clone(model).fit(X, Y)
+        for cnn, elsewhere in ((here, False), (there, True)):
+            for one in cnn.estimators_:
+                assert (one.module_.pid != os.getpid()) == elsewhere
+                one.module_.pid.zero_()
+        assert bits(there) == bits(here)
+        assert there.history_.train_loss.equals(here.history_.train_loss)
+        there.partial_fit(X, Y)
+        with parallel_config("threading", n_jobs=2):
+            here.partial_fit(X, Y)
+    assert all(one.module_.pid == os.getpid() for one in here.estimators_)
+    assert [one.predict_proba(X).tobytes() for one in here.estimators_] == [
+        one.predict_proba(X).tobytes() for one in there.estimators_
+    ]
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,13 @@ def test_the_default_network_of_signals(signals, parameters, chosen):
     assert cnn.architecture_ == chosen
 
 
+def test_numbers_have_a_network_of_their_own(signals):
+    X, y = signals
+    regressor = CNNRegressor(spatial_dims=1, random_state=0).fit(X, 5.0 * y)
+    assert regressor.architecture_ == "minirocket"
+    assert regressor.score(X, 5.0 * y) > 0.9
+
+
 def test_images_and_short_signals_have_the_plain_network(digits, signals):
     cnn = CNNClassifier(max_iter=1).fit(*digits)
     assert cnn.architecture_ == "simple"
