@@ -32,6 +32,7 @@ __getattr__, __dir__ = lazy(
         ],
         "optimizers": ["OPTIMIZERS"],
         "plan": ["TrainingPlan"],
+        "pruning": ["PruningCallback"],
         "range_test": ["LearningRateRange"],
         "recipes": [
             "BY_STEPS",
