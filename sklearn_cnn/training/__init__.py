@@ -12,6 +12,7 @@ __getattr__, __dir__ = lazy(
         "augmenter": ["Augmenter"],
         "callbacks": ["SkorchCallbacks", "require_validation"],
         "checkpoint": ["Checkpoints"],
+        "shared_checkpoints": ["SharedCheckpoints"],
         "batches": ["Batches", "HeldOut", "batch_sizes"],
         "freezing": ["freezes_backbone", "frozen_stages"],
         "learner": ["Learner"],
@@ -32,6 +33,7 @@ __getattr__, __dir__ = lazy(
         ],
         "optimizers": ["OPTIMIZERS"],
         "plan": ["TrainingPlan"],
+        "processes": ["is_first", "processes"],
         "range_test": ["LearningRateRange"],
         "recipes": [
             "BY_STEPS",

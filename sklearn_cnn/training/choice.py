@@ -3,6 +3,7 @@
 import torch
 
 from sklearn_cnn.inference import SMALL_STEP, has_hooks
+from sklearn_cnn.training.data_parallel import DataParallel
 from sklearn_cnn.training.execution import (
     GhostBatches,
     WholeBatches,
@@ -12,8 +13,17 @@ from sklearn_cnn.training.execution import (
 from sklearn_cnn.training.recording import RecordedBatches, recording_pays
 
 
-def choose_execution(run, objective):
-    """Choose how the batches of a phase are computed.
+def choose_execution(run, objective, processes=None):
+    """Choose how the batches of a phase are computed, alone or by ``processes``."""
+    n = 1 if processes is None else processes.size
+    own, n_parts = _choose_own(run, objective, n, processes)
+    if processes is None:
+        return own
+    return DataParallel(own, processes, run.batches, n_parts)
+
+
+def _choose_own(run, objective, n_parts, processes):
+    """Choose how a process computes its batches, and in how many parts all do.
 
     On a CPU, sums must not depend on the threads. Small steps run on one thread, where
     a second one gains little; large ones in ghost batches. Only a large step of a few
@@ -28,12 +38,14 @@ def choose_execution(run, objective):
     n_samples = batches.sizes[0]
     cost *= n_samples
     if predictor.compile:
-        return WholeBatches(network, objective)
+        return WholeBatches(network, objective), n_parts
     if torch.device(objective.device).type != "cpu":
         kind = RecordedBatches if recording_pays(run, cost) else WholeBatches
-        return kind(network, objective)
+        return kind(network, objective), n_parts
     n = n_ghosts(cost, n_samples, sum(p.numel() for p in trained.parameters()))
+    n = -(-n // n_parts) * n_parts  # as many for each process
     blank = batches.prepare.blank(2)
     if n > 1 and not has_hooks(trained) and not draws_numbers(trained, blank):
-        return GhostBatches(network, objective, n)
-    return WholeBatches(network, objective, one_thread=cost < SMALL_STEP)
+        own = slice(None) if processes is None else processes.own(n)
+        return GhostBatches(network, objective, n, own), n
+    return WholeBatches(network, objective, one_thread=cost < SMALL_STEP), n_parts

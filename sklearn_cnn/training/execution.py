@@ -78,8 +78,8 @@ class Objective:
 class Execution:
     """A way to compute batches, entered for a phase of a training.
 
-    Another one, on several devices or processes, is another subclass, which
-    ``choice.choose_execution`` has to know; the loop stays as it is.
+    Another one is another subclass, which ``choice.choose_execution`` has to know; the
+    loop stays as it is.
 
     Parameters
     ----------
@@ -102,6 +102,22 @@ class Execution:
 
     def __exit__(self, *error):
         self._threads.__exit__(*error)
+
+    def share(self, batches):
+        """Give those to train on here: each of them whole, or a part of each."""
+        return batches
+
+    def share_rows(self, batches):
+        """Give those to validate on here: all of them, or those of some rows."""
+        return batches
+
+    def join(self, loss, outputs):
+        """Add up losses of validation, and put the outputs for all rows together."""
+        return loss, outputs
+
+    def agree(self, verdict):
+        """Tell whether it is so anywhere that batches are computed."""
+        return verdict
 
     def begin_epoch(self):
         """Make ready for batches; the network is in training mode."""
@@ -189,21 +205,30 @@ class GhostBatches(Execution):
     The copies share the weights. Batch normalisation sees a part at a time [1]_; the
     running statistics of the copies are averaged when the epoch ends.
 
+    Parameters
+    ----------
+    network, objective
+        As others have them.
+    n : int
+        Number of parts.
+    own : slice
+        Those of them that batches hold here, as other processes have the others.
+
     References
     ----------
     .. [1] E. Hoffer, I. Hubara and D. Soudry, "Train longer, generalize better",
        NeurIPS 2017.
     """
 
-    def __init__(self, network, objective, n):
-        super().__init__(network, objective, workers(n))
-        self.n = n
+    def __init__(self, network, objective, n, own=slice(None)):
+        self.n, self._n_everywhere, self._own = len(range(n)[own]), n, own
+        super().__init__(network, objective, workers(self.n))
 
     def begin_epoch(self):  # noqa: D102
         high = torch.iinfo(torch.int64).max
         self.copies = [
             _sharing_copy(self.network, torch.Generator().manual_seed(seed))
-            for seed in torch.randint(high, (self.n,)).tolist()
+            for seed in torch.randint(high, (self._n_everywhere,)).tolist()[self._own]
         ]
         networks = (self.network, *self.copies)
         self._parameters = [list(network.parameters()) for network in networks]

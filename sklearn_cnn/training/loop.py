@@ -20,7 +20,9 @@ from sklearn_cnn.training.turns import take_turn
 from sklearn_cnn.utils._float32 import full_float32
 
 
-def train(learner, batches, held_out=None, observers=(), checkpoints=None):
+def train(
+    learner, batches, held_out=None, observers=(), checkpoints=None, processes=None
+):
     """Train a network as it is planned, or until an observer ends it.
 
     Parameters
@@ -35,13 +37,16 @@ def train(learner, batches, held_out=None, observers=(), checkpoints=None):
         Told of everything in their order, of the end in the reverse one.
     checkpoints : Checkpoints or None
         Keeps the states between epochs; one that it holds is gone on with.
+    processes : Processes or None
+        That train it together.
     """
     first = 0 if checkpoints is None else checkpoints.phase
     try:
         for observer in observers:
             observer.train_begin(batches)
+        of = batches, held_out, observers, checkpoints, processes
         for phase in learner.plan.phases[first:]:
-            run = Run(learner, phase, batches, held_out, observers, checkpoints)
+            run = Run(learner, phase, *of)
             if not train_phase(run):
                 break
     except StopTraining:
@@ -92,12 +97,12 @@ def train_epoch(run):
     row["dur"] = perf_counter() - start
     # all of them hear it, whatever the others say
     verdicts = [observer.epoch_end(run) for observer in run.observers]
-    return not any(verdicts)
+    return not run.execution.agree(any(verdicts))
 
 
 def train_on_batches(run):
     """Take a step for each batch of an epoch; give the mean loss of a sample."""
-    losses, sizes = None, []
+    losses = None
     before = Snapshot(run.trained)
     run.execution.begin_epoch()
     # closed at an error too, with the thread that reads ahead
@@ -109,13 +114,12 @@ def train_on_batches(run):
                 # way of the large blocks that the next steps ask for
                 losses = loss.new_empty(run.batches.n_batches)
             losses[i] = loss
-            sizes.append(len(batch.targets))
     run.execution.end_epoch()
     losses = losses.tolist()  # where a GPU is waited for
     # without any finite loss, training goes back to where it began
     if run.finite is None or isfinite(losses[0]):
         run.finite = before
-    return float(np.average(losses, weights=sizes))
+    return float(np.average(losses, weights=run.batches.sizes))
 
 
 def step(run, batch):
@@ -139,7 +143,7 @@ def step(run, batch):
 
 def validate(run):
     """Compute the mean loss of a held-out sample, and the score."""
-    batches, losses = run.held_out.batches, None
+    batches, losses = run.validated, None
     judge = run.learner.loss.unsmoothed
     run.trained.eval()
     run.validates = True
@@ -157,8 +161,10 @@ def validate(run):
             start += len(out)
     run.validates = False
     pairs = zip(losses.tolist(), batches.sizes, strict=True)
-    loss = sum(mean * size for mean, size in pairs) / run.held_out.total_weight
+    loss = sum(mean * size for mean, size in pairs)
     whole = whole.cpu().double().numpy()
+    loss, whole = run.execution.join(loss, whole)
+    loss /= run.held_out.total_weight
     if not np.isfinite(whole).all():
         warnings.warn(
             "The network gives NaN or infinity for validation samples. X_val is far "
@@ -219,7 +225,9 @@ class Run:
         What is run: the network, or its head alone on features that were computed once,
         where nothing before it changes.
     batches, held_out : Batches, HeldOut or None
-        What it is run on.
+        What it is run on; of several processes each has a share of every batch.
+    validated : Batches
+        The held-out rows that are computed here.
     n_epochs, n_steps : int
         That are over.
     goes_on : bool
@@ -234,7 +242,9 @@ class Run:
         Whether the present batch is one of validation.
     """
 
-    def __init__(self, learner, phase, batches, held_out, observers, checkpoints):
+    def __init__(
+        self, learner, phase, batches, held_out, observers, checkpoints, processes
+    ):
         predictor, plan = learner.predictor, learner.plan
         self.learner, self.phase, self.observers = learner, phase, observers
         self.listeners = [o for o in observers if o.hears_batches]
@@ -264,7 +274,10 @@ class Run:
             must_guard(self.trained, batches.prepare.blank(2), precision, device),
             self.scaler,
         )
-        self.execution = choose_execution(self, objective)
+        self.execution = choose_execution(self, objective, processes)
+        self.batches = self.execution.share(batches)
+        if held_out is not None:
+            self.validated = self.execution.share_rows(held_out.batches)
         self.finite = None
         self.schedule = Schedule(plan.lr_schedule, phase.epochs * batches.n_batches)
         self.n_epochs = self.n_steps = 0
@@ -279,7 +292,7 @@ class Run:
         self._stack = ExitStack()
         self._stack.callback(self.batches.leave_device)
         if self.held_out is not None:
-            self._stack.callback(self.held_out.batches.leave_device)
+            self._stack.callback(self.validated.leave_device)
         if torch.device(self.batches.prepare.device).type == "cuda":
             self._stack.enter_context(full_float32())
         self._stack.enter_context(self.execution)

@@ -1,0 +1,37 @@
+"""States on disk of a training that several processes do together."""
+
+from contextlib import ExitStack
+
+from sklearn_cnn.training.checkpoint import Checkpoints
+
+
+class SharedCheckpoints(Checkpoints):
+    """The first process reads and writes; what it finds, all go on with.
+
+    Parameters
+    ----------
+    processes : Processes
+        That train together.
+    *args, **kwargs
+        As :class:`Checkpoints` takes them.
+    """
+
+    def __init__(self, processes, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.processes = processes
+        self._stack = ExitStack()
+
+    def __enter__(self):
+        self._found = self.processes.of_first(self._looked_up)
+        return self
+
+    def _looked_up(self):
+        return super().__enter__()._found
+
+    def keep(self, run):  # noqa: D102
+        if self.processes.rank == 0:
+            super().keep(run)
+
+    def finish(self, learner):  # noqa: D102
+        if self.processes.rank == 0:
+            super().finish(learner)
