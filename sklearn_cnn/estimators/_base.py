@@ -3,7 +3,7 @@
 import reprlib
 import warnings
 from abc import ABCMeta, abstractmethod
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from numbers import Real
 from typing import ClassVar
 
@@ -28,7 +28,7 @@ from sklearn_cnn.estimators._max_time import Deadline
 from sklearn_cnn.estimators._parameters import CNNParameters
 from sklearn_cnn.estimators._samples import Seeds
 from sklearn_cnn.estimators._stored import StoredEstimator
-from sklearn_cnn.estimators._together import agree, require_shareable
+from sklearn_cnn.estimators._together import agreed, require_shareable
 from sklearn_cnn.images import take_rows
 from sklearn_cnn.inference import (
     give_back_memory,
@@ -157,12 +157,8 @@ class BaseCNN(
         self._count_views(samples.images, samples.layout)
         seeds = self._draw_seeds(goes_on)
         held_out = self._check_validation(validation)
-        processes = training.processes()
-        if processes is not None:
-            seeds = agree(processes, self, samples, held_out, seeds)
-        keeps = self.checkpoint_dir is not None and not partial
-        of = self, samples, held_out, seeds, processes
-        with checkpoints_of(*of) if keeps else nullcontext([]) as checkpoints:
+        samples, seeds = agreed(self, samples, held_out, seeds)
+        with checkpoints_of(self, samples, held_out, seeds, partial) as checkpoints:
             seeds = [Seeds(*kept.seeds) for kept in checkpoints] or seeds
             if held_out is None and self.early_stopping and not partial:
                 samples, held_out = self._hold_out(samples, seeds[0])
@@ -171,11 +167,10 @@ class BaseCNN(
             else:
                 learners = self._new_learners(samples, seeds, partial)
             trainings = [
-                self._training(learner, samples, held_out, seed, partial, processes)
+                self._training(learner, samples, held_out, seed, partial)
                 for learner, seed in zip(learners, seeds, strict=True)
             ]
-            if processes is not None:
-                require_shareable(processes, self, trainings)
+            require_shareable(self, trainings)
             deadline.choose_epochs(trainings, checkpoints)
             n_epochs = sum(learner.plan.epochs for learner in learners)
             context, data = self._begin_task(X, y, sample_weight, n_epochs)
@@ -245,7 +240,7 @@ class BaseCNN(
             for learner in self._learners
         ]
 
-    def _training(self, learner, samples, held_out, seeds, partial, processes):
+    def _training(self, learner, samples, held_out, seeds, partial):
         recipe = self._recipe(learner, samples, partial)
         learner.begin(self._plan(learner, samples, recipe, partial))
         order = np.random.default_rng(seeds.order)
@@ -254,7 +249,7 @@ class BaseCNN(
         batches = self._batches(learner, samples, shuffle=order, augment=augment)
         held_out = held_out and self._held_out(learner, held_out)
         of = learner, batches, held_out, seeds.torch, recipe
-        return training.Training(*of, processes=processes)
+        return training.Training(*of, processes=samples.processes)
 
     def _plan(self, learner, samples, recipe, partial):
         predictor = learner.predictor

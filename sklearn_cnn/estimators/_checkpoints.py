@@ -1,17 +1,20 @@
 """The states on disk of the networks of one fit."""
 
-from functools import partial
+import functools
+from contextlib import nullcontext
 
 from sklearn_cnn import training
 from sklearn_cnn.estimators._identity import identity_of
 
 
-def checkpoints_of(estimator, samples, held_out, seeds, processes):
-    """Open those of each network, which ``processes``, if there are any, share."""
+def checkpoints_of(estimator, samples, held_out, seeds, partial):
+    """Open those of each network, if there are to be any; processes share them."""
+    if estimator.checkpoint_dir is None or partial:
+        return nullcontext([])
     draws_anew = estimator.random_state is None
-    kind = training.Checkpoints
+    kind, processes = training.Checkpoints, samples.processes
     if processes is not None:
-        kind = partial(training.SharedCheckpoints, processes)
+        kind = functools.partial(training.SharedCheckpoints, processes)
 
     def identities():
         known = [None] * len(seeds) if draws_anew else seeds

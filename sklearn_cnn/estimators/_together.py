@@ -15,20 +15,26 @@ from sklearn_cnn.inference import resolve_device
 _N_COMPARED = 16
 
 
-def agree(processes, estimator, samples, held_out, seeds):
-    """Refuse processes that differ; give all of them the seeds of the first."""
+def agreed(estimator, samples, held_out, seeds):
+    """Find the processes that fit together, if any, and refuse those that differ.
+
+    Returns
+    -------
+    samples : Samples
+        Which these share.
+    seeds : list of Seeds
+        Those of the first.
+    """
+    processes = training.processes()
+    if processes is None:
+        return samples, seeds
     processes.require_device(resolve_device(estimator.device))
     few = [given and _with_few_images(given) for given in (samples, held_out)]
     identity = identity_of(estimator, *few, None)
     identity["parameters"].pop("device")  # may be a GPU of its own for each
-    mine = {**identity["parameters"], **identity["data"]}
-    first, *others = processes.gather(mine)
-    differing = {
-        name
-        for other in others
-        for name in first | other
-        if first.get(name) != other.get(name)
-    }
+    facts = processes.gather({**identity["parameters"], **identity["data"]})
+    names = set().union(*facts)
+    differing = [n for n in names if len({fact.get(n) for fact in facts}) > 1]
     if differing:
         raise ValueError(
             f"The {processes.size} processes that fit together differ in "
@@ -36,7 +42,8 @@ def agree(processes, estimator, samples, held_out, seeds):
             "of which it takes its share by itself, and the same parameters; where "
             "rows are drawn before, as by train_test_split, pass a random_state."
         )
-    return [Seeds(*own) for own in processes.of_first(lambda: [*map(list, seeds)])]
+    drawn = processes.of_first(lambda: [tuple(own) for own in seeds])
+    return replace(samples, processes=processes), [Seeds(*own) for own in drawn]
 
 
 def _with_few_images(samples):
@@ -45,15 +52,16 @@ def _with_few_images(samples):
     return replace(samples, images=take_rows(samples.images, rows))
 
 
-def require_shareable(processes, estimator, trainings):
+def require_shareable(estimator, trainings):
     """Refuse what several processes cannot do; give all the weights of the first."""
-    learner, batches, held_out = (
-        getattr(trainings[0], name) for name in ("learner", "batches", "held_out")
-    )
+    first = trainings[0]
+    learner, batches, processes = first.learner, first.batches, first.processes
+    if processes is None:
+        return
     _require_parameters(processes, estimator, learner)
     _require_rows(processes, "X", len(batches))
-    if held_out is not None:
-        _require_rows(processes, "X_val", len(held_out.batches))
+    if first.held_out is not None:
+        _require_rows(processes, "X_val", len(first.held_out.batches))
     fewest, batch_size = min(batches.sizes), learner.plan.batch_size
     if fewest < processes.size:
         raise ValueError(

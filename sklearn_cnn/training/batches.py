@@ -2,7 +2,8 @@
 
 import copy
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -219,9 +220,16 @@ class Batches:
         """Give back what all epochs together had on the device."""
         self._resident = None
 
-    def of_features(self, predictor):
-        """Make the like of what goes into the head, which is computed once."""
-        features = predictor.features(self.images, self.rows)
+    def of_features(self, predictor, processes=None):
+        """Make the like of what goes into the head, which is computed once.
+
+        If there are several ``processes``, each computes some of it.
+        """
+        compute = partial(predictor.features, self.images)
+        if processes is None:
+            features = compute(self.rows)
+        else:
+            features = processes.over_rows(compute, self.rows)
         batches = copy.copy(self)
         batches.leave_device()
         batches.images = features
@@ -274,6 +282,10 @@ class HeldOut:
 
     batches: Batches
     score: Any
+
+    def of_features(self, predictor, processes=None):
+        """Make the like of what goes into the head, as batches have it."""
+        return replace(self, batches=self.batches.of_features(predictor, processes))
 
     @property
     def total_weight(self):

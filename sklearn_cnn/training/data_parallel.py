@@ -56,6 +56,7 @@ class DataParallel(Execution):
 
     def begin_epoch(self):  # noqa: D102
         self.own.begin_epoch()
+        self._sizes = iter(self.batches.sizes)
         device, augment = self.objective.device, self.batches.augment
         # between epochs all have the same numbers, as a checkpoint holds those of one
         self._random = generator_states(device)
@@ -69,19 +70,21 @@ class DataParallel(Execution):
             augment.generator.manual_seed(seed_of_augmentation)
 
     def backward(self, batch):  # noqa: D102
+        self.own.n_samples = next(self._sizes)
         loss, outputs = self.own.backward(batch)
         learning = [p for p in self.network.parameters() if p.requires_grad]
-        n_rows = loss.new_tensor([len(batch.targets)])
         # one tensor, as each message takes its time
         terms = [loss.reshape(1), *map(_gradient, learning)]
-        summed = torch.cat([term.flatten() for term in terms]) * n_rows
-        summed = torch.cat([n_rows, summed])
+        summed = torch.cat([term.flatten() for term in terms])
         self.processes.sum(summed)
-        n_rows, loss, *gradients = summed.split([1, *(t.numel() for t in terms)])
+        loss, *gradients = summed.split([term.numel() for term in terms])
         for parameter, gradient in zip(learning, gradients, strict=True):
-            if parameter.grad is not None:
-                parameter.grad.copy_((gradient / n_rows).view(parameter.shape))
-        return (loss / n_rows).squeeze(), outputs
+            if parameter.grad is None:
+                if not gradient.any():  # it has no part in the outputs anywhere
+                    continue
+                parameter.grad = torch.empty_like(parameter)
+            parameter.grad.copy_(gradient.view(parameter.shape))
+        return loss.squeeze(), outputs
 
     def infer(self, images):  # noqa: D102
         return self.own.infer(images)
@@ -98,6 +101,5 @@ class DataParallel(Execution):
 
 
 def _gradient(parameter):
-    # one that has no part in the outputs has none, in any process
     gradient = parameter.grad
     return torch.zeros_like(parameter) if gradient is None else gradient

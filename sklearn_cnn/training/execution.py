@@ -89,7 +89,14 @@ class Execution:
         What is minimised.
     threads : context manager
         Entered and left with the phase; what it gives is in ``pool``.
+
+    Attributes
+    ----------
+    n_samples : int or None
+        Of the whole batch, where batches are shares of it.
     """
+
+    n_samples = None
 
     def __init__(self, network, objective, threads):
         self.network = network
@@ -181,10 +188,11 @@ class WholeBatches(Execution):
 
     def _backward(self, batch, n_parts):
         n_samples, losses, outputs = len(batch.targets), [], []
+        n_everywhere = self.n_samples or n_samples
         for part in batch.split(equal_sizes(n_samples, n_parts)):
             loss, out = self.objective(self.network, part)
-            if n_parts > 1:
-                loss = loss * (len(part.targets) / n_samples)
+            if len(part.targets) < n_everywhere:
+                loss = loss * (len(part.targets) / n_everywhere)
             if self._one_thread and n_parts == 1:
                 give_up_turn()
             self.objective.differentiate(loss)
@@ -234,9 +242,11 @@ class GhostBatches(Execution):
         self._parameters = [list(network.parameters()) for network in networks]
 
     def backward(self, batch):  # noqa: D102
+        n_samples = self.n_samples or len(batch.targets)
+
         def backward(copied, part):
             loss, outputs = self.objective(copied, part)
-            loss = loss * (len(part.targets) / len(batch.targets))
+            loss = loss * (len(part.targets) / n_samples)
             loss.backward()
             return loss.detach(), outputs.detach()
 

@@ -2,7 +2,6 @@
 
 import warnings
 from contextlib import ExitStack, closing
-from dataclasses import replace
 from math import isfinite
 from time import perf_counter
 
@@ -253,10 +252,10 @@ class Run:
         on_features = self.freezing.freezes_backbone and batches.augment is None
         self.trained = learner.module.head if on_features else learner.module
         if on_features:
-            batches = batches.of_features(predictor)
-            if held_out is not None:
-                of_features = held_out.batches.of_features(predictor)
-                held_out = replace(held_out, batches=of_features)
+            batches, held_out = (
+                given and given.of_features(predictor, processes)
+                for given in (batches, held_out)
+            )
         self.batches, self.held_out = batches, held_out
         device = predictor.prepare.device
         # a head alone is too small to gain from less precision
@@ -276,12 +275,10 @@ class Run:
         )
         self.execution = choose_execution(self, objective, processes)
         self.batches = self.execution.share(batches)
-        if held_out is not None:
-            self.validated = self.execution.share_rows(held_out.batches)
-        self.finite = None
+        self.validated = held_out and self.execution.share_rows(held_out.batches)
         self.schedule = Schedule(plan.lr_schedule, phase.epochs * batches.n_batches)
         self.n_epochs = self.n_steps = 0
-        self.goes_on, self.validates = True, False
+        self.finite, self.goes_on, self.validates = None, True, False
         for group in self.optimizer.param_groups:
             group["initial_lr"] = plan.learning_rate * group["lr_factor"]
         self.checkpoints = checkpoints

@@ -4,7 +4,9 @@ import os
 import socket
 import warnings
 from contextlib import contextmanager
+from textwrap import shorten
 
+import numpy as np
 import torch
 from torch import distributed
 
@@ -69,6 +71,11 @@ class Processes:
             distributed.all_gather_object(values, value)
         return values
 
+    def over_rows(self, compute, rows):
+        """Give each what comes out for all rows, of which it computes a block."""
+        own = np.array_split(rows, self.size)[self.rank]
+        return np.concatenate(self.gather(compute(own)))
+
     def of_first(self, make):
         """Give each what the first one makes; or raise the error that it has met."""
         made = [None, None]
@@ -94,7 +101,7 @@ class Processes:
                 "0, has lost another one, which has ended or cannot be reached; what "
                 "that one printed last may say why. Start all of them again: with "
                 "checkpoint_dir they go on after the last epoch that was written. "
-                f"PyTorch says: {str(error).splitlines()[0]}"
+                f"PyTorch says: {shorten(str(error), 120)}"
             ) from error
 
 
