@@ -119,6 +119,8 @@ class BaseCNN(
         ------
         ValueError
             If data or parameters do not fit; the estimator is then left as it was.
+        ConnectionError
+            If another of several processes that fit together has ended.
 
         Warns
         -----

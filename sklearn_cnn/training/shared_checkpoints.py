@@ -1,7 +1,5 @@
 """States on disk of a training that several processes do together."""
 
-from contextlib import ExitStack
-
 from sklearn_cnn.training.checkpoint import Checkpoints
 
 
@@ -19,11 +17,14 @@ class SharedCheckpoints(Checkpoints):
     def __init__(self, processes, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.processes = processes
-        self._stack = ExitStack()
 
     def __enter__(self):
         self._found = self.processes.of_first(self._looked_up)
         return self
+
+    def __exit__(self, *error):
+        if self.processes.rank == 0:
+            super().__exit__(*error)
 
     def _looked_up(self):
         return super().__enter__()._found
