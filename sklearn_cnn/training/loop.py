@@ -246,6 +246,7 @@ class Run:
     ):
         predictor, plan = learner.predictor, learner.plan
         self.learner, self.phase, self.observers = learner, phase, observers
+        self.checkpoints, self.processes = checkpoints, processes
         self.listeners = [o for o in observers if o.hears_batches]
         self.optimizer = learner.optimizer
         self.freezing = Freezing(learner.module, phase.freeze, learner.constant)
@@ -273,7 +274,7 @@ class Run:
             must_guard(self.trained, batches.prepare.blank(2), precision, device),
             self.scaler,
         )
-        self.execution = choose_execution(self, objective, processes)
+        self.execution = choose_execution(self, objective)
         self.batches = self.execution.share(batches)
         self.validated = held_out and self.execution.share_rows(held_out.batches)
         self.schedule = Schedule(plan.lr_schedule, phase.epochs * batches.n_batches)
@@ -281,7 +282,6 @@ class Run:
         self.finite, self.goes_on, self.validates = None, True, False
         for group in self.optimizer.param_groups:
             group["initial_lr"] = plan.learning_rate * group["lr_factor"]
-        self.checkpoints = checkpoints
         if checkpoints is not None:
             checkpoints.restore(self)
 
