@@ -8,6 +8,8 @@ Each writes what came out of the tasks, and its number, to files in the folder.
 import os
 import pickle
 import signal
+import socket
+import subprocess
 import sys
 import warnings
 from pathlib import Path
@@ -35,6 +37,30 @@ LARGE = {
 }
 #: In a step of which each process has some samples, without anything random.
 SMALL = {"normalization": "layer", "augmentation": None, "conv_dropout": 0.0}
+
+
+def started(folder, device, *names):
+    """Start two processes by torchrun."""
+    path = os.pathsep.join(
+        [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
+    )
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2"]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        command += [f"--master-port={free.getsockname()[1]}"]
+    command += ["--master-addr=127.0.0.1", __file__, str(folder), device, *names]
+    return subprocess.Popen(
+        command,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def results(folder):
+    """Read what came out in each process."""
+    return [pickle.loads((folder / f"{r}.pickle").read_bytes()) for r in "01"]
 
 
 def digits(n=250):

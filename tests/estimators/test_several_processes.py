@@ -1,13 +1,8 @@
 """One fit by several processes of torch.distributed, on this machine."""
 
 import os
-import pickle
 import re
 import signal
-import socket
-import subprocess
-import sys
-from pathlib import Path
 from time import sleep
 
 import numpy as np
@@ -46,24 +41,6 @@ def begin(folder):
         tasks.resumed(folder, "cpu", callbacks=[PowerFailure()])
 
 
-def started(folder, *names):
-    """Start two processes by torchrun."""
-    root = Path(tasks.__file__).parents[2]
-    path = os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2"]
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        command += [f"--master-port={free.getsockname()[1]}"]
-    command += ["--master-addr=127.0.0.1", tasks.__file__, str(folder), "cpu", *names]
-    return subprocess.Popen(
-        command,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("processes")
@@ -78,7 +55,7 @@ def found(folder):
     begin(folder)
     (folder / "files").mkdir()
     tasks.make_files(folder / "files")
-    launcher = started(folder, *TOGETHER, "long")
+    launcher = tasks.started(folder, "cpu", *TOGETHER, "long")
     try:
         while not any(folder.glob("killed/*/last.safetensors")):
             assert launcher.poll() is None, launcher.communicate()[0]
@@ -89,8 +66,7 @@ def found(folder):
         launcher.terminate()
         launcher.communicate()
     assert launcher.returncode != 0
-    both = [pickle.loads((folder / f"{r}.pickle").read_bytes()) for r in "01"]
-    return *both, printed
+    return *tasks.results(folder), printed
 
 
 @pytest.mark.parametrize("task", [t for t in TOGETHER if t not in ("verbose", "files")])
