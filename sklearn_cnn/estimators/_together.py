@@ -25,7 +25,7 @@ def agreed(estimator, samples, held_out, seeds):
     seeds : list of Seeds
         Those of the first.
     """
-    processes = training.processes()
+    processes = training.process_group()
     if processes is None:
         return samples, seeds
     processes.require_device(resolve_device(estimator.device))

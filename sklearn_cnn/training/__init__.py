@@ -33,7 +33,7 @@ __getattr__, __dir__ = lazy(
         ],
         "optimizers": ["OPTIMIZERS"],
         "plan": ["TrainingPlan"],
-        "processes": ["is_first", "processes"],
+        "processes": ["is_first", "process_group"],
         "range_test": ["LearningRateRange"],
         "recipes": [
             "BY_STEPS",

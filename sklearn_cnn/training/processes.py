@@ -105,7 +105,7 @@ class Processes:
             ) from error
 
 
-def processes():
+def process_group():
     """Give the processes that fit together, or None if this one fits alone.
 
     They do where there is a process group: a launcher's environment variables alone

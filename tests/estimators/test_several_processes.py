@@ -11,7 +11,7 @@ import several_processes as tasks
 from skorch.callbacks import Callback
 from torch import distributed
 
-from sklearn_cnn.training import processes
+from sklearn_cnn.training import process_group
 
 TOGETHER = [
     "large",
@@ -148,7 +148,7 @@ def test_a_launcher_without_a_group_is_warned_of(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("LOCAL_RANK", "0")
     with pytest.warns(UserWarning, match="2 processes, and this one fits alone"):
-        assert processes() is None
+        assert process_group() is None
 
 
 def test_a_group_of_one_process_fits_alone(monkeypatch):
@@ -156,6 +156,6 @@ def test_a_group_of_one_process_fits_alone(monkeypatch):
         "gloo", store=distributed.HashStore(), rank=0, world_size=1
     )
     try:
-        assert processes() is None
+        assert process_group() is None
     finally:
         distributed.destroy_process_group()
