@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 from sklearn.datasets import load_digits
 from skorch.callbacks import EpochScoring
-from torch import distributed
+from torch import distributed, nn
 
 from sklearn_cnn import CNNClassifier, CNNRegressor
 from sklearn_cnn.augmentation import MixUp
@@ -145,6 +145,29 @@ def weighted_numbers(folder, device):
     parameters = {"augmentation": None, "normalization": "layer", "conv_dropout": 0.0}
     cnn = CNNRegressor(filters=(4, 8), max_iter=2, random_state=0, **parameters)
     return cnn.fit(X, y, sample_weight=1.0 + y % 3).predict(X)
+
+
+class PartlyUnused(nn.Module):
+    """Has a layer whose weights have no part in the outputs."""
+
+    def __init__(self, n_channels, n_outputs):
+        super().__init__()
+        self.used = nn.Conv2d(n_channels, n_outputs, 3)
+        self.unused = nn.Conv2d(1, 1, 3)
+
+    def forward(self, images):
+        return self.used(images).mean(dim=(2, 3))
+
+
+def partly_unused(n_channels, spatial_shape, n_outputs):
+    return PartlyUnused(n_channels, n_outputs)
+
+
+def unused(folder, device):
+    common = {"filters": None, "augmentation": None}
+    cnn = classifier(device, architecture=partly_unused, **common).fit(*digits())
+    weights = cnn.module_.unused.weight.detach().cpu().numpy()
+    return weights, cnn.decision_function(digits()[0])
 
 
 def files(folder, device):

@@ -22,6 +22,7 @@ TOGETHER = [
     "head",
     "stream",
     "weighted_numbers",
+    "unused",
     "files",
     "verbose",
     "resumed",
@@ -83,7 +84,9 @@ def test_two_processes_compute_what_one_computes_in_two_ghost_batches(task, foun
         np.testing.assert_array_equal(own, together)
 
 
-@pytest.mark.parametrize("task", ["small", "head", "stream", "weighted_numbers"])
+@pytest.mark.parametrize(
+    "task", ["small", "head", "stream", "weighted_numbers", "unused"]
+)
 def test_small_steps_differ_by_rounding(task, found):
     alone = getattr(tasks, task)(None, "cpu")
     for own, together in zip(alone, found[0][task], strict=True):
