@@ -13,6 +13,7 @@ __getattr__, __dir__ = lazy(
         "callbacks": ["SkorchCallbacks", "require_validation"],
         "checkpoint": ["Checkpoints"],
         "shared_checkpoints": ["SharedCheckpoints"],
+        "processes": ["is_first", "process_group"],
         "batches": ["Batches", "HeldOut", "batch_sizes"],
         "freezing": ["freezes_backbone", "frozen_stages"],
         "learner": ["Learner"],
@@ -33,7 +34,6 @@ __getattr__, __dir__ = lazy(
         ],
         "optimizers": ["OPTIMIZERS"],
         "plan": ["TrainingPlan"],
-        "processes": ["is_first", "process_group"],
         "range_test": ["LearningRateRange"],
         "recipes": [
             "BY_STEPS",
