@@ -64,7 +64,7 @@ class Averaging:
             )
 
     def _train(self, trainings, checkpoints, context, data):
-        if self.verbose:
+        if self.verbose and training.is_first():
             chosen = chosen_values(self, trainings[0])
             training.announce(f"{type(self).__name__}: {chosen}")
         left = []
@@ -74,9 +74,10 @@ class Averaging:
                 each.checkpoints = kept
                 each.observers = self._observers(each, number, context, data)
                 left.append(each)
-        # whoever listens hears of one network after the other
+        # whoever listens hears of one network after the other, and processes that
+        # train together have to meet in the same steps
         listened_to = bool(self.callbacks or getattr(self, "_skl_callbacks", None))
-        listened_to |= any(each.learner.callbacks for each in left)
+        listened_to |= any(each.learner.callbacks or each.processes for each in left)
         device = trainings[0].learner.predictor.prepare.device
         together = not (listened_to or self.compile)
         if together and self._may_leave(left, device):

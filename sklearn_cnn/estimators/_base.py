@@ -3,7 +3,7 @@
 import reprlib
 import warnings
 from abc import ABCMeta, abstractmethod
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from numbers import Real
 from typing import ClassVar
 
@@ -20,14 +20,15 @@ from sklearn_cnn.estimators._assembly import (
 )
 from sklearn_cnn.estimators._auto import require_solvable, setting_of
 from sklearn_cnn.estimators._averaging import Averaging
+from sklearn_cnn.estimators._checkpoints import checkpoints_of
 from sklearn_cnn.estimators._checks import SampleInput
 from sklearn_cnn.estimators._fitted import FittedAttributes
 from sklearn_cnn.estimators._html import html_with_layers
-from sklearn_cnn.estimators._identity import identity_of
 from sklearn_cnn.estimators._max_time import Deadline
 from sklearn_cnn.estimators._parameters import CNNParameters
 from sklearn_cnn.estimators._samples import Seeds
 from sklearn_cnn.estimators._stored import StoredEstimator
+from sklearn_cnn.estimators._together import agreed, require_shareable
 from sklearn_cnn.images import take_rows
 from sklearn_cnn.inference import (
     give_back_memory,
@@ -118,6 +119,8 @@ class BaseCNN(
         ------
         ValueError
             If data or parameters do not fit; the estimator is then left as it was.
+        ConnectionError
+            If another of several processes that fit together has ended.
 
         Warns
         -----
@@ -156,7 +159,8 @@ class BaseCNN(
         self._count_views(samples.images, samples.layout)
         seeds = self._draw_seeds(goes_on)
         held_out = self._check_validation(validation)
-        with self._checkpoints(samples, held_out, seeds, partial) as checkpoints:
+        samples, seeds = agreed(self, samples, held_out, seeds)
+        with checkpoints_of(self, samples, held_out, seeds, partial) as checkpoints:
             seeds = [Seeds(*kept.seeds) for kept in checkpoints] or seeds
             if held_out is None and self.early_stopping and not partial:
                 samples, held_out = self._hold_out(samples, seeds[0])
@@ -168,6 +172,7 @@ class BaseCNN(
                 self._training(learner, samples, held_out, seed, partial)
                 for learner, seed in zip(learners, seeds, strict=True)
             ]
+            require_shareable(self, trainings)
             deadline.choose_epochs(trainings, checkpoints)
             n_epochs = sum(learner.plan.epochs for learner in learners)
             context, data = self._begin_task(X, y, sample_weight, n_epochs)
@@ -179,22 +184,6 @@ class BaseCNN(
         return self
 
     # --- building and training --------------------------------------------------
-
-    def _checkpoints(self, samples, held_out, seeds, partial):
-        if self.checkpoint_dir is None or partial:
-            return nullcontext([])
-        draws_anew = self.random_state is None
-        known = [None] * len(seeds) if draws_anew else seeds
-        return training.opened(
-            training.Checkpoints(
-                self.checkpoint_dir,
-                self.checkpoint_interval,
-                identity_of(self, samples, held_out, known[number], number),
-                list(own),
-                draws_anew=draws_anew,
-            )
-            for number, own in enumerate(seeds)
-        )
 
     def _hold_out(self, samples, seeds):
         strata = self._targets.strata
@@ -261,7 +250,8 @@ class BaseCNN(
         augment = self._augmenter(learner, samples, augmentation, seeds.augmentation)
         batches = self._batches(learner, samples, shuffle=order, augment=augment)
         held_out = held_out and self._held_out(learner, held_out)
-        return training.Training(learner, batches, held_out, seeds.torch, recipe)
+        of = learner, batches, held_out, seeds.torch, recipe
+        return training.Training(*of, processes=samples.processes)
 
     def _plan(self, learner, samples, recipe, partial):
         predictor = learner.predictor
@@ -369,7 +359,7 @@ class BaseCNN(
             observers.insert(0, training.SkorchCallbacks(learner.net))
         if self.early_stopping and held_out is not None:
             observers.append(training.EarlyStopping(self.n_iter_no_change, self.tol))
-        if self.verbose:
+        if self.verbose and training.is_first():
             name = type(self).__name__ + number
             observers.append(training.ProgressBar(learner.plan.epochs, name))
         return observers

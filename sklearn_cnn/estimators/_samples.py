@@ -26,6 +26,8 @@ class Samples:
         Encoded targets, for all images.
     sample_weight : ndarray of shape (n_samples,) or None
         As the user gave them, for all images.
+    processes : training.processes.Processes or None
+        That share them.
     """
 
     images: Any
@@ -33,6 +35,7 @@ class Samples:
     rows: np.ndarray
     codes: np.ndarray | None = None
     sample_weight: np.ndarray | None = None
+    processes: Any = None
 
     @property
     def chosen(self):
@@ -43,7 +46,7 @@ class Samples:
     def channel_statistics(self):
         """Mean and standard deviation of every channel over the rows."""
         return channel_statistics(
-            self.images, self.layout, self.rows, self.sample_weight
+            self.images, self.layout, self.rows, self.sample_weight, self.processes
         )
 
     def hold_out(self, fraction, strata, seed):

@@ -2,6 +2,7 @@
 
 from contextlib import closing
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 
@@ -54,6 +55,16 @@ class ChannelStatistics:
         statistics._require_range()
         return statistics
 
+    def joined(self, other):
+        """Give the statistics of the samples of both."""
+        total, shift = self.weight + other.weight, other.mean - self.mean
+        between = shift**2 * (self.weight * other.weight / total)
+        return ChannelStatistics(
+            total,
+            self.mean + shift * (other.weight / total),
+            self.squares + other.squares + between,
+        )
+
     def _require_range(self):
         tiny = (self.mean != 0) & (np.abs(self.mean) < 1e-100)
         known = np.isfinite(self.mean) & np.isfinite(self.squares)
@@ -102,11 +113,16 @@ def _values(series, weight):
     return series[there][:, None], share[np.nonzero(there)[0]]
 
 
-def channel_statistics(images, layout, rows, sample_weight=None):
+def channel_statistics(images, layout, rows, sample_weight=None, processes=None):
     """Mean and standard deviation of every channel, in float64.
 
-    The standard deviation is 1 where a channel is constant.
+    The standard deviation is 1 where a channel is constant. If there are several
+    ``processes``, each looks at some of the rows.
     """
+    if processes is not None:
+        rows = np.array_split(rows, processes.size)[processes.rank]
     nothing = ChannelStatistics.nothing(layout.n_channels)
     statistics = nothing.update(images, layout, rows, sample_weight)
+    if processes is not None:
+        statistics = reduce(ChannelStatistics.joined, processes.gather(statistics))
     return statistics.mean, statistics.scale

@@ -12,6 +12,8 @@ __getattr__, __dir__ = lazy(
         "augmenter": ["Augmenter"],
         "callbacks": ["SkorchCallbacks", "require_validation"],
         "checkpoint": ["Checkpoints"],
+        "shared_checkpoints": ["SharedCheckpoints"],
+        "processes": ["is_first", "process_group"],
         "batches": ["Batches", "HeldOut", "batch_sizes"],
         "freezing": ["freezes_backbone", "frozen_stages"],
         "learner": ["Learner"],

@@ -2,7 +2,8 @@
 
 import copy
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -72,6 +73,20 @@ class Batch(NamedTuple):
         return [Batch(*part) for part in zip(*parts, strict=True)]
 
 
+class Share(NamedTuple):
+    """Some consecutive parts of each batch, of all that it is cut into."""
+
+    n_parts: int
+    own: slice
+
+    def of(self, order, sizes):
+        """Give the rows of an order that is cut into batches, and their sizes."""
+        batches = np.split(order, np.cumsum(sizes)[:-1])
+        parts = (np.array_split(batch, self.n_parts)[self.own] for batch in batches)
+        shares = [np.concatenate(part) for part in parts]
+        return np.concatenate(shares), [len(share) for share in shares]
+
+
 class Batches:
     """Iterate over rows of an array in batches of equal size, once per epoch.
 
@@ -116,6 +131,8 @@ class Batches:
         self.sizes = batch_sizes(len(rows), batch_size)
         self.shuffle = shuffle
         self.augment = augment
+        #: What is given of each batch; None is all of it.
+        self.share = None
         #: All of it on the device, once an epoch has begun there.
         self._resident, self._too_large = None, False
 
@@ -134,10 +151,12 @@ class Batches:
         order = np.arange(n) if self.shuffle is None else self.shuffle.permutation(n)
         on_cpu = torch.device(self.prepare.device).type == "cpu"
         most = _PREPARED_VALUES if on_cpu else _PREPARED_VALUES_THERE
-        size = self.prepare.layout.n_features * self.sizes[0]
-        n_together = max(1, most // size)
+        sizes = self.sizes
+        if self.share is not None:
+            order, sizes = self.share.of(order, sizes)
+        n_together = max(1, most // (self.prepare.layout.n_features * sizes[0]))
         starts = range(0, self.n_batches, n_together)
-        groups = [self.sizes[start : start + n_together] for start in starts]
+        groups = [sizes[start : start + n_together] for start in starts]
         ends = np.cumsum([sum(group) for group in groups])
         with closing(self._loaded(order, ends[:-1])) as parts:
             for group, part in zip(groups, parts, strict=True):
@@ -201,9 +220,16 @@ class Batches:
         """Give back what all epochs together had on the device."""
         self._resident = None
 
-    def of_features(self, predictor):
-        """Make the like of what goes into the head, which is computed once."""
-        features = predictor.features(self.images, self.rows)
+    def of_features(self, predictor, processes=None):
+        """Make the like of what goes into the head, which is computed once.
+
+        If there are several ``processes``, each computes some of it.
+        """
+        compute = partial(predictor.features, self.images)
+        if processes is None:
+            features = compute(self.rows)
+        else:
+            features = processes.over_rows(compute, self.rows)
         batches = copy.copy(self)
         batches.leave_device()
         batches.images = features
@@ -220,15 +246,22 @@ class Batches:
 
         Its batches have the same size.
         """
-        other, size = copy.copy(self), self.sizes[0]
         n = max(1, round(share * len(self.rows)))
-        other.rows = self.rows[np.arange(n) * len(self.rows) // n]
-        other.sizes = batch_sizes(n, size)
-        other._resident = None
+        other = self._of_rows(self.rows[np.arange(n) * len(self.rows) // n])
         if self.shuffle is not None:
             other.shuffle = np.random.default_rng(0)
         if self.augment is not None:
             other.augment = self.augment.another()
+        return other
+
+    def block(self, number, n):
+        """Make the like of one of n blocks of consecutive rows."""
+        return self._of_rows(np.array_split(self.rows, n)[number])
+
+    def _of_rows(self, rows):
+        other = copy.copy(self)
+        other.rows, other.sizes = rows, batch_sizes(len(rows), self.sizes[0])
+        other._resident = None
         return other
 
     def _tensor(self, values):
@@ -249,6 +282,10 @@ class HeldOut:
 
     batches: Batches
     score: Any
+
+    def of_features(self, predictor, processes=None):
+        """Make the like of what goes into the head, as batches have it."""
+        return replace(self, batches=self.batches.of_features(predictor, processes))
 
     @property
     def total_weight(self):

@@ -3,6 +3,7 @@
 import torch
 
 from sklearn_cnn.inference import SMALL_STEP, has_hooks
+from sklearn_cnn.training.data_parallel import DataParallel
 from sklearn_cnn.training.execution import (
     GhostBatches,
     WholeBatches,
@@ -13,7 +14,16 @@ from sklearn_cnn.training.recording import RecordedBatches, recording_pays
 
 
 def choose_execution(run, objective):
-    """Choose how the batches of a phase are computed.
+    """Choose how the batches of a phase are computed, by one process or several."""
+    processes = run.processes
+    if processes is None:
+        return _choose_own(run, objective)[0]
+    own, n_parts = _choose_own(run, objective, processes.size)
+    return DataParallel(own, processes, run.batches, n_parts)
+
+
+def _choose_own(run, objective, n_processes=1):
+    """Choose how a process computes its share, and how many parts a batch has.
 
     On a CPU, sums must not depend on the threads. Small steps run on one thread, where
     a second one gains little; large ones in ghost batches. Only a large step of a few
@@ -28,12 +38,14 @@ def choose_execution(run, objective):
     n_samples = batches.sizes[0]
     cost *= n_samples
     if predictor.compile:
-        return WholeBatches(network, objective)
+        return WholeBatches(network, objective), n_processes
     if torch.device(objective.device).type != "cpu":
         kind = RecordedBatches if recording_pays(run, cost) else WholeBatches
-        return kind(network, objective)
+        return kind(network, objective), n_processes
     n = n_ghosts(cost, n_samples, sum(p.numel() for p in trained.parameters()))
+    n = -(-n // n_processes) * n_processes  # as many for each
     blank = batches.prepare.blank(2)
     if n > 1 and not has_hooks(trained) and not draws_numbers(trained, blank):
-        return GhostBatches(network, objective, n)
-    return WholeBatches(network, objective, one_thread=cost < SMALL_STEP)
+        own = run.processes.own(n) if run.processes else slice(None)
+        return GhostBatches(network, objective, n, own), n
+    return WholeBatches(network, objective, one_thread=cost < SMALL_STEP), n_processes

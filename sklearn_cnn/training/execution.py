@@ -78,8 +78,8 @@ class Objective:
 class Execution:
     """A way to compute batches, entered for a phase of a training.
 
-    Another one, on several devices or processes, is another subclass, which
-    ``choice.choose_execution`` has to know; the loop stays as it is.
+    Another one is another subclass, which ``choice.choose_execution`` has to know; the
+    loop stays as it is.
 
     Parameters
     ----------
@@ -89,7 +89,14 @@ class Execution:
         What is minimised.
     threads : context manager
         Entered and left with the phase; what it gives is in ``pool``.
+
+    Attributes
+    ----------
+    n_samples : int or None
+        Of the whole batch, where batches are shares of it.
     """
+
+    n_samples = None
 
     def __init__(self, network, objective, threads):
         self.network = network
@@ -102,6 +109,22 @@ class Execution:
 
     def __exit__(self, *error):
         self._threads.__exit__(*error)
+
+    def share(self, batches):
+        """Give those to train on here: each of them whole, or a part of each."""
+        return batches
+
+    def share_rows(self, batches):
+        """Give those to validate on here: all of them, or those of some rows."""
+        return batches
+
+    def join(self, loss, outputs):
+        """Add up losses of validation, and put the outputs for all rows together."""
+        return loss, outputs
+
+    def agree(self, verdict):
+        """Tell whether it is so anywhere that batches are computed."""
+        return verdict
 
     def begin_epoch(self):
         """Make ready for batches; the network is in training mode."""
@@ -165,10 +188,11 @@ class WholeBatches(Execution):
 
     def _backward(self, batch, n_parts):
         n_samples, losses, outputs = len(batch.targets), [], []
+        n_everywhere = self.n_samples or n_samples
         for part in batch.split(equal_sizes(n_samples, n_parts)):
             loss, out = self.objective(self.network, part)
-            if n_parts > 1:
-                loss = loss * (len(part.targets) / n_samples)
+            if len(part.targets) < n_everywhere:
+                loss = loss * (len(part.targets) / n_everywhere)
             if self._one_thread and n_parts == 1:
                 give_up_turn()
             self.objective.differentiate(loss)
@@ -189,29 +213,40 @@ class GhostBatches(Execution):
     The copies share the weights. Batch normalisation sees a part at a time [1]_; the
     running statistics of the copies are averaged when the epoch ends.
 
+    Parameters
+    ----------
+    network, objective
+        As others have them.
+    n : int
+        Number of parts.
+    own : slice
+        Those of them that batches hold here, as other processes have the others.
+
     References
     ----------
     .. [1] E. Hoffer, I. Hubara and D. Soudry, "Train longer, generalize better",
        NeurIPS 2017.
     """
 
-    def __init__(self, network, objective, n):
-        super().__init__(network, objective, workers(n))
-        self.n = n
+    def __init__(self, network, objective, n, own=slice(None)):
+        self.n, self._n_everywhere, self._own = len(range(n)[own]), n, own
+        super().__init__(network, objective, workers(self.n))
 
     def begin_epoch(self):  # noqa: D102
         high = torch.iinfo(torch.int64).max
         self.copies = [
             _sharing_copy(self.network, torch.Generator().manual_seed(seed))
-            for seed in torch.randint(high, (self.n,)).tolist()
+            for seed in torch.randint(high, (self._n_everywhere,)).tolist()[self._own]
         ]
         networks = (self.network, *self.copies)
         self._parameters = [list(network.parameters()) for network in networks]
 
     def backward(self, batch):  # noqa: D102
+        n_samples = self.n_samples or len(batch.targets)
+
         def backward(copied, part):
             loss, outputs = self.objective(copied, part)
-            loss = loss * (len(part.targets) / len(batch.targets))
+            loss = loss * (len(part.targets) / n_samples)
             loss.backward()
             return loss.detach(), outputs.detach()
 

@@ -2,7 +2,6 @@
 
 import warnings
 from contextlib import ExitStack, closing
-from dataclasses import replace
 from math import isfinite
 from time import perf_counter
 
@@ -20,7 +19,9 @@ from sklearn_cnn.training.turns import take_turn
 from sklearn_cnn.utils._float32 import full_float32
 
 
-def train(learner, batches, held_out=None, observers=(), checkpoints=None):
+def train(
+    learner, batches, held_out=None, observers=(), checkpoints=None, processes=None
+):
     """Train a network as it is planned, or until an observer ends it.
 
     Parameters
@@ -35,13 +36,16 @@ def train(learner, batches, held_out=None, observers=(), checkpoints=None):
         Told of everything in their order, of the end in the reverse one.
     checkpoints : Checkpoints or None
         Keeps the states between epochs; one that it holds is gone on with.
+    processes : Processes or None
+        That train it together.
     """
     first = 0 if checkpoints is None else checkpoints.phase
     try:
         for observer in observers:
             observer.train_begin(batches)
+        of = batches, held_out, observers, checkpoints, processes
         for phase in learner.plan.phases[first:]:
-            run = Run(learner, phase, batches, held_out, observers, checkpoints)
+            run = Run(learner, phase, *of)
             if not train_phase(run):
                 break
     except StopTraining:
@@ -92,12 +96,12 @@ def train_epoch(run):
     row["dur"] = perf_counter() - start
     # all of them hear it, whatever the others say
     verdicts = [observer.epoch_end(run) for observer in run.observers]
-    return not any(verdicts)
+    return not run.execution.agree(any(verdicts))
 
 
 def train_on_batches(run):
     """Take a step for each batch of an epoch; give the mean loss of a sample."""
-    losses, sizes = None, []
+    losses = None
     before = Snapshot(run.trained)
     run.execution.begin_epoch()
     # closed at an error too, with the thread that reads ahead
@@ -109,13 +113,12 @@ def train_on_batches(run):
                 # way of the large blocks that the next steps ask for
                 losses = loss.new_empty(run.batches.n_batches)
             losses[i] = loss
-            sizes.append(len(batch.targets))
     run.execution.end_epoch()
     losses = losses.tolist()  # where a GPU is waited for
     # without any finite loss, training goes back to where it began
     if run.finite is None or isfinite(losses[0]):
         run.finite = before
-    return float(np.average(losses, weights=sizes))
+    return float(np.average(losses, weights=run.batches.sizes))
 
 
 def step(run, batch):
@@ -139,7 +142,7 @@ def step(run, batch):
 
 def validate(run):
     """Compute the mean loss of a held-out sample, and the score."""
-    batches, losses = run.held_out.batches, None
+    batches, losses = run.validated, None
     judge = run.learner.loss.unsmoothed
     run.trained.eval()
     run.validates = True
@@ -157,8 +160,10 @@ def validate(run):
             start += len(out)
     run.validates = False
     pairs = zip(losses.tolist(), batches.sizes, strict=True)
-    loss = sum(mean * size for mean, size in pairs) / run.held_out.total_weight
+    loss = sum(mean * size for mean, size in pairs)
     whole = whole.cpu().double().numpy()
+    loss, whole = run.execution.join(loss, whole)
+    loss /= run.held_out.total_weight
     if not np.isfinite(whole).all():
         warnings.warn(
             "The network gives NaN or infinity for validation samples. X_val is far "
@@ -219,7 +224,9 @@ class Run:
         What is run: the network, or its head alone on features that were computed once,
         where nothing before it changes.
     batches, held_out : Batches, HeldOut or None
-        What it is run on.
+        What it is run on; of several processes each has a share of every batch.
+    validated : Batches
+        The held-out rows that are computed here.
     n_epochs, n_steps : int
         That are over.
     goes_on : bool
@@ -234,19 +241,22 @@ class Run:
         Whether the present batch is one of validation.
     """
 
-    def __init__(self, learner, phase, batches, held_out, observers, checkpoints):
+    def __init__(
+        self, learner, phase, batches, held_out, observers, checkpoints, processes
+    ):
         predictor, plan = learner.predictor, learner.plan
         self.learner, self.phase, self.observers = learner, phase, observers
+        self.checkpoints, self.processes = checkpoints, processes
         self.listeners = [o for o in observers if o.hears_batches]
         self.optimizer = learner.optimizer
         self.freezing = Freezing(learner.module, phase.freeze, learner.constant)
         on_features = self.freezing.freezes_backbone and batches.augment is None
         self.trained = learner.module.head if on_features else learner.module
         if on_features:
-            batches = batches.of_features(predictor)
-            if held_out is not None:
-                of_features = held_out.batches.of_features(predictor)
-                held_out = replace(held_out, batches=of_features)
+            batches, held_out = (
+                given and given.of_features(predictor, processes)
+                for given in (batches, held_out)
+            )
         self.batches, self.held_out = batches, held_out
         device = predictor.prepare.device
         # a head alone is too small to gain from less precision
@@ -265,13 +275,13 @@ class Run:
             self.scaler,
         )
         self.execution = choose_execution(self, objective)
-        self.finite = None
+        self.batches = self.execution.share(batches)
+        self.validated = held_out and self.execution.share_rows(held_out.batches)
         self.schedule = Schedule(plan.lr_schedule, phase.epochs * batches.n_batches)
         self.n_epochs = self.n_steps = 0
-        self.goes_on, self.validates = True, False
+        self.finite, self.goes_on, self.validates = None, True, False
         for group in self.optimizer.param_groups:
             group["initial_lr"] = plan.learning_rate * group["lr_factor"]
-        self.checkpoints = checkpoints
         if checkpoints is not None:
             checkpoints.restore(self)
 
@@ -279,7 +289,7 @@ class Run:
         self._stack = ExitStack()
         self._stack.callback(self.batches.leave_device)
         if self.held_out is not None:
-            self._stack.callback(self.held_out.batches.leave_device)
+            self._stack.callback(self.validated.leave_device)
         if torch.device(self.batches.prepare.device).type == "cuda":
             self._stack.enter_context(full_float32())
         self._stack.enter_context(self.execution)

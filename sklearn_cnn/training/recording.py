@@ -60,8 +60,9 @@ class RecordedBatches(WholeBatches):
 
     def _recording_of(self, batch):
         shapes = (t if t is None else (t.shape, t.dtype, t.stride()) for t in batch)
-        # a number that is recorded too
-        form = (getattr(self.objective.loss, "label_smoothing", None), *shapes)
+        # numbers that are recorded too
+        smoothing = getattr(self.objective.loss, "label_smoothing", None)
+        form = (smoothing, self.n_samples, *shapes)
         if form not in self._recordings and self._records:
             if self._pool is None:
                 self._pool = torch.cuda.graph_pool_handle()

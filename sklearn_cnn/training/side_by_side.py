@@ -32,6 +32,8 @@ class Training:
     recipe: Any = None
     observers: Any = ()
     checkpoints: Any = None
+    #: That train it together, if there are several.
+    processes: Any = None
 
     def run(self):
         """Train, or solve what takes no steps."""
@@ -39,7 +41,7 @@ class Training:
         if solves_head(self.learner.module):
             solve(*given)
         else:
-            train(*given, self.checkpoints)
+            train(*given, self.checkpoints, self.processes)
 
 
 @contextmanager

@@ -44,8 +44,8 @@ def solve(learner, batches, held_out=None, observers=()):
         _, loss = _judge(learner, features)
         learner.record(run.row, "train_loss", loss)
         if held_out is not None:
-            of_held_out = held_out.batches.of_features(learner.predictor)
-            outputs, loss = _judge(learner, of_held_out)
+            of_held_out = held_out.of_features(learner.predictor)
+            outputs, loss = _judge(learner, of_held_out.batches)
             learner.record(run.row, "valid_loss", loss)
             run.row["valid_score"] = held_out.score(outputs)
         run.row["dur"] = perf_counter() - start

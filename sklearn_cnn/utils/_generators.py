@@ -61,14 +61,20 @@ def seeded(seed: int, device: str) -> Iterator[None]:
         cpu_state = torch.get_rng_state()
         accelerator_state = accelerator and accelerator.get_rng_state()
         try:
-            torch.default_generator.manual_seed(seed)
-            if accelerator:
-                accelerator.manual_seed(seed)
+            seed_generators(device, seed)
             yield
         finally:
             torch.set_rng_state(cpu_state)
             if accelerator:
                 accelerator.set_rng_state(accelerator_state)
+
+
+def seed_generators(device: str, seed: int) -> None:
+    """Seed the generators that draw for a device, inside of ``seeded``."""
+    kind = torch.device(device).type
+    torch.default_generator.manual_seed(seed)
+    if kind != "cpu":
+        torch.get_device_module(kind).manual_seed(seed)
 
 
 def generator_states(device: str) -> list[torch.Tensor]:

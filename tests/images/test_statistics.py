@@ -1,5 +1,7 @@
 """Statistics of the channels."""
 
+from functools import reduce
+
 import numpy as np
 import pytest
 
@@ -62,3 +64,17 @@ def test_statistics_of_many_images_are_those_of_numpy(offset, channels_first):
     np.testing.assert_allclose(mean, images.mean(axis=axes), rtol=1e-12)
     np.testing.assert_allclose(std, images.std(axis=axes), rtol=1e-12)
     np.testing.assert_array_equal(images, before)
+
+
+def test_statistics_of_parts_are_joined():
+    random = np.random.default_rng(0)
+    images, weights = random.uniform(size=(50, 4, 3)), random.uniform(0.1, 3, 50)
+    nothing, layout = ChannelStatistics.nothing(3), ImageLayout((4,), 3)
+    parts = np.split(np.arange(50), [11, 11, 30])  # one of them is empty
+    found = reduce(
+        ChannelStatistics.joined,
+        [nothing.update(images, layout, rows, weights) for rows in parts],
+    )
+    whole = nothing.update(images, layout, np.arange(50), weights)
+    np.testing.assert_allclose(found.mean, whole.mean, rtol=1e-12)
+    np.testing.assert_allclose(found.variance, whole.variance, rtol=1e-12)

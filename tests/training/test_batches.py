@@ -8,6 +8,7 @@ from sklearn_cnn.images import ImageLayout, take_rows
 from sklearn_cnn.inference import Preparation
 from sklearn_cnn.training import Batches
 from sklearn_cnn.training import batches as batches_module
+from sklearn_cnn.training.batches import Share, equal_sizes
 
 
 def preparation(layout, mean=None, scale=None, dtype=torch.float32):
@@ -149,3 +150,27 @@ def test_a_device_that_is_full_by_then_leaves_them_where_they_are(monkeypatch):
     for _ in range(2):
         assert sum(len(batch.images) for batch in batches) == 50
     assert len(tries) == 1
+
+
+def test_the_shares_of_several_processes_make_up_the_batches():
+    n, n_processes, n_parts = 50, 3, 6
+    X = np.arange(n, dtype=np.float32).reshape(n, 1, 1)
+    y, weight = np.arange(n), np.arange(n, dtype=np.float64)
+    given = X, np.arange(n), preparation(ImageLayout((1, 1), 1)), y, weight
+
+    def epoch(share=None):
+        shuffle = np.random.default_rng(0)
+        batches = Batches(*given, batch_size=17, shuffle=shuffle)
+        batches.share = share
+        return list(batches)
+
+    owns = [slice(2 * rank, 2 * rank + 2) for rank in range(n_processes)]
+    shares = zip(*(epoch(Share(n_parts, own)) for own in owns), strict=True)
+    for whole, parts in zip(epoch(), shares, strict=True):
+        for field in ("images", "targets", "sample_weight"):
+            joined = torch.cat([getattr(part, field) for part in parts])
+            assert torch.equal(joined, getattr(whole, field))
+        # each is cut again as all of it would be
+        cut = [p for part in parts for p in part.split(equal_sizes(len(part[1]), 2))]
+        sizes = [len(part.targets) for part in cut]
+        assert sizes == equal_sizes(len(whole.targets), n_parts)
