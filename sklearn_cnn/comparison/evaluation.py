@@ -12,12 +12,12 @@ from sklearn.metrics import check_scoring
 from sklearn.utils.parallel import Parallel, delayed
 
 from sklearn_cnn.comparison.resources import (
-    PeakMemory,
     count_parameters,
     limited_threads,
     model_size,
     timed,
 )
+from sklearn_cnn.utils._peak_memory import PeakMemory
 from sklearn_cnn.utils._sklearn import check_method_params, safe_indexing
 
 

@@ -1,18 +1,11 @@
-"""What a fit costs: threads that are the same for all, seconds, bytes."""
+"""What a fit costs: threads that are the same for all, seconds, sizes."""
 
-import ctypes
-import gc
-import os
 import pickle
-import threading
 from contextlib import contextmanager
 from time import perf_counter
 
 import numpy as np
 import torch
-
-_POSIX = os.name == "posix"
-_SECONDS_BETWEEN_LOOKS = 0.005
 
 
 @contextmanager
@@ -27,50 +20,6 @@ def limited_threads(n_threads):
             yield
         finally:
             torch.set_num_threads(before)
-
-
-class PeakMemory:
-    """Watch the resident memory of this process from another thread.
-
-    ``bytes`` is the most that was seen inside of the ``with`` block, less what the
-    process held when it began. Memory that was freed but not given back is given back
-    first, so that estimators begin alike.
-    """
-
-    def __init__(self):
-        import psutil
-
-        self.bytes = 0
-        self._process = psutil.Process()
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-
-    def __enter__(self):
-        gc.collect()
-        _give_back_freed_memory()
-        self._before = self._process.memory_info().rss
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._done.set()
-        self._thread.join()
-        self._look()
-
-    def _watch(self):
-        while not self._done.wait(_SECONDS_BETWEEN_LOOKS):
-            self._look()
-
-    def _look(self):
-        resident = self._process.memory_info().rss
-        self.bytes = max(self.bytes, resident - self._before)
-
-
-def _give_back_freed_memory():
-    # glibc keeps freed memory, which would hide the peak of whatever comes next
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if _POSIX else None
-    if trim is not None:
-        trim(0)
 
 
 def timed(function, *arguments, **keywords):

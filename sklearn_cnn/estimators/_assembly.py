@@ -102,7 +102,8 @@ def assemble(
         If parameters, data and weights do not fit together.
     """
     precision = resolve_precision(estimator.precision, device, 0)
-    architecture = chosen_architecture(estimator, layout, samples, by_steps=by_steps)
+    n = 0 if samples is None else len(samples.rows)
+    architecture = chosen_architecture(estimator, layout, n, by_steps=by_steps)
     blueprint = _blueprint(estimator, architecture, layout, n_outputs, by_steps)
     with seeded(seed, device):
         module, cost = _build(estimator, blueprint)

@@ -1,5 +1,8 @@
 """What "auto" is for one estimator, and what a network with a solved head obeys."""
 
+from dataclasses import fields
+from math import ceil
+
 from sklearn.base import is_classifier, is_regressor
 
 from sklearn_cnn import training
@@ -7,7 +10,7 @@ from sklearn_cnn.architectures import solves_head
 from sklearn_cnn.utils._parameters import as_builtin
 
 
-def chosen_architecture(estimator, layout, samples, *, by_steps):
+def chosen_architecture(estimator, layout, n_samples, *, by_steps):
     """Give the architecture of an estimator, with "auto" resolved.
 
     ``by_steps`` asks for one that is trained step by step.
@@ -18,9 +21,27 @@ def chosen_architecture(estimator, layout, samples, *, by_steps):
     return training.default_architecture(
         "regression" if is_regressor(estimator) else "classification",
         layout.spatial_shape,
-        0 if samples is None else len(samples.rows),
+        n_samples,
         by_steps or any(_is_changed(estimator, name) for name in names),
     )
+
+
+def planned(estimator, shape):
+    """Give the parameters of an estimator that "auto" stands for, before any fit.
+
+    ``shape`` is that of X, and the target is one label or number for each sample.
+    """
+    layout, n = estimator._read_layout(shape), shape[0]
+    if estimator.early_stopping:
+        n -= ceil(estimator.validation_fraction * n)
+    architecture = chosen_architecture(estimator, layout, n, by_steps=False)
+    recipe = training.recipe(setting_of(estimator, architecture, layout, n))
+    values = {
+        name: recipe.resolve(name, getattr(estimator, name))
+        for name in (field.name for field in fields(recipe))
+        if name in estimator.get_params(deep=False)
+    }
+    return {"architecture": architecture, **values}
 
 
 def is_auto(given):

@@ -3,6 +3,7 @@
 from sklearn_cnn.inspection.augmentation import AugmentationDisplay
 from sklearn_cnn.inspection.feature_maps import FeatureMapDisplay
 from sklearn_cnn.inspection.filters import FilterDisplay
+from sklearn_cnn.inspection.fit_estimate import FitEstimate, estimate_fit
 from sklearn_cnn.inspection.learning_rate import LearningRateDisplay
 from sklearn_cnn.inspection.network_summary import summary
 from sklearn_cnn.inspection.predictions import PredictionDisplay
@@ -13,9 +14,11 @@ __all__ = [
     "AugmentationDisplay",
     "FeatureMapDisplay",
     "FilterDisplay",
+    "FitEstimate",
     "LearningRateDisplay",
     "PredictionDisplay",
     "SaliencyDisplay",
     "TrainingCurveDisplay",
+    "estimate_fit",
     "summary",
 ]
