@@ -7,9 +7,10 @@ import numpy as np
 import torch
 from sklearn.base import is_classifier
 
-from sklearn_cnn import architectures, training
+from sklearn_cnn import architectures
 from sklearn_cnn.estimators._auto import (
     chosen_architecture,
+    chosen_dropout,
     is_auto,
     require_solvable,
     setting_of,
@@ -52,8 +53,6 @@ _SEQUENCES = (*_ALWAYS, "blocks_per_stage")
 #: ... or for each spatial axis, which longer kernels make the libraries crash at.
 _PER_AXIS = ("kernel_size", "stride")
 _MOST_PER_AXIS = 1 << 16
-#: Parameters that are chosen together, where all of them are left alone.
-_TOGETHER = ("filters", "dropout", "conv_dropout")
 #: Most samples, and most of their values, that a network learns from before training.
 _MOST_SHOWN, _SHOWN_VALUES = 1 << 10, 1 << 24
 
@@ -104,7 +103,8 @@ def assemble(
     precision = resolve_precision(estimator.precision, device, 0)
     n = 0 if samples is None else len(samples.rows)
     architecture = chosen_architecture(estimator, layout, n, by_steps=by_steps)
-    blueprint = _blueprint(estimator, architecture, layout, n_outputs, by_steps)
+    of = architecture, layout, n
+    blueprint = _blueprint(estimator, *of, n_outputs, by_steps)
     with seeded(seed, device):
         module, cost = _build(estimator, blueprint)
     require_solvable(estimator, module, architecture, by_steps=by_steps)
@@ -188,17 +188,15 @@ def _learn_from(module, samples, prepare, seed):
         module.learn_from(prepare(images), generator)
 
 
-def _blueprint(estimator, architecture, layout, n_outputs, by_steps):
+def _blueprint(estimator, architecture, layout, n_samples, n_outputs, by_steps):
     parameters = network_parameters(estimator)
     del parameters["architecture"]
     weights = parameters.pop("weights")
     _check_sizes(parameters)
     data = (layout.n_channels, layout.spatial_shape, n_outputs)
     defaults = {name: getattr(type(estimator), name) for name in parameters}
-    # of other widths, or with other dropout, it was not tried
-    if all(parameters.get(name, 0) is None for name in _TOGETHER):
-        setting = setting_of(estimator, architecture, layout, partial=by_steps)
-        parameters["conv_dropout"] = training.default_conv_dropout(setting)
+    setting = setting_of(estimator, architecture, layout, n_samples, partial=by_steps)
+    parameters.update(chosen_dropout(estimator, setting))
     return architectures.Blueprint(architecture, data, parameters, defaults, weights)
 
 

@@ -1,6 +1,5 @@
 """What "auto" is for one estimator, and what a network with a solved head obeys."""
 
-from dataclasses import fields
 from math import ceil
 
 from sklearn.base import is_classifier, is_regressor
@@ -8,6 +7,9 @@ from sklearn.base import is_classifier, is_regressor
 from sklearn_cnn import training
 from sklearn_cnn.architectures import solves_head
 from sklearn_cnn.utils._parameters import as_builtin
+
+#: Parameters that are chosen together, where all of them are left alone.
+_TOGETHER = ("filters", "dropout", "conv_dropout")
 
 
 def chosen_architecture(estimator, layout, n_samples, *, by_steps):
@@ -26,6 +28,15 @@ def chosen_architecture(estimator, layout, n_samples, *, by_steps):
     )
 
 
+def chosen_dropout(estimator, setting):
+    """Give ``conv_dropout`` in a dict, where it is chosen."""
+    # of other widths, or with other dropout, it was not tried
+    if any(getattr(estimator, name, 0) is not None for name in _TOGETHER):
+        return {}
+    chosen = training.default_conv_dropout(setting)
+    return {} if chosen is None else {"conv_dropout": chosen}
+
+
 def planned(estimator, shape):
     """Give the parameters of an estimator that "auto" stands for, before any fit.
 
@@ -35,13 +46,14 @@ def planned(estimator, shape):
     if estimator.early_stopping:
         n -= ceil(estimator.validation_fraction * n)
     architecture = chosen_architecture(estimator, layout, n, by_steps=False)
-    recipe = training.recipe(setting_of(estimator, architecture, layout, n))
+    setting = setting_of(estimator, architecture, layout, n)
+    recipe = training.recipe(setting)
     values = {
         name: recipe.resolve(name, getattr(estimator, name))
-        for name in (field.name for field in fields(recipe))
-        if name in estimator.get_params(deep=False)
+        for name in ("batch_size", "max_iter", "augmentation")
     }
-    return {"architecture": architecture, **values}
+    dropout = chosen_dropout(estimator, setting)
+    return {"architecture": architecture, **values, **dropout}
 
 
 def is_auto(given):

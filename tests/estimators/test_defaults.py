@@ -135,3 +135,10 @@ def test_views_are_of_the_default_augmentation():
     assert not np.array_equal(
         one, cnn.set_params(test_time_augmentation=False).predict_proba(X)
     )
+
+
+def test_a_network_of_many_images_is_as_planned():
+    X, y = np.zeros((40_000, 2, 2), dtype="uint8"), np.arange(40_000) % 2
+    cnn = CNNClassifier(max_iter=1, batch_size=20_000, random_state=0).fit(X, y)
+    modules = [type(module).__name__ for module in cnn.module_.modules()]
+    assert "ReLU" in modules and not any("Dropout" in name for name in modules)

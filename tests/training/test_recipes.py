@@ -78,3 +78,11 @@ def test_only_classes_that_exclude_each_other_are_smoothed():
 
 def test_only_simple_drops_maps_out():
     assert default_conv_dropout(replace(GREY, architecture="resnet18")) is None
+
+
+def test_so_many_grey_images_need_no_others():
+    fewer, many = (replace(GREY, n_samples=n) for n in (39_999, 40_000))
+    assert default_augmentation(fewer) is not None
+    assert default_augmentation(many) is None
+    assert (default_conv_dropout(fewer), default_conv_dropout(many)) == (0.1, 0.0)
+    assert default_augmentation(replace(COLOUR, n_samples=40_000)) is not None
