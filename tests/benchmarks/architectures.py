@@ -39,7 +39,9 @@ SHAPES = {
 }
 #: Samples of which an epoch is timed; the rest would take as long again.
 TIMED = {"28x28": 512, "64x64x3": 128, "224x224x3": 16, "series of 150": 512}
-OF_SERIES = ("inception_time", "h_inception_time", "lite", "minirocket")
+#: Which have no epochs, and are for series as the others are.
+SOLVED = ("minirocket", "multirocket")
+OF_SERIES = ("inception_time", "h_inception_time", "lite", *SOLVED)
 
 
 def networks():
@@ -66,7 +68,7 @@ def seconds_per_epoch():
         n = TIMED[shape]
         X = rng.normal(size=(n, *SHAPES[shape])).astype(np.float32)
         cnn = CNNClassifier(name, random_state=0)
-        if name == "minirocket":  # has no epochs
+        if name in SOLVED:
             start = perf_counter()
             cnn.fit(X, np.arange(n) % N_CLASSES)
             seconds = perf_counter() - start
@@ -107,7 +109,7 @@ def accuracy(name, split, seed, seconds):
     X, X_test, y, y_test = split(seed)
     cnn = CNNClassifier(name, spatial_dims=X.ndim - 1 - (X.shape[-1] == 3))
     cnn.set_params(random_state=seed)
-    if name != "minirocket":
+    if name not in SOLVED:
         cnn.set_params(callbacks=[TooLong(seconds)])
     torch.set_num_threads(1)
     try:
