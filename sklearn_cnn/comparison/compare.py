@@ -76,8 +76,9 @@ def compare_estimators(
     n_threads : int, default=None
         Threads that torch, OpenMP and BLAS may use in every fit and prediction, the
         same for all estimators. None shares the threads that torch has among the
-        processes; on a cluster each has its own. All is as it was when the function returns. Processes that an
-        estimator starts itself (its own ``n_jobs``) are not limited.
+        processes; on a cluster each has its own. All is as it was when the function
+        returns. Processes that an estimator starts itself (its own ``n_jobs``) are not
+        limited.
     confidence_level : float, default=0.95
         Of the intervals.
     verbose : int, default=0

@@ -40,11 +40,9 @@ class DaskBackend(DaskDistributedBackend):
 
     async def _result_of(self, func):
         for left in reversed(range(_ATTEMPTS)):
-            future = await self._send(func)
-            self._pending.add(future)
             try:
-                return await self.client.gather(future, asynchronous=True)
-            except CancelledError as error:
+                return await self._attempt(func)
+            except (CancelledError, OSError) as error:
                 if not self._continue:
                     raise
                 if not left:
@@ -54,8 +52,14 @@ class DaskBackend(DaskDistributedBackend):
                         "ended. Give each more memory, or fewer threads."
                     ) from error
                 self._forget_lost_data()
-            finally:
-                self._pending.discard(future)
+
+    async def _attempt(self, func):
+        future = await self._send(func)
+        self._pending.add(future)
+        try:
+            return await self.client.gather(future, asynchronous=True)
+        finally:
+            self._pending.discard(future)
 
     async def _send(self, func):
         batch, tasks = await self._to_func_args(func)

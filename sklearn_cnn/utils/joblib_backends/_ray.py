@@ -8,6 +8,9 @@ from ray.util.joblib import ray_backend
 class RayBackend(ray_backend.RayBackend):
     """Put each array into Ray's object store once for a call of ``Parallel``."""
 
+    #: That is all of the cluster, as for Dask; Ray's own is 1.
+    default_n_jobs = -1
+
     def start_call(self):
         """Begin a call of ``Parallel``."""
         self._sent = _WeakKeyDictionary()
