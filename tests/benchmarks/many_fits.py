@@ -1,13 +1,13 @@
-"""What many fits cost on Dask and Ray beside joblib's own processes: prints the figures.
+"""What many fits cost on Dask and Ray beside joblib's processes: prints the figures.
 
 Run from the root of the repository::
 
-    python tests/benchmarks/many_fits.py                                   # 10 minutes
-    python tests/benchmarks/many_fits.py --fits 12 --rounds 1              # 3 minutes
+    python tests/benchmarks/many_fits.py                               # 10 minutes
+    python tests/benchmarks/many_fits.py --fits 12 --rounds 1 --no-ray # 2 minutes
 
 Two processes of one thread each do the fits everywhere. Needs ``pip install
-'sklearn_cnn[dask]'``, and 3 GB of memory; Ray takes part if it is installed. "joblib" are
-the backends of joblib and Ray as they come, without those of
+'sklearn_cnn[dask]'``, and 3 GB of memory; Ray takes part if it is installed. "joblib"
+are the backends of joblib and Ray as they come, without those of
 ``sklearn_cnn.utils.joblib_backends``.
 """
 
@@ -76,7 +76,7 @@ class Counted(np.ndarray):
         return np.asarray(self).__reduce_ex__(protocol)
 
 
-def transfers(mebibytes):
+def transfers(mebibytes, with_ray):
     """How often X goes to a worker in a search of 12 fits."""
     X = np.zeros((mebibytes << 10, 16, 16, 1), np.float32)
     y = np.arange(len(X)) % 2
@@ -100,7 +100,7 @@ def transfers(mebibytes):
         shares = [(after[w] - before[w]) / X.nbytes for w in after]
         by_worker = " and ".join(f"{share:.2f}" for share in shares)
         print(f"dask, {name}: {by_worker} times X, by worker; {elapsed:.1f} s")
-    if not find_spec("ray"):
+    if not with_ray:
         return
     from ray.util.joblib import register_ray as rays_own
 
@@ -114,7 +114,7 @@ def transfers(mebibytes):
         print(f"ray, {name}: X pickled {Counted.n_pickled} times; {elapsed:.1f} s")
 
 
-def overhead(n_fits, seconds, rounds):
+def overhead(n_fits, seconds, rounds, with_ray):
     """Seconds of one search on each, in turn."""
     X = np.random.default_rng(0).random((2000, 28, 28), np.float32)
     y = np.arange(len(X)) % 10
@@ -139,7 +139,7 @@ def overhead(n_fits, seconds, rounds):
         clusters.enter_context(dask())
         register_dask()
         contenders = {"dask": run("dask"), "loky": run("loky", n_jobs=2)}
-        if find_spec("ray"):
+        if with_ray:
             clusters.enter_context(ray())
             register_ray()
             contenders["ray"] = run("ray", n_jobs=2)
@@ -158,12 +158,15 @@ def main():
     parser.add_argument("--fits", type=int, default=36)
     parser.add_argument("--seconds", type=float, default=2)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--no-ray", action="store_true")
     arguments = parser.parse_args()
+    with_ray = not arguments.no_ray and find_spec("ray") is not None
     print(machine())
     if "bytes" in arguments.tasks:
-        transfers(arguments.mebibytes)
+        transfers(arguments.mebibytes, with_ray)
     if "overhead" in arguments.tasks:
-        overhead(arguments.fits, arguments.seconds, arguments.rounds)
+        sizes = arguments.fits, arguments.seconds, arguments.rounds
+        overhead(*sizes, with_ray)
 
 
 if __name__ == "__main__":
