@@ -2,16 +2,15 @@
 A search on a cluster that loses a worker
 =========================================
 
-A grid search of 24 fits runs on two processes of Dask, as it would on those of many
-machines. One of them is killed in the middle. Its fits are done again, and all scores are,
-to the last bit, those of a search without a cluster.
+A grid search of 18 fits runs on two processes of Dask, as it would on those of many
+machines. One of them is killed in the middle. Its fit is done again, and all scores
+are, to the last bit, those of a search without a cluster.
 """
 
 # %%
-# A program of its own makes the cluster, as each of its processes imports the program.
-# Without ``register_dask``, joblib's own backend might end with the worker: it would miss
-# what was sent to that worker alone. Six fits later the signal comes that no process can
-# catch.
+# A program of its own makes the cluster, as each of the processes imports it. After five
+# fits comes the signal that no process can catch. Without ``register_dask`` the search
+# might end there, as it would miss what was sent to the dead process alone.
 
 import json
 import subprocess
@@ -20,7 +19,6 @@ import tempfile
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-import numpy as np
 
 program = """
 import json, os, signal, threading, time
@@ -34,7 +32,7 @@ from sklearn_cnn.utils.joblib_backends import register_dask
 
 def kill_one(client, killed):
     victim = list(client.run(os.getpid).values())[0]
-    while len(client.get_task_stream()) < 6:
+    while len(client.get_task_stream()) < 5:
         time.sleep(0.05)
     os.kill(victim, getattr(signal, "SIGKILL", signal.SIGTERM))
     killed.append(time.time())
@@ -44,7 +42,7 @@ if __name__ == "__main__":
     X, y = load_digits(return_X_y=True)
     cnn = CNNClassifier(filters=(8, 16), max_iter=8, random_state=0)
     grid = {"dropout": [0.0, 0.2, 0.4], "learning_rate": [0.003, 0.01]}
-    search = GridSearchCV(cnn, grid, cv=4, refit=False)
+    search = GridSearchCV(cnn, grid, cv=3, refit=False)
     X = X.reshape(-1, 8, 8)
     alone = search.fit(X, y).cv_results_["mean_test_score"].tolist()
     register_dask()
@@ -62,7 +60,8 @@ if __name__ == "__main__":
             for step in task["startstops"]
             if step["action"] == "compute"
         ]
-    print(json.dumps({"alone": alone, "scores": scores, "fits": fits, "killed": killed}))
+    found = {"alone": alone, "scores": scores, "fits": fits, "killed": killed}
+    print(json.dumps(found))
 """
 
 with tempfile.TemporaryDirectory() as folder:
@@ -78,22 +77,19 @@ print("fits that were finished:", len(found["fits"]))
 print("the same scores, bit by bit:", found["scores"] == found["alone"])
 
 # %%
-# Each bar is a fit. A process imports PyTorch during its first, which therefore takes
-# longer. After the signal one process goes on alone, until Dask has started another.
+# Each bar is a fit. After the signal one process goes on alone, until Dask has started
+# another, which has PyTorch to import first.
 
 (killed,) = found["killed"]
-fits = [
-    (worker, start - killed, stop - killed) for worker, start, stop in found["fits"]
-]
-workers = list(dict.fromkeys(worker for worker, *_ in sorted(fits, key=lambda f: f[1])))
+fits = sorted(found["fits"], key=lambda fit: fit[1])
+workers = list(dict.fromkeys(worker for worker, *_ in fits))
 figure, ax = plt.subplots(figsize=(7, 2.6), layout="constrained")
 for number, worker in enumerate(workers):
-    spans = [(start, stop - start) for name, start, stop in fits if name == worker]
+    own = [(start, stop) for name, start, stop in fits if name == worker]
+    spans = [(start - killed, stop - start) for start, stop in own]
     ax.broken_barh(spans, (number - 0.35, 0.7), color="tab:blue", edgecolor="white")
 ax.axvline(0, color="tab:orange", label="one process is killed")
-ax.set_yticks(
-    np.arange(len(workers)), [f"process {i + 1}" for i in range(len(workers))]
-)
+ax.set_yticks(range(len(workers)), [f"process {i + 1}" for i in range(len(workers))])
 ax.invert_yaxis()
 ax.set_xlabel("seconds after the signal")
 ax.legend(loc="lower left")
