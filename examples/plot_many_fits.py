@@ -2,13 +2,13 @@
 A search on a cluster that loses a worker
 =========================================
 
-A grid search of 18 fits runs on two processes of Dask, as it would on those of many
+A grid search of 24 fits runs on two processes of Dask, as it would on those of many
 machines. One of them is killed in the middle. Its fit is done again, and all scores
 are, to the last bit, those of a search without a cluster.
 """
 
 # %%
-# A program of its own makes the cluster, as each of the processes imports it. After five
+# A program of its own makes the cluster, as each of the processes imports it. After six
 # fits comes the signal that no process can catch. Without ``register_dask`` the search
 # might end there, as it would miss what was sent to the dead process alone.
 
@@ -32,7 +32,7 @@ from sklearn_cnn.utils.joblib_backends import register_dask
 
 def kill_one(client, killed):
     victim = list(client.run(os.getpid).values())[0]
-    while len(client.get_task_stream()) < 5:
+    while len(client.get_task_stream()) < 6:
         time.sleep(0.05)
     os.kill(victim, getattr(signal, "SIGKILL", signal.SIGTERM))
     killed.append(time.time())
@@ -42,7 +42,7 @@ if __name__ == "__main__":
     X, y = load_digits(return_X_y=True)
     cnn = CNNClassifier(filters=(8, 16), max_iter=8, random_state=0)
     grid = {"dropout": [0.0, 0.2, 0.4], "learning_rate": [0.003, 0.01]}
-    search = GridSearchCV(cnn, grid, cv=3, refit=False)
+    search = GridSearchCV(cnn, grid, cv=4, refit=False)
     X = X.reshape(-1, 8, 8)
     alone = search.fit(X, y).cv_results_["mean_test_score"].tolist()
     register_dask()
@@ -73,11 +73,11 @@ found = json.loads(run.stdout.splitlines()[-1])
 # %%
 # Nothing is missing, and nothing differs.
 
-print("fits that were finished:", len(found["fits"]))
+print("candidates with a score:", len(found["scores"]))
 print("the same scores, bit by bit:", found["scores"] == found["alone"])
 
 # %%
-# Each bar is a fit. After the signal one process goes on alone, until Dask has started
+# Each bar is a fit. After the signal one process goes on alone, while Dask starts
 # another, which has PyTorch to import first.
 
 (killed,) = found["killed"]
