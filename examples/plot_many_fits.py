@@ -46,7 +46,7 @@ if __name__ == "__main__":
     X = X.reshape(-1, 8, 8)
     alone = search.fit(X, y).cv_results_["mean_test_score"].tolist()
     register_dask()
-    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0"}
     with LocalCluster(**options, silence_logs=50) as cluster, Client(cluster) as client:
         client.get_task_stream()  # from now on
         killer = threading.Thread(target=kill_one, args=(client, killed := []))

@@ -35,7 +35,7 @@ TASKS = ["bytes", "overhead"]
 @contextmanager
 def dask():
     """A cluster of two processes."""
-    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0"}
     with LocalCluster(**options) as cluster, Client(cluster) as client:
         yield client
 

@@ -35,7 +35,7 @@ SEARCH = GridSearchCV(SMALL, {"dropout": [0.0, 0.2, 0.4]}, cv=2, refit=False)
 def client():
     with (
         distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
+            n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=50
         ) as cluster,
         distributed.Client(cluster) as client,
     ):
