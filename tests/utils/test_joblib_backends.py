@@ -22,8 +22,8 @@ from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn_cnn import CNNClassifier
 from sklearn_cnn.comparison import compare_estimators
 from sklearn_cnn.images import ImageFiles
-from sklearn_cnn.images.parallel import threads_here
-from sklearn_cnn.utils.joblib_backends import register_dask
+from sklearn_cnn.images.parallel import threads_here, threads_of
+from sklearn_cnn.utils.joblib_backends import register_dask, register_ray
 
 distributed = pytest.importorskip("distributed", reason="needs the extra dask")
 
@@ -73,6 +73,17 @@ def test_without_a_cluster_joblib_says_what_to_do(data):
         joblib.parallel_config(backend="dask"),
     ):
         scores(data)
+
+
+@pytest.mark.parametrize("name", ["dask", "ray"])
+def test_a_backend_that_is_missing_names_its_extra(monkeypatch, name):
+    register = {"dask": register_dask, "ray": register_ray}[name]
+    module = f"sklearn_cnn.utils.joblib_backends._{name}"
+    monkeypatch.delitem(sys.modules, module, raising=False)
+    for package in ("distributed", "ray"):
+        monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ImportError, match=rf"pip install 'sklearn_cnn\[{name}\]'"):
+        register()
 
 
 def test_a_search_gives_the_same_bits(on_dask, data, alone):
@@ -148,6 +159,11 @@ def test_paths_come_to_each_worker_once_too():
 def test_each_worker_has_its_share_of_the_threads(client):
     assert set(client.run(torch.get_num_threads).values()) == {1}
     assert set(client.run(threads_here).values()) == {1}
+
+
+def test_threads_are_not_those_of_the_whole_cluster(on_dask):
+    assert joblib.effective_n_jobs(3) == 2
+    assert [threads_of(n_jobs) for n_jobs in (None, 1, 3)] == [1, 1, 3]
 
 
 def test_what_cannot_be_sent_is_named(on_dask, data):
