@@ -150,6 +150,23 @@ def test_X_comes_to_each_worker_once(on_dask):
         assert X.nbytes <= count - before[worker] < 1.1 * X.nbytes
 
 
+def faults():
+    """Count how often the system is asked for memory for 100 arrays in turn."""
+    import resource
+
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(100):
+        np.ones(1 << 20, np.uint8)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts by getrusage and glibc")
+def test_workers_keep_the_memory_of_arrays(on_dask, data):
+    """Dask has them give it back at once, page by page: 256 for each array."""
+    scores(data)
+    assert max(on_dask.run(faults).values()) < 5000
+
+
 def test_paths_come_to_each_worker_once_too():
     """What is larger than 1,000 bytes, by its own account, is not sent by task."""
     X = np.zeros((1000, 2, 2), np.uint8)

@@ -8,11 +8,15 @@ from joblib import register_parallel_backend
 def register_dask():
     """Make joblib's backend "dask" survive what befalls its workers.
 
-    Afterwards, ``joblib.parallel_config(backend="dask")`` takes the same options and
-    gives the same results, and two things that joblib's own does not do: if a worker
-    dies and takes data with it, they are sent anew and its tasks are done again, up to
-    three times each; and what fails outside of a task, as its arrival at a worker
-    without the library, is raised, where joblib's own would wait for good.
+    ``joblib.parallel_config(backend="dask")`` then takes the same options and gives
+    the same results as before, and
+
+    - where a worker dies and takes data with it, sends them anew and has its tasks done
+      again, up to three times each;
+    - raises what fails outside of a task, such as what cannot be pickled, where
+      joblib's own backend waits for good;
+    - refuses a scheduler and workers that have other versions of sklearn_cnn, torch,
+      scikit-learn, joblib or numpy than this process.
 
     Raises
     ------
@@ -38,13 +42,13 @@ def register_dask():
 
 
 def register_ray():
-    """Make joblib's backend "ray" send every object to Ray once.
+    """Make joblib's backend "ray", and send every array to Ray once.
 
-    In place of ``ray.util.joblib.register_ray``, whose backend takes the same options
-    and gives the same results, but pickles all arguments anew for each task where
-    joblib is newer than 1.2. Here an argument, such as X, is put into Ray's object
-    store once for each call of joblib, from where the processes of a machine read it
-    without copying.
+    In place of ``ray.util.joblib.register_ray``, whose backend gives the same results,
+    but pickles all arguments anew for each task where joblib is newer than 1.2. Here an
+    array, table or ImageFiles is put into Ray's object store once for a call of joblib,
+    such as one search, and the processes of a machine read an array there without
+    copying it. Without ``n_jobs`` all CPUs of the cluster work.
 
     Raises
     ------

@@ -7,6 +7,7 @@ import distributed  # noqa: F401  (joblib's module is there without it)
 from joblib._dask import DaskDistributedBackend
 from joblib._parallel_backends import _TracebackCapturingWrapper
 
+from sklearn_cnn.utils.joblib_backends._memory import keep_freed_memory
 from sklearn_cnn.utils.joblib_backends._versions import require_same_versions
 
 #: How often tasks are sent: those that kill their workers must come to an end.
@@ -65,8 +66,9 @@ class DaskBackend(DaskDistributedBackend):
         batch, tasks = await self._to_func_args(func)
         try:
             return self.client.submit(
+                _compute,
                 _TracebackCapturingWrapper(batch),
-                tasks=tasks,
+                tasks,
                 key=f"{batch!r}-{uuid4().hex}",
                 **self.submit_kwargs,
             )
@@ -88,6 +90,11 @@ class DaskBackend(DaskDistributedBackend):
         """Cancel all that was sent."""
         self._continue = False
         self.client.cancel(list(self._pending))
+
+
+def _compute(batch, tasks):
+    keep_freed_memory()
+    return batch(tasks=tasks)
 
 
 def _is_lost(scattering):
