@@ -14,8 +14,8 @@ def keep_freed_memory():
     """Have glibc keep what arrays free, as it does in other processes.
 
     Dask sets a threshold at which also arrays of 128 KiB are given back, and the next
-    ones come page by page: a fit took 1.4 times the time (560,000 faults for 1,000).
-    A threshold that somebody else has set stays.
+    ones come page by page: a fit took 1.5 times the processor time (560,000 faults of
+    pages for 1,000). A threshold that somebody else has set stays.
     """
     if os.name == "posix" and os.environ.get("MALLOC_TRIM_THRESHOLD_") == "65536":
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
