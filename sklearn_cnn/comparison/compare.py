@@ -69,15 +69,16 @@ def compare_estimators(
         Of probabilities, estimators that give none have no score, NaN.
     n_jobs : int, default=None
         Number of processes among which fits are shared; None is 1. Timings are steadier
-        with 1.
+        with 1. Under joblib's backends for clusters, as "dask", theirs do the fits.
     random_state : int, RandomState instance or None, default=None
         Shuffles the rows, and seeds each ``random_state`` of the estimators that is
         None. With None each call has other folds.
     n_threads : int, default=None
         Threads that torch, OpenMP and BLAS may use in every fit and prediction, the
         same for all estimators. None shares the threads that torch has among the
-        processes. All is as it was when the function returns. Processes that an
-        estimator starts itself (its own ``n_jobs``) are not limited.
+        processes; on a cluster each has its own. All is as it was when the function
+        returns. Processes that an estimator starts itself (its own ``n_jobs``) are not
+        limited.
     confidence_level : float, default=0.95
         Of the intervals.
     verbose : int, default=0

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from joblib import effective_n_jobs
+from joblib.parallel import get_active_backend
 from sklearn.base import clone
 from sklearn.exceptions import FitFailedWarning, UndefinedMetricWarning
 from sklearn.metrics import check_scoring
@@ -19,6 +20,9 @@ from sklearn_cnn.comparison.resources import (
 )
 from sklearn_cnn.utils._peak_memory import PeakMemory
 from sklearn_cnn.utils._sklearn import check_method_params, safe_indexing
+
+#: Where joblib's backends for one machine are; others, as for clusters, stay.
+_ON_ONE_MACHINE = "joblib._parallel_backends"
 
 
 class Task(NamedTuple):
@@ -69,18 +73,21 @@ def evaluate(tasks, X, y, metrics, *, n_jobs, n_threads, verbose):
     ``error``, and KeyboardInterrupt is raised if none had been finished. ``metrics``
     has scorers by name; the score is NaN for estimators that lack what one needs, as
     ``predict_proba``. Without a number of threads, each fit has its share of those of
-    torch.
+    torch, or on a cluster those of its worker.
     """
-    n_jobs = effective_n_jobs(n_jobs)
-    n_threads = n_threads or max(1, torch.get_num_threads() // n_jobs)
+    backend, _ = get_active_backend()
+    if type(backend).__module__ == _ON_ONE_MACHINE:
+        # threads and memory belong to a process, and cannot be told apart in one
+        backend, n_jobs = "loky", effective_n_jobs(n_jobs)
+        n_threads = n_threads or max(1, torch.get_num_threads() // n_jobs)
+    as_they_come = getattr(backend, "supports_return_generator", True)
     failed = set()
     jobs = (
         delayed(_evaluate_one)(task, X, y, metrics, n_threads)
         for task in tasks
         if task.name not in failed
     )
-    # processes: threads and memory belong to a process, and cannot be told apart in one
-    run = Parallel(n_jobs=n_jobs, backend="loky", return_as="generator")
+    run = Parallel(n_jobs, backend, "generator" if as_they_come else "list")
     records = []
     try:
         for record in _with_bar(run(jobs), len(tasks), verbose):
@@ -112,7 +119,7 @@ def _with_bar(records, total, verbose):
 
 def _evaluate_one(task, X, y, metrics, n_threads):
     try:
-        with limited_threads(n_threads):
+        with limited_threads(n_threads or torch.get_num_threads()):
             return task.record(**_measure(task, X, y, metrics))
     except Exception as error:
         return task.record(error=f"{type(error).__name__}: {error}")

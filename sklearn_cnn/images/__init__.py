@@ -20,7 +20,7 @@ from sklearn_cnn.images.layout import ImageLayout, read_layout, warn_if_flat_ima
 from sklearn_cnn.images.masks import unmasked
 from sklearn_cnn.images.naming import as_list, from_row, name_of, shortened
 from sklearn_cnn.images.pages import check_pages
-from sklearn_cnn.images.parallel import in_threads
+from sklearn_cnn.images.parallel import in_threads, threads_of
 from sklearn_cnn.images.prefetch import prefetched, read_ahead
 from sklearn_cnn.images.statistics import ChannelStatistics, channel_statistics
 

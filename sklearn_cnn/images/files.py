@@ -43,9 +43,10 @@ class ImageFiles:
         page of this number, counted from 0. None is for files of one page, and an error
         where there are more. Thumbnails, overviews and masks of TIFF are not counted.
     n_workers : int or None, default=None
-        Number of threads that decode. None means one for each core if the first file
-        has at least 128x128 pixels, and one in all otherwise, as threads do not help
-        with smaller images.
+        Number of threads that decode. None means one for each core, or as many as the
+        environment variable ``OMP_NUM_THREADS`` says, if the first file has at least
+        128x128 pixels, and one in all otherwise, as threads do not help with smaller
+        images.
     cache_bytes : int, default=0
         Most bytes of decoded images to keep in memory, in each process. 0 keeps none,
         so that memory does not grow with the data.
@@ -177,6 +178,10 @@ class ImageFiles:
                 "and image_folder do."
             )
         return np.array([self._source.paths[i] for i in self._rows], dtype=object)
+
+    def __sizeof__(self):
+        """Count bytes in memory, paths apart, for those who decide how to send it."""
+        return super().__sizeof__() + self._rows.nbytes
 
     def __len__(self):
         """Count the images."""

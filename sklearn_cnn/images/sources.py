@@ -5,7 +5,6 @@ import os
 from collections.abc import Iterable
 from functools import partial
 
-import joblib
 import numpy as np
 from scipy.sparse import issparse
 
@@ -36,8 +35,8 @@ _CAN_RELEASE = hasattr(mmap, "MADV_DONTNEED")  # not on Windows
 class FileSource:
     """Image files of one size, mode and choice of pages.
 
-    ``n_workers`` threads decode; None means one for each core, or one in all for small
-    images.
+    ``n_workers`` threads decode; None means as many as the process may have, or one in
+    all for small images.
     """
 
     def __init__(self, paths, size, mode, pages, n_workers):
@@ -52,7 +51,7 @@ class FileSource:
         self.image_shape, self.dtype = first.shape, first.dtype
         if n_workers is None:
             height, width = decode(self.paths[0], mode=mode, pages=pages).shape[:2]
-            n_workers = joblib.cpu_count() if height * width >= _WORTH_THREADS else 1
+            n_workers = None if height * width >= _WORTH_THREADS else 1
         self.n_workers = n_workers
 
     def __len__(self):

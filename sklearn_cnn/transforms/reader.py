@@ -8,7 +8,6 @@ from functools import partial
 from numbers import Integral
 from typing import ClassVar
 
-import joblib
 import numpy as np
 from PIL import Image
 from sklearn.base import TransformerMixin
@@ -26,6 +25,7 @@ from sklearn_cnn.images import (
     keep_index,
     name_of,
     shortened,
+    threads_of,
 )
 from sklearn_cnn.utils._fitting import BaseEstimator
 from sklearn_cnn.utils._sklearn import StrOptions, fit_context
@@ -168,7 +168,7 @@ class ImageReader(
         options = self._options()
         sources = _sources(X)
         read = partial(_try_decode, **options)
-        found = in_threads(read, sources, joblib.effective_n_jobs(self.n_jobs))
+        found = in_threads(read, sources, threads_of(self.n_jobs))
         bad = {i: error for i, error in enumerate(found) if isinstance(error, str)}
         if bad:
             self._tell(bad, len(sources))

@@ -1,6 +1,7 @@
 """Callbacks of skorch and of scikit-learn, progress bars, and Ctrl-C."""
 
 import os
+import re
 import signal
 import threading
 
@@ -346,14 +347,21 @@ def test_scoring_monitor(digits):
     assert epochs["accuracy"].iloc[-1] == cnn.score(*digits)
 
 
-def test_epochs_nest_inside_the_progress_of_a_search(digits, capsys):
-    X, y = digits
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_epochs_nest_inside_the_progress_of_a_search(
+    digits, n_jobs, capsys, monkeypatch
+):
+    monkeypatch.setenv("COLUMNS", "100")
     cnn = CNNClassifier(**SMALL, max_iter=2)
-    search = GridSearchCV(cnn, {"dropout": [0.0, 0.2]}, cv=2)
-    search.set_callbacks(ProgressBar()).fit(X, y)
-    shown = capsys.readouterr().out
-    assert "GridSearchCV - fit" in shown
-    assert "CNNClassifier - fit" in shown  # only a task with subtasks has a bar
+    search = GridSearchCV(cnn, {"dropout": [0.0, 0.2]}, cv=2, n_jobs=n_jobs)
+    search.set_callbacks(ProgressBar()).fit(*digits)
+    bars = [line for line in capsys.readouterr().out.splitlines() if "100%" in line]
+    assert bars[0].startswith("GridSearchCV - fit")
+    assert bars[1].startswith("  GridSearchCV - search")
+    # only a task with subtasks has a bar: an epoch has none
+    epochs = [bar for bar in bars if "CNNClassifier - fit" in bar]
+    assert len(epochs) == 5 and len(bars) == 7  # the last one refits
+    assert all(re.search(r" \d:\d\d:\d\d$", bar) for bar in bars)
 
 
 def test_verbose_shows_a_bar_over_the_epochs(digits, capsys):
