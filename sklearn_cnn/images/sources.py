@@ -1,5 +1,6 @@
 """Where images come from that are not in memory: files, or arrays on disk."""
 
+import itertools
 import mmap
 import os
 from collections.abc import Iterable
@@ -16,9 +17,13 @@ from sklearn_cnn.images.naming import as_list, name_of, shortened
 from sklearn_cnn.images.pages import check_pages
 from sklearn_cnn.images.parallel import in_threads
 from sklearn_cnn.images.stored import (
+    HDF5Array,
     file_of,
     mapped_file,
+    require_stored,
     require_whole_file,
+    rows_of_chunks,
+    stored_rows,
     without_map,
 )
 from sklearn_cnn.utils._loaded import is_tensor
@@ -39,6 +44,9 @@ class FileSource:
     ``n_workers`` threads decode; None means one for each core, or one in all for small
     images.
     """
+
+    #: Each is read by itself.
+    has_chunks = False
 
     def __init__(self, paths, size, mode, pages, n_workers):
         self.paths = _checked_paths(paths)
@@ -129,6 +137,7 @@ class ArraySource:
         self._array = array
         self.shape, self.dtype = tuple(array.shape), np.dtype(array.dtype)
         self._file = file_of(array)
+        self._chunk_rows = rows_of_chunks(array)
 
     @property
     def array(self):
@@ -142,28 +151,53 @@ class ArraySource:
         """Shape of one image."""
         return self.shape[1:]
 
+    @property
+    def has_chunks(self):
+        """Whether some rows are read together in any case."""
+        return self._chunk_rows > 1
+
     def __len__(self):
         """Count the images."""
         return self.shape[0]
 
     def __getstate__(self):
-        state = {"shape": self.shape, "dtype": self.dtype}
+        state = {
+            "shape": self.shape,
+            "dtype": self.dtype,
+            "_chunk_rows": self._chunk_rows,
+        }
         if self._file is None:
             return {**state, "_file": None, "_array": without_map(self._array)}
         return {**state, "_file": self._file.as_it_is_now(), "_array": None}
+
+    def close(self):
+        """Let the next read open the file anew, which must have its size still."""
+        if self._file is not None:
+            self._file, self._array = self._file.as_it_is_now(), None
+
+    def check(self, indices):
+        """Look whether the array is there, without reading it."""
+        require_stored(self.array)
+
+    def neighbours(self, indices):
+        """Give all rows of the chunks that these are in, in increasing order."""
+        step = self._chunk_rows
+        firsts = np.unique(indices // step) * step
+        rows = (firsts[:, None] + np.arange(step)).ravel()
+        return rows[rows < len(self)]
 
     def read(self, indices):
         """Read rows into new memory; NaN and infinity are an error."""
         if not len(indices):
             return np.empty((0, *self.image_shape), self.dtype)
         rows, places = np.unique(indices, return_inverse=True)
-        mapped = mapped_file(self.array)
-        step = len(rows) if mapped is None else _MAPPED_ROWS
+        array = self.array
+        mapped = mapped_file(array)
         images = np.empty((len(rows), *self.image_shape), self.dtype)
-        for start in range(0, len(rows), step):
+        for part in self._runs(rows, mapped):
             if mapped is not None:
-                require_whole_file(self.array)
-            images[start : start + step] = self._rows(rows[start : start + step])
+                require_whole_file(array)
+            images[part] = stored_rows(array, rows[part])
             if mapped is not None and _CAN_RELEASE:
                 mapped.madvise(mmap.MADV_DONTNEED)  # the system's cache keeps them
         images = images[places]
@@ -171,11 +205,16 @@ class ArraySource:
             _require_finite(images, indices)
         return images
 
-    def _rows(self, rows):
-        if rows[-1] - rows[0] + 1 == len(rows):
-            # every store reads a slice faster than a list of rows
-            return np.asarray(self.array[int(rows[0]) : int(rows[-1]) + 1])
-        return np.asarray(self.array[rows])
+    def _runs(self, rows, mapped):
+        """Cut rows into slices of them that are read at once."""
+        if isinstance(self._file, HDF5Array):
+            other = (np.diff(rows // self._chunk_rows) > 0) & (np.diff(rows) > 1)
+            ends = np.flatnonzero(other) + 1
+        elif mapped is not None:
+            ends = np.arange(_MAPPED_ROWS, len(rows), _MAPPED_ROWS)
+        else:
+            ends = np.arange(0)
+        return itertools.starmap(slice, itertools.pairwise([0, *ends, len(rows)]))
 
 
 def _remedy(shape, other):
