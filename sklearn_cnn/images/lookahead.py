@@ -31,10 +31,10 @@ class Lookahead:
     """Images in an order that is known: those that are needed soonest are kept.
 
     A chunk that is read for one row holds others, which the order asks for later. As
-    many as ``capacity`` are kept, the soonest, each until it was given. With
-    room for a share f of all images, in random order, each chunk is read about 1 / 2f
-    times, however many rows it has; the least recently used chunks, or the first ones,
-    would save no more than that share of one read for each row.
+    many as ``capacity`` of them are kept, the soonest, each until it was given. With
+    room for a share f of all images, in random order, each chunk is read at most about
+    1 / f times, however many rows it has. To keep the chunks that were used last, or
+    first, would save no more than that share of one read for each row.
 
     Parameters
     ----------

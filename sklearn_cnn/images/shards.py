@@ -6,10 +6,13 @@ import numpy as np
 
 from sklearn_cnn.images.naming import as_list, shortened
 from sklearn_cnn.images.opening import opened
+from sklearn_cnn.images.parallel import in_threads
 from sklearn_cnn.images.sources import ArraySource
 
 #: Most files that are held open from one batch to the next: a process may have 1,024.
 _MOST_OPEN = 128
+#: That wait for shards which are not files on this machine.
+_N_THREADS = 8
 
 
 class ShardSource:
@@ -37,13 +40,7 @@ class ShardSource:
 
     def check(self, indices):
         """Look whether shards are there; an error lists those that are not."""
-        bad = []
-        for shard, _, rows in self._parts(indices):
-            try:
-                shard.check(rows)
-            except ValueError as error:
-                bad.append(str(error))
-            self._close(shard)
+        bad = [m for m in self._of_each(_check, indices) if m is not None]
         if len(bad) == 1:
             raise ValueError(bad[0])
         if bad:
@@ -52,9 +49,11 @@ class ShardSource:
     def read(self, indices):
         """Read rows into new memory; NaN and infinity are an error."""
         images = np.empty((len(indices), *self.image_shape), self.dtype)
-        for shard, places, rows in self._parts(indices):
+
+        def read(shard, places, rows):
             images[places] = shard.read(rows)
-            self._close(shard)
+
+        self._of_each(read, indices)
         return images
 
     def neighbours(self, indices):
@@ -72,9 +71,22 @@ class ShardSource:
             places = np.flatnonzero(numbers == number)
             yield self._shards[number], places, indices[places] - self._starts[number]
 
-    def _close(self, shard):
-        if len(self._shards) > _MOST_OPEN:
-            shard.close()
+    def _of_each(self, function, indices):
+        def call(part):
+            result = function(*part)
+            if len(self._shards) > _MOST_OPEN:
+                part[0].close()
+            return result
+
+        n_threads = 1 if all(s.is_file for s in self._shards) else _N_THREADS
+        return in_threads(call, list(self._parts(indices)), n_threads)
+
+
+def _check(shard, places, rows):
+    try:
+        shard.check(rows)
+    except ValueError as error:
+        return str(error)
 
 
 def _source(number, shard, storage_options):

@@ -5,6 +5,7 @@ import mmap
 import os
 from collections.abc import Iterable
 from functools import partial
+from math import prod
 
 import joblib
 import numpy as np
@@ -35,6 +36,8 @@ _WORTH_THREADS = 128 * 128
 #: Rows of a mapped file that are read before its pages are given back: the system may
 #: map 2 MiB for each of them.
 _MAPPED_ROWS = 16
+#: Bytes of chunks that are read at once, beside the memory that they are read into.
+_READ_BYTES = 1 << 24
 _CAN_RELEASE = hasattr(mmap, "MADV_DONTNEED")  # not on Windows
 
 
@@ -138,13 +141,15 @@ class ArraySource:
         self.shape, self.dtype = tuple(array.shape), np.dtype(array.dtype)
         self._file = file_of(array)
         self._chunk_rows = rows_of_chunks(array)
+        self._is_checked = False
 
     @property
     def array(self):
         """The array; where this is a copy, its file is opened when first asked for."""
-        if self._array is None:
-            self._array = self._file.open(self.shape, self.dtype)
-        return self._array
+        array = self._array
+        if array is None:
+            array = self._array = self._file.open(self.shape, self.dtype)
+        return array
 
     @property
     def image_shape(self):
@@ -165,6 +170,7 @@ class ArraySource:
             "shape": self.shape,
             "dtype": self.dtype,
             "_chunk_rows": self._chunk_rows,
+            "_is_checked": False,
         }
         if self._file is None:
             return {**state, "_file": None, "_array": without_map(self._array)}
@@ -175,9 +181,16 @@ class ArraySource:
         if self._file is not None:
             self._file, self._array = self._file.as_it_is_now(), None
 
+    @property
+    def is_file(self):
+        """Whether it is a file on this machine, which is read without waiting."""
+        return self._file is not None
+
     def check(self, indices):
-        """Look whether the array is there, without reading it."""
-        require_stored(self.array)
+        """Look once whether the array is there, without reading it."""
+        if not self._is_checked:
+            require_stored(self.array)
+            self._is_checked = True
 
     def neighbours(self, indices):
         """Give all rows of the chunks that these are in, in increasing order."""
@@ -200,18 +213,24 @@ class ArraySource:
             images[part] = stored_rows(array, rows[part])
             if mapped is not None and _CAN_RELEASE:
                 mapped.madvise(mmap.MADV_DONTNEED)  # the system's cache keeps them
-        images = images[places]
+        if len(rows) < len(indices) or (np.diff(places) < 0).any():
+            images = images[places]
         if images.dtype.kind == "f":
             _require_finite(images, indices)
         return images
 
     def _runs(self, rows, mapped):
         """Cut rows into slices of them that are read at once."""
-        if isinstance(self._file, HDF5Array):
+        if mapped is not None:
+            ends = np.arange(_MAPPED_ROWS, len(rows), _MAPPED_ROWS)
+        elif isinstance(self._file, HDF5Array):
             other = (np.diff(rows // self._chunk_rows) > 0) & (np.diff(rows) > 1)
             ends = np.flatnonzero(other) + 1
-        elif mapped is not None:
-            ends = np.arange(_MAPPED_ROWS, len(rows), _MAPPED_ROWS)
+        elif self.has_chunks:
+            row_bytes = prod(self.image_shape) * self.dtype.itemsize
+            step = max(1, _READ_BYTES // (row_bytes * self._chunk_rows))
+            ends = np.flatnonzero(np.diff(rows // self._chunk_rows)) + 1
+            ends = ends[step - 1 :: step]
         else:
             ends = np.arange(0)
         return itertools.starmap(slice, itertools.pairwise([0, *ends, len(rows)]))
