@@ -46,11 +46,17 @@ class Counting(SimpleHTTPRequestHandler):
         """Say nothing."""
 
 
+class Server(ThreadingHTTPServer):
+    """Keeps many requests waiting: those without a place try again after a second."""
+
+    request_queue_size = 100
+
+
 @contextmanager
 def served(folder):
     """Serve a folder; yields its URL."""
     handler = functools.partial(Counting, directory=folder)
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    with Server(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()

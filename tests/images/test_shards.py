@@ -6,6 +6,7 @@ import shutil
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
@@ -43,11 +44,14 @@ class Quiet(SimpleHTTPRequestHandler):
         pass
 
 
-@pytest.fixture
-def url(tmp_path):
+class Server(ThreadingHTTPServer):
+    request_queue_size = 100  # those that find no place try again after a second
+
+
+@contextmanager
+def served(folder):
     """A folder of this machine behind HTTP."""
-    handler = partial(Quiet, directory=tmp_path)
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    with Server(("127.0.0.1", 0), partial(Quiet, directory=folder)) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}"
@@ -234,38 +238,37 @@ def test_zarr_in_memory_of_fsspec(pixels):
         joblib.Parallel(2)([joblib.delayed(np.asarray)(X)])
 
 
-def test_zarr_over_http(tmp_path, pixels, url):
+def test_zarr_over_http(tmp_path, pixels):
     for i in range(2):
         stored(tmp_path / f"{i}.zarr", pixels[100 * i :][:100])
-    X = ImageFiles.from_shards([f"{url}/0.zarr", f"{url}/1.zarr"], cache_bytes=50 * 30)
-    order, found = read_order(X)
-    np.testing.assert_array_equal(found, pixels[order])
-    (read,) = joblib.Parallel(2)([joblib.delayed(np.asarray)(X[::-1])])
-    np.testing.assert_array_equal(read, pixels[::-1])
-    shutil.rmtree(tmp_path / "1.zarr")
-    np.testing.assert_array_equal(X[50], pixels[50])
-    with pytest.raises(ValueError, match=r"1\.zarr' cannot be opened any more.*Keep"):
-        X[150]
-    with pytest.raises(ValueError, match=r"1\.zarr' cannot be opened any more"):
-        X.check_files()
+    with served(tmp_path) as url:
+        X = ImageFiles.from_shards(
+            [f"{url}/0.zarr", f"{url}/1.zarr"], cache_bytes=50 * 30
+        )
+        order, found = read_order(X)
+        np.testing.assert_array_equal(found, pixels[order])
+        (read,) = joblib.Parallel(2)([joblib.delayed(np.asarray)(X[::-1])])
+        np.testing.assert_array_equal(read, pixels[::-1])
+        shutil.rmtree(tmp_path / "1.zarr")
+        np.testing.assert_array_equal(X[50], pixels[50])
+        with pytest.raises(
+            ValueError, match=r"1\.zarr' cannot be opened any more.*Keep"
+        ):
+            X[150]
+        with pytest.raises(ValueError, match=r"1\.zarr' cannot be opened any more"):
+            X.check_files()
 
 
 def test_a_server_that_is_gone(tmp_path, pixels):
     stored(tmp_path / "x.zarr", pixels)
-    handler = partial(Quiet, directory=tmp_path)
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        url = f"http://127.0.0.1:{server.server_port}/x.zarr"
-        X = ImageFiles.from_array(url)
-        server.shutdown()
-        thread.join()
+    with served(tmp_path) as url:
+        X = ImageFiles.from_array(f"{url}/x.zarr")
     with pytest.raises(ValueError, match=r"x\.zarr' cannot be opened any more: Client"):
         CNNClassifier(**SMALL).fit(X, np.arange(N) % 2)
     with pytest.raises(ValueError, match=r"x\.zarr' cannot be read.*checkpoint_dir"):
         X[0]
     with pytest.raises(ValueError, match=r"cannot be opened: Client.*can be reached"):
-        ImageFiles.from_array(url)
+        ImageFiles.from_array(f"{url}/x.zarr")
 
 
 def test_paths_that_lead_to_no_array(tmp_path, npy, monkeypatch):
