@@ -132,7 +132,8 @@ class ImageFiles:
 
             A chunk is read whole even for one row. If all images fit, those that were
             read with a row stay, in each process. If not, each pass over images in a
-            known order, as the epochs of a fit are, keeps those that it needs soonest.
+            known order, as an epoch of a fit is, keeps those that it needs soonest. For
+            a moment reading takes as much again, and 16 MiB.
         storage_options : dict or None, default=None
             For the file system of a URL, as fsspec takes them: keys, tokens, headers.
 

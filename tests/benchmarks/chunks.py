@@ -1,12 +1,12 @@
 """Bytes that an epoch in random order reads of arrays in chunks: prints the figures.
 
-Run from the root of the repository (a minute, 70 MB of room)::
+Run from the root of the repository (two minutes, 20 MB of room)::
 
     python tests/benchmarks/chunks.py
 
 A zarr array of 20,000 images of 32x32 in chunks of 100 is served over HTTP on this
-machine, and the same array stored as HDF5. Two epochs are fitted with each
-``cache_bytes``. The server counts what it sends.
+machine, and two epochs are fitted with each ``cache_bytes``. The server counts what it
+sends.
 """
 
 import argparse
