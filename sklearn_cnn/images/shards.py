@@ -1,6 +1,7 @@
 """Several arrays on disk, one after the other, in the place of one."""
 
 from collections.abc import Iterable
+from functools import partial
 
 import numpy as np
 
@@ -19,10 +20,10 @@ class ShardSource:
     """Rows of several arrays: those of the first, then those of the second, ..."""
 
     def __init__(self, shards, storage_options):
-        self._shards = [
-            _source(i, shard, storage_options)
-            for i, shard in enumerate(_checked_shards(shards))
-        ]
+        shards = _checked_shards(shards)
+        open_one = partial(_source, storage_options=storage_options)
+        n_threads = _N_THREADS if any(_is_url(shard) for shard in shards) else 1
+        self._shards = in_threads(open_one, list(enumerate(shards)), n_threads)
         first = self._shards[0]
         self.image_shape, self.dtype = first.image_shape, first.dtype
         _require_alike(self._shards)
@@ -89,7 +90,8 @@ def _check(shard, places, rows):
         return str(error)
 
 
-def _source(number, shard, storage_options):
+def _source(numbered, storage_options):
+    number, shard = numbered
     try:
         source = ArraySource(opened(shard, storage_options))
     except ValueError as error:
@@ -97,6 +99,10 @@ def _source(number, shard, storage_options):
     if isinstance(source.array, np.memmap) and source.array is not shard:
         source.close()
     return source
+
+
+def _is_url(shard):
+    return isinstance(shard, str) and "://" in shard
 
 
 def _checked_shards(shards):

@@ -295,6 +295,12 @@ def _checked_paths(paths):
                 "be a path. Bytes and PIL images are read by "
                 "sklearn_cnn.transforms.ImageReader."
             )
+        if "://" in os.fsdecode(path):
+            raise ValueError(
+                f"paths[{i}]={shortened(path)} is a URL, but files are read on this "
+                "machine. Download them, or store their pixels as a zarr array, which "
+                "sklearn_cnn.images.ImageFiles.from_array reads by its URL."
+            )
     return tuple(os.fspath(path) for path in paths)
 
 

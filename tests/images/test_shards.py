@@ -18,7 +18,7 @@ import zarr
 from zarr.storage import LocalStore, WrapperStore
 
 from sklearn_cnn import CNNClassifier
-from sklearn_cnn.images import ImageFiles, in_turn, take_rows
+from sklearn_cnn.images import ImageFiles, in_turn, sources, take_rows
 from sklearn_cnn.images import shards as shards_module
 
 N, CHUNK = 200, 8
@@ -202,7 +202,8 @@ def reads_of_an_epoch(tmp_path, pixels, cache_bytes, epochs=1):
     return Counting.n_read
 
 
-def test_chunks_are_read_for_many_rows_at_once(tmp_path, pixels):
+def test_chunks_are_read_for_many_rows_at_once(tmp_path, pixels, monkeypatch):
+    monkeypatch.setattr(sources, "_READ_BYTES", 3 * CHUNK * 30)
     n_chunks = N // CHUNK
     assert reads_of_an_epoch(tmp_path / "0", pixels, 0) > 5 * n_chunks
     for share in (0.25, 0.5):
@@ -233,6 +234,9 @@ def test_zarr_in_memory_of_fsspec(pixels):
     stored("memory://images.zarr", pixels)
     X = ImageFiles.from_array("memory://images.zarr")
     np.testing.assert_array_equal(X[::-3], pixels[::-3])
+    blank = np.zeros((9, 6, 5), np.float32)
+    stored("memory://blank.zarr", blank)
+    np.testing.assert_array_equal(ImageFiles.from_array("memory://blank.zarr"), blank)
     # the memory of another process holds nothing, which are no black images
     with pytest.raises(ValueError, match=r"images\.zarr' cannot be opened any more"):
         joblib.Parallel(2)([joblib.delayed(np.asarray)(X)])
