@@ -133,9 +133,14 @@ def test_shards_are_one_array(tmp_path, pixels, npy, kind, cache_bytes):
         _ = X.paths
     if kind is not of_arrays:
         assert len(pickle.dumps(X)) < 6_000
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(X[::-1])), pixels[::-1])
+    assert joblib.hash(X) == joblib.hash(pickle.loads(pickle.dumps(X)))
+
+
+def test_processes_read_shards(tmp_path, pixels, npy):
+    X = ImageFiles.from_shards(of_all_kinds(tmp_path, np.split(pixels, [90, 91]), npy))
     (read,) = joblib.Parallel(2)([joblib.delayed(np.asarray)(X[::-1])])
     np.testing.assert_array_equal(read, pixels[::-1])
-    assert joblib.hash(X) == joblib.hash(pickle.loads(pickle.dumps(X)))
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="counts open files")
