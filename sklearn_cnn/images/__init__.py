@@ -5,6 +5,7 @@ from sklearn_cnn.images.arrays import (
     as_values,
     as_weights,
     check_image_array,
+    in_turn,
     rows_of_several_sizes,
     take_rows,
     value_range,

@@ -175,6 +175,14 @@ def take_rows(images, rows):
     return taken.astype(taken.dtype.newbyteorder("="), copy=False)
 
 
+def in_turn(images, chunks):
+    """Give the like of images whose chunks of rows will be taken in this order.
+
+    Where they are stored in chunks, what is read with a row is kept for its turn.
+    """
+    return images._in_turn(chunks) if isinstance(images, ImageFiles) else images
+
+
 def value_range(images, rows):
     """Tell which value stands for white: 1, or for integers 255 or 65,535.
 
@@ -185,6 +193,7 @@ def value_range(images, rows):
         return 1.0
     step = 1 << 10
     chunks = [rows[i : i + step] for i in range(0, len(rows), step)]
+    images = in_turn(images, chunks)
     parts = (take_rows(images, chunk) for chunk in chunks)
     lows, highs = zip(*((part.min(), part.max()) for part in parts), strict=True)
     low, high = min(lows), max(highs)

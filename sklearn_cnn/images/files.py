@@ -1,12 +1,19 @@
 """ImageFiles."""
 
 import copy
+from math import prod
 
 import numpy as np
 
 from sklearn_cnn.images.cache import ImageCache
+from sklearn_cnn.images.lookahead import Lookahead, WholeChunks
+from sklearn_cnn.images.opening import opened
+from sklearn_cnn.images.shards import ShardSource
 from sklearn_cnn.images.sources import ArraySource, FileSource
 from sklearn_cnn.utils._parameters import require_integer
+
+#: For arrays that are stored in chunks, unless cache_bytes is given.
+_CACHE_BYTES = 1 << 28
 
 
 class ImageFiles:
@@ -108,19 +115,28 @@ class ImageFiles:
         self._begin(FileSource(paths, size, mode, pages, n_workers), cache_bytes)
 
     @classmethod
-    def from_array(cls, array, *, cache_bytes=0):
-        """Make the like of an array on disk.
+    def from_array(cls, array, *, cache_bytes=None, storage_options=None):
+        """Make the like of an array on disk, or elsewhere.
 
         Parameters
         ----------
-        array : numpy.memmap, h5py.Dataset, zarr.Array or another array
-            Of shape (n_samples, ...): anything with ``shape``, ``dtype`` and indexing.
-            It is read in slices and lists of increasing row numbers, and stays where it
-            is: other processes open the file anew, when they first read from it. Keep
-            the file for as long as its images are used; open HDF5 with mode "r".
-        cache_bytes : int, default=0
-            As for ImageFiles; worth it where reading is slow, as from a network or
-            compressed.
+        array : numpy.memmap, h5py.Dataset, zarr.Array, another array, str or path
+            Of shape (n_samples, ...): anything with ``shape``, ``dtype`` and indexing;
+            or the path of a .npy file, or the path or URL of a zarr array
+            (``pip install 'sklearn_cnn[zarr]'``). It is read in slices and lists of
+            increasing row numbers, and stays where it is: other processes open the file
+            anew, when they first read from it. Keep the file for as long as its images
+            are used; open HDF5 with mode "r".
+        cache_bytes : int or None, default=None
+            Most bytes of images to keep in memory. None is 256 MiB for what is stored
+            in chunks of several rows, as zarr and HDF5 do, and 0 for all else.
+
+            A chunk is read whole even for one row. If all images fit, those that were
+            read with a row stay, in each process. If not, each pass over images in a
+            known order, as an epoch of a fit is, keeps those that it needs soonest. For
+            a moment reading takes as much again, and 16 MiB.
+        storage_options : dict or None, default=None
+            For the file system of a URL, as fsspec takes them: keys, tokens, headers.
 
         Returns
         -------
@@ -131,8 +147,11 @@ class ImageFiles:
         ------
         ValueError
             If it is sparse, masked, a tensor, a view of an HDF5 dataset or HDF5 in
-            memory; and later, in another process, if its file is gone, locked or of
-            another size or shape. The message says what to pass instead.
+            memory, or a path that leads to no array; and later, if a zarr array, or in
+            another process its file, is gone, locked or of another size or shape. The
+            message says what to pass instead.
+        ImportError
+            If zarr, or what reads a URL, is not installed.
 
         Examples
         --------
@@ -141,18 +160,77 @@ class ImageFiles:
         >>> ImageFiles.from_array(np.zeros((100, 32, 32, 3), np.uint8))
         ImageFiles: 100 images of shape (32, 32, 3), uint8
         """
+        source = ArraySource(opened(array, storage_options))
+        return cls._of_arrays(source, cache_bytes)
+
+    @classmethod
+    def from_shards(cls, shards, *, cache_bytes=None, storage_options=None):
+        """Make the like of several arrays, each of which holds some of the rows.
+
+        Parameters
+        ----------
+        shards : sequence of arrays, str or paths
+            As ``array`` of :meth:`from_array`, all of one dtype, and of one shape but
+            for the number of rows. The rows of the first come first. Of .npy files that
+            are given by path, at most 128 are open from one batch to the next.
+        cache_bytes : int or None, default=None
+            As for :meth:`from_array`, of all shards together.
+        storage_options : dict or None, default=None
+            As for :meth:`from_array`; for all shards.
+
+        Returns
+        -------
+        images : ImageFiles
+            With as many images as all shards together.
+
+        Raises
+        ------
+        ValueError
+            If one differs from the first or cannot be opened, as for
+            :meth:`from_array`; and when a fit begins, if some are not there any more.
+            The message names the shards.
+        ImportError
+            If zarr, or what reads a URL, is not installed.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> from sklearn_cnn.images import ImageFiles
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> for i in range(3):
+        ...     np.save(f"{folder.name}/{i}.npy", np.full((100, 8, 8), i, np.uint8))
+        >>> ImageFiles.from_shards(sorted(Path(folder.name).glob("*.npy")))
+        ImageFiles: 300 images of shape (8, 8), uint8
+        >>> folder.cleanup()
+        """
+        return cls._of_arrays(ShardSource(shards, storage_options), cache_bytes)
+
+    @classmethod
+    def _of_arrays(cls, source, cache_bytes):
+        if cache_bytes is None:
+            cache_bytes = _CACHE_BYTES if source.has_chunks else 0
         images = cls.__new__(cls)
-        images._begin(ArraySource(array), cache_bytes)
+        images._begin(source, cache_bytes)
         return images
 
     def _begin(self, source, cache_bytes):
         require_integer("cache_bytes", cache_bytes, 0)
         self._source = source
         self._rows = np.arange(len(source))
+        self._cache_bytes = cache_bytes
         self._cache = None
-        if cache_bytes:
-            arguments = (len(source), source.image_shape, source.dtype)
-            self._cache = ImageCache(cache_bytes, *arguments)
+        of_images = (len(source), source.image_shape, source.dtype)
+        if not source.has_chunks:
+            if cache_bytes:
+                self._cache = ImageCache(cache_bytes, *of_images)
+        elif len(source) * self._image_bytes <= cache_bytes:
+            self._cache = WholeChunks(cache_bytes, *of_images, source.neighbours)
+
+    @property
+    def _image_bytes(self):
+        return prod(self._source.image_shape) * self.dtype.itemsize
 
     @property
     def shape(self):
@@ -172,7 +250,7 @@ class ImageFiles:
     @property
     def paths(self):
         """Paths of the files, an array of str; an array on disk has none."""
-        if isinstance(self._source, ArraySource):
+        if not isinstance(self._source, FileSource):
             raise AttributeError(
                 "Images from an array have no paths. Only those of ImageFiles(paths) "
                 "and image_folder do."
@@ -228,8 +306,23 @@ class ImageFiles:
             If some of them are missing, are no images or of another size. All are
             counted, and the first ten listed with their reasons.
         """
-        if isinstance(self._source, FileSource):
-            self._source.check(self._rows)
+        self._source.check(self._rows)
+
+    def _in_turn(self, chunks):
+        """Give the like of it, whose chunks of rows will be asked for in this order.
+
+        Where images are stored in chunks, it keeps those that were read and are needed
+        soonest.
+        """
+        room = self._cache_bytes // self._image_bytes
+        if self._cache is not None or not (self._source.has_chunks and room):
+            return self
+        order = np.concatenate([self._rows[chunk] for chunk in chunks])
+        source, view = self._source, copy.copy(self)
+        view._cache = Lookahead(
+            room, len(source), order, source.image_shape, self.dtype, source.neighbours
+        )
+        return view
 
     def _read(self, rows):
         if self._cache is None:

@@ -2,10 +2,11 @@
 
 import hashlib
 import os
+from math import prod
 
 import numpy as np
 
-from sklearn_cnn.images.arrays import take_rows
+from sklearn_cnn.images.arrays import in_turn, take_rows
 
 #: Bytes of images that are hashed at a time.
 _CHUNK = 1 << 24
@@ -14,10 +15,12 @@ _CHUNK = 1 << 24
 def add_pixels(key, images, rows=None):
     """Add the pixels of some rows, or all, to a hash."""
     rows = np.arange(len(images)) if rows is None else rows
-    row_bytes = max(1, take_rows(images, rows[:1]).nbytes)
+    row_bytes = max(1, images.dtype.itemsize * prod(images.shape[1:]))
     step = max(1, _CHUNK // row_bytes)
-    for start in range(0, len(rows), step):
-        taken = take_rows(images, rows[start : start + step])
+    chunks = [rows[start : start + step] for start in range(0, len(rows), step)]
+    images = in_turn(images, chunks)
+    for chunk in chunks:
+        taken = take_rows(images, chunk)
         key.update(f"{taken.dtype}{taken.shape}".encode())
         key.update(taken)
 

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import islice
 
-from sklearn_cnn.images.arrays import take_rows
+from sklearn_cnn.images.arrays import in_turn, take_rows
 from sklearn_cnn.images.files import ImageFiles
 
 
@@ -35,6 +35,7 @@ def read_ahead(images, chunks):
     A chunk is an array of indices or a slice. Who does not take all of the arrays must
     close the generator.
     """
+    images = in_turn(images, chunks)
     if isinstance(images, ImageFiles):
         return prefetched(partial(take_rows, images), chunks)
     return (take_rows(images, chunk) for chunk in chunks)

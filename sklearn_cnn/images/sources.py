@@ -1,9 +1,11 @@
 """Where images come from that are not in memory: files, or arrays on disk."""
 
+import itertools
 import mmap
 import os
 from collections.abc import Iterable
 from functools import partial
+from math import prod
 
 import numpy as np
 from scipy.sparse import issparse
@@ -15,9 +17,13 @@ from sklearn_cnn.images.naming import as_list, name_of, shortened
 from sklearn_cnn.images.pages import check_pages
 from sklearn_cnn.images.parallel import in_threads
 from sklearn_cnn.images.stored import (
+    HDF5Array,
     file_of,
     mapped_file,
+    require_stored,
     require_whole_file,
+    rows_of_chunks,
+    stored_rows,
     without_map,
 )
 from sklearn_cnn.utils._loaded import is_tensor
@@ -29,6 +35,8 @@ _WORTH_THREADS = 128 * 128
 #: Rows of a mapped file that are read before its pages are given back: the system may
 #: map 2 MiB for each of them.
 _MAPPED_ROWS = 16
+#: Bytes of chunks that are read at once, beside the memory that they are read into.
+_READ_BYTES = 1 << 24
 _CAN_RELEASE = hasattr(mmap, "MADV_DONTNEED")  # not on Windows
 
 
@@ -38,6 +46,9 @@ class FileSource:
     ``n_workers`` threads decode; None means as many as the process may have, or one in
     all for small images.
     """
+
+    #: Each is read by itself.
+    has_chunks = False
 
     def __init__(self, paths, size, mode, pages, n_workers):
         self.paths = _checked_paths(paths)
@@ -128,53 +139,100 @@ class ArraySource:
         self._array = array
         self.shape, self.dtype = tuple(array.shape), np.dtype(array.dtype)
         self._file = file_of(array)
+        self._chunk_rows = rows_of_chunks(array)
+        self._is_checked = False
 
     @property
     def array(self):
         """The array; where this is a copy, its file is opened when first asked for."""
-        if self._array is None:
-            self._array = self._file.open(self.shape, self.dtype)
-        return self._array
+        array = self._array
+        if array is None:
+            array = self._array = self._file.open(self.shape, self.dtype)
+        return array
 
     @property
     def image_shape(self):
         """Shape of one image."""
         return self.shape[1:]
 
+    @property
+    def has_chunks(self):
+        """Whether some rows are read together in any case."""
+        return self._chunk_rows > 1
+
     def __len__(self):
         """Count the images."""
         return self.shape[0]
 
     def __getstate__(self):
-        state = {"shape": self.shape, "dtype": self.dtype}
+        state = {
+            "shape": self.shape,
+            "dtype": self.dtype,
+            "_chunk_rows": self._chunk_rows,
+            "_is_checked": False,
+        }
         if self._file is None:
             return {**state, "_file": None, "_array": without_map(self._array)}
         return {**state, "_file": self._file.as_it_is_now(), "_array": None}
+
+    def close(self):
+        """Let the next read open the file anew, which must have its size still."""
+        if self._file is not None:
+            self._file, self._array = self._file.as_it_is_now(), None
+
+    @property
+    def is_file(self):
+        """Whether it is a file on this machine, which is read without waiting."""
+        return self._file is not None
+
+    def check(self, indices):
+        """Look once whether the array is there, without reading it."""
+        if not self._is_checked:
+            require_stored(self.array)
+            self._is_checked = True
+
+    def neighbours(self, indices):
+        """Give all rows of the chunks that these are in, in increasing order."""
+        step = self._chunk_rows
+        firsts = np.unique(indices // step) * step
+        rows = (firsts[:, None] + np.arange(step)).ravel()
+        return rows[rows < len(self)]
 
     def read(self, indices):
         """Read rows into new memory; NaN and infinity are an error."""
         if not len(indices):
             return np.empty((0, *self.image_shape), self.dtype)
         rows, places = np.unique(indices, return_inverse=True)
-        mapped = mapped_file(self.array)
-        step = len(rows) if mapped is None else _MAPPED_ROWS
+        array = self.array
+        mapped = mapped_file(array)
         images = np.empty((len(rows), *self.image_shape), self.dtype)
-        for start in range(0, len(rows), step):
+        for part in self._runs(rows, mapped):
             if mapped is not None:
-                require_whole_file(self.array)
-            images[start : start + step] = self._rows(rows[start : start + step])
+                require_whole_file(array)
+            images[part] = stored_rows(array, rows[part])
             if mapped is not None and _CAN_RELEASE:
                 mapped.madvise(mmap.MADV_DONTNEED)  # the system's cache keeps them
-        images = images[places]
+        if len(rows) < len(indices) or (np.diff(places) < 0).any():
+            images = images[places]
         if images.dtype.kind == "f":
             _require_finite(images, indices)
         return images
 
-    def _rows(self, rows):
-        if rows[-1] - rows[0] + 1 == len(rows):
-            # every store reads a slice faster than a list of rows
-            return np.asarray(self.array[int(rows[0]) : int(rows[-1]) + 1])
-        return np.asarray(self.array[rows])
+    def _runs(self, rows, mapped):
+        """Cut rows into slices of them that are read at once."""
+        if mapped is not None:
+            ends = np.arange(_MAPPED_ROWS, len(rows), _MAPPED_ROWS)
+        elif isinstance(self._file, HDF5Array):
+            other = (np.diff(rows // self._chunk_rows) > 0) & (np.diff(rows) > 1)
+            ends = np.flatnonzero(other) + 1
+        elif self.has_chunks:
+            row_bytes = prod(self.image_shape) * self.dtype.itemsize
+            step = max(1, _READ_BYTES // (row_bytes * self._chunk_rows))
+            ends = np.flatnonzero(np.diff(rows // self._chunk_rows)) + 1
+            ends = ends[step - 1 :: step]
+        else:
+            ends = np.arange(0)
+        return itertools.starmap(slice, itertools.pairwise([0, *ends, len(rows)]))
 
 
 def _remedy(shape, other):
@@ -235,6 +293,12 @@ def _checked_paths(paths):
                 f"paths[{i}]={shortened(path)} is a {type(path).__name__}, but it must "
                 "be a path. Bytes and PIL images are read by "
                 "sklearn_cnn.transforms.ImageReader."
+            )
+        if "://" in os.fsdecode(path):
+            raise ValueError(
+                f"paths[{i}]={shortened(path)} is a URL, but files are read on this "
+                "machine. Download them, or store their pixels as a zarr array, which "
+                "sklearn_cnn.images.ImageFiles.from_array reads by its URL."
             )
     return tuple(os.fspath(path) for path in paths)
 

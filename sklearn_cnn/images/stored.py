@@ -169,3 +169,83 @@ def require_whole_file(array):
 def without_map(array):
     """Copy a map that is pickled: joblib would open its file, if it has one, anew."""
     return np.array(array, order="C") if isinstance(_owner(array), np.memmap) else array
+
+
+def rows_of_chunks(array):
+    """Count the rows that are read together in any case: 1 where there are no chunks.
+
+    zarr, HDF5 and others store blocks, of which compressed ones are read whole.
+    """
+    (rows, *_) = getattr(array, "chunks", None) or (1,)
+    return rows if isinstance(rows, int) else 1
+
+
+def stored_rows(array, rows):
+    """Read rows, given in increasing order; an error of the store is explained."""
+    try:
+        if rows[-1] - rows[0] + 1 == len(rows):
+            # every store reads a slice faster than a list of rows
+            found = np.asarray(array[int(rows[0]) : int(rows[-1]) + 1])
+        elif type(array).__module__.startswith("h5py"):
+            # of a list, HDF5 reads row by row: six times slower
+            found = array[int(rows[0]) : int(rows[-1]) + 1][rows - rows[0]]
+        else:
+            found = np.asarray(array[rows])
+    except MemoryError:
+        raise
+    except Exception as error:  # file systems and codecs raise anything
+        raise ValueError(
+            f"Rows of {_name_of(array)} cannot be read: {_said(error)}. Fit again once "
+            "they can; with checkpoint_dir a fit goes on where it stopped."
+        ) from error
+    if _is_zarr(array) and _has_blank_rows(found, array.fill_value):
+        # zarr gives blank pixels for what is not there
+        require_stored(array)
+    return found
+
+
+def require_stored(array):
+    """Look whether a zarr array is still there, by its description alone."""
+    if not _is_zarr(array):
+        return
+    import zarr
+
+    try:
+        found = zarr.open_array(
+            array.store,
+            path=array.path,
+            mode="r",
+            zarr_format=array.metadata.zarr_format,
+        )
+    except Exception as error:  # file systems raise anything
+        raise ValueError(
+            f"{_name_of(array)} cannot be opened any more: {_said(error)}. Keep it, "
+            "and the way to it, for as long as its images are used."
+        ) from error
+    if (found.shape, found.dtype) != (array.shape, array.dtype):
+        raise ValueError(
+            f"{_name_of(array)} has shape {found.shape} and dtype {found.dtype}, and "
+            f"had {array.shape} and {array.dtype}. Open it anew."
+        )
+
+
+def _is_zarr(array):
+    return type(array).__module__.startswith("zarr")
+
+
+def _has_blank_rows(rows, blank):
+    return (rows == (blank or 0)).reshape(len(rows), -1).all(axis=1).any()
+
+
+def _name_of(array):
+    """Name an array by where it lies, if that is known."""
+    store = getattr(array, "store", None)
+    root = getattr(store, "path", None) or getattr(store, "root", None)
+    if root is None:
+        path = getattr(getattr(array, "file", None), "filename", None)
+        return repr(path) if path else f"the {type(array).__name__}"
+    return repr(f"{root}/{array.path}".rstrip("/"))
+
+
+def _said(error):
+    return f"{type(error).__name__}: {error}"[:300]

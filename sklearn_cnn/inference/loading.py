@@ -4,7 +4,7 @@ from contextlib import closing
 
 import torch
 
-from sklearn_cnn.images import prefetched, read_ahead, take_rows
+from sklearn_cnn.images import in_turn, prefetched, read_ahead, take_rows
 
 
 def loaded_ahead(prepare, images, chunks):
@@ -35,6 +35,7 @@ def loaded_ahead(prepare, images, chunks):
 
 def _copied_ahead(prepare, images, chunks):
     beside, device = torch.cuda.Stream(prepare.device), torch.device(prepare.device)
+    images = in_turn(images, chunks)
 
     def copied(chunk):
         with torch.cuda.stream(beside):

@@ -8,7 +8,7 @@ from functools import partial
 
 import torch
 
-from sklearn_cnn.images import take_rows
+from sklearn_cnn.images import in_turn, take_rows
 from sklearn_cnn.inference.loading import loaded_ahead
 
 #: Multiply-adds of a prediction that are worth starting threads.
@@ -129,6 +129,8 @@ def map_chunks(compute, prepare, images, chunks, cost):
         with limit, closing(loaded_ahead(prepare, images, chunks)) as parts:
             yield from map(compute, parts)
         return
+
+    images = in_turn(images, chunks)
 
     def run(chunk):
         return compute(prepare.load(take_rows(images, chunk)))

@@ -11,6 +11,7 @@ from sklearn_cnn.images import (
     ImageInput,
     as_array,
     check_image_array,
+    in_turn,
     keep_index,
     rows_of_several_sizes,
     take_rows,
@@ -156,8 +157,9 @@ class _ImageTransformer(PlainEstimator, ImageInput, TransformerMixin, BaseEstima
         first = apply(slice(0, 1))
         result = np.empty((len(array), *first.shape[1:]), first.dtype)
         step = max(1, _CHUNK // max(layout.n_features, first.size))
-        for start in range(0, len(array), step):
-            rows = slice(start, start + step)
+        chunks = [slice(i, i + step) for i in range(0, len(array), step)]
+        array = in_turn(array, chunks)
+        for rows in chunks:
             result[rows] = apply(rows)
         return result
 

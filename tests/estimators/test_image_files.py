@@ -10,16 +10,20 @@ from textwrap import dedent
 import h5py
 import numpy as np
 import pytest
+import zarr
 from PIL import Image
+from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
+from skorch.callbacks import Callback
 
 from sklearn_cnn import CNNClassifier, CNNFeatures
 from sklearn_cnn.augmentation import MixUp, RandomFlip
 from sklearn_cnn.images import ImageFiles
 from sklearn_cnn.inference import predictor, threads
 from sklearn_cnn.inspection import FeatureMapDisplay
+from sklearn_cnn.transforms import Resize
 
 SMALL = {"filters": (4, 8), "max_iter": 2, "batch_size": 16, "random_state": 0}
 
@@ -42,7 +46,13 @@ def all_kinds(paths):
     yield ImageFiles(paths)
     yield ImageFiles(paths, n_workers=2)
     yield ImageFiles(paths, cache_bytes=20 * 768)
-    yield ImageFiles.from_array(np.asarray(ImageFiles(paths)))
+    pixels = np.asarray(ImageFiles(paths))
+    yield ImageFiles.from_array(pixels)
+    yield ImageFiles.from_shards(np.array_split(pixels, 3))
+    store = zarr.storage.MemoryStore()
+    chunks = zarr.create_array(store, data=pixels, chunks=(7, 5, 16, 3))
+    yield ImageFiles.from_array(chunks)
+    yield ImageFiles.from_array(chunks, cache_bytes=20 * 768)
 
 
 def no_thread_is_left():
@@ -92,6 +102,50 @@ def test_search_over_hdf5_in_two_processes(data, tmp_path):
         found = cross_val_predict(CNNClassifier(**SMALL), X, y, cv=2, n_jobs=2)
     expected = cross_val_predict(CNNClassifier(**SMALL), pixels, y, cv=2)
     np.testing.assert_array_equal(found, expected)
+
+
+def test_folds_of_shards_side_by_side_and_behind_a_step(data, tmp_path):
+    _, pixels, y = data
+    paths = [tmp_path / f"{i}.npy" for i in range(4)]
+    for path, part in zip(paths, np.array_split(pixels, 4), strict=True):
+        np.save(path, part)
+    X = ImageFiles.from_shards(paths)
+    pipeline = make_pipeline(Resize(8), CNNClassifier(**SMALL))
+    for estimator in (CNNClassifier(**SMALL, n_networks=2), pipeline):
+        expected = cross_val_predict(estimator, pixels, y, cv=2, method="predict_proba")
+        found = cross_val_predict(estimator, X, y, cv=2, method="predict_proba")
+        np.testing.assert_array_equal(found, expected)
+
+
+class Seen(Callback):
+    """Remembers the epochs that end, and stops a fit after one of them."""
+
+    def __init__(self, epochs, last=None):
+        self.epochs = epochs
+        self.last = last
+
+    def on_epoch_end(self, net, **_):
+        self.epochs.append(len(net.history))
+        if len(net.history) == self.last:
+            raise RuntimeError("stop")
+
+
+def test_a_fit_on_chunks_goes_on(data, tmp_path):
+    _, pixels, y = data
+    stored = zarr.create_array(tmp_path / "x.zarr", data=pixels, chunks=(7, 16, 16, 3))
+    X = ImageFiles.from_array(tmp_path / "x.zarr", cache_bytes=20 * 768)
+    cnn = CNNClassifier(**{**SMALL, "max_iter": 4})
+    expected = cnn.fit(pixels, y).predict_proba(pixels)
+    cnn.set_params(checkpoint_dir=tmp_path / "states")
+    with pytest.raises(RuntimeError, match="stop"):
+        clone(cnn).set_params(callbacks=[Seen([], 3)]).fit(X, y)
+    epochs = []
+    cnn.set_params(callbacks=[Seen(epochs)])
+    # the same images, wherever they are
+    for same in (ImageFiles.from_shards([stored]), X):
+        found = cnn.fit(same, y).predict_proba(same)
+        np.testing.assert_array_equal(found, expected)
+    assert epochs == [3, 4]
 
 
 def test_in_a_pipeline_and_as_validation_data(data):

@@ -120,7 +120,10 @@ def test_label_sets_and_numbers_are_solved_too(signals):
     ],
     ids=lambda parameters: next(iter(parameters)),
 )
-def test_a_solved_head_refuses_what_is_for_steps(signals, parameters):
+def test_a_solved_head_refuses_what_is_for_steps(
+    signals, parameters, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
     (name,) = parameters
     cnn = CNNClassifier("minirocket", **SMALL, **parameters)
     message = rf"{name}=.* has no effect on architecture='minirocket'.*'simple'"

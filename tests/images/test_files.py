@@ -140,6 +140,7 @@ def test_images_that_differ_are_named(paths):
         (None, {}, "paths=None is no list of paths"),
         (5, {}, "paths=5 is no list of paths"),
         ([b"data"], {}, r"paths\[0\].*bytes.*ImageReader"),
+        (["http://host/a.png"], {}, r"a\.png' is a URL.*zarr"),
         (np.array([["none.png"]]), {}, r"shape \(1, 1\).*one column"),
         (["none.png"], {}, "none.png.*No such file"),
         (["a.png"], {"size": 0}, "size=0"),
