@@ -54,7 +54,7 @@ SMALL = {
     "h_inception_time": {"filters": (4, 4), "kernel_size": 8},
     "lite": {"filters": (4, 4, 4), "kernel_size": 8},
     "minirocket": {"filters": (168,)},
-    "multirocket": {"filters": (504,)},
+    "multirocket": {"filters": (252,)},
 }
 SERIES = {"inception_time", "h_inception_time", "lite", "minirocket", "multirocket"}
 CASES = [
