@@ -98,9 +98,11 @@ def estimate_fit(estimator, shape, n_classes=None, *, dtype="float32"):
     def trial(n_rows, n_epochs):
         X, y = _noise((n_rows, *shape[1:]), n_classes, dtype)
         fitted = clone(cnn).set_params(max_iter=n_epochs)
-        start = perf_counter()
-        fitted.fit(X, y)
-        return perf_counter() - start, fitted
+        with PeakMemory() as peak:
+            start = perf_counter()
+            fitted.fit(X, y)
+            seconds = perf_counter() - start
+        return seconds, peak.bytes, fitted
 
     trial(min(n_samples, _FEWEST), 1)  # which loads what the others find
     n_rows, per_epoch = max(_N_BATCHES * batch_size, 20 * (n_classes or 1)), 0.0
@@ -111,14 +113,13 @@ def estimate_fit(estimator, shape, n_classes=None, *, dtype="float32"):
     n_rows = min(n_samples, n_rows)
     n_epochs = int(min(max(1, _SECONDS / max(per_epoch, 1e-9)), _MOST_EPOCHS))
     shorter = min(trial(n_rows, 1)[0] for _ in range(2))
-    with PeakMemory() as peak:
-        longer, fitted = trial(n_rows, 1 + n_epochs)
+    longer, memory, fitted = trial(n_rows, 1 + n_epochs)
     per_epoch = (longer - shorter) / n_epochs
     before = shorter - per_epoch
     cost = sum(each.predictor.sample_cost for each in fitted._learners)
     return FitEstimate(
         seconds=before + epochs * per_epoch * n_samples / n_rows,
-        memory=peak.bytes,
+        memory=memory,
         multiply_adds=_PASSES * cost * n_samples * epochs,
         epochs=epochs,
     )
