@@ -11,7 +11,7 @@ from sklearn_cnn.training.batches import batch_sizes
 _STEPS, _MIN_EPOCHS, _MAX_EPOCHS = 800, 4, 60
 #: ... where turns and zooms make new images of few, ...
 _GREY = (1_200, 100)
-#: ... which is no help where each of so many is seen four times.
+#: ... which costs more than it gains where each of so many is seen four times.
 _MANY = 40_000
 #: ... and for networks made for series.
 _STEPS_OF_SERIES = {"lite": 500, "inception_time": 250, "h_inception_time": 250}
@@ -117,8 +117,8 @@ def recipe(setting):
                                                              or 0
     ================= ================= ==================== =======================
 
-    From 40,000 grey images on there is neither augmentation nor dropout: MNIST's 60,000
-    gain nothing from them in four epochs, at twice the time, and 20,000 gain 0.002.
+    From 40,000 grey images on there are small moves alone, and no dropout: in the four
+    epochs of MNIST's 60,000 the rest gains 0.0003, at 1.2 times the time.
 
     All but the label smoothing is for networks that learn as a whole from random
     weights. "lite" takes 500 steps and "inception_time" 250, of 64 series: their
@@ -155,9 +155,7 @@ def default_augmentation(setting):
     """Choose changes so small that they leave the class of an image alone."""
     if not setting.learns_to_see or min(setting.spatial_shape) < _SMALLEST_SIDE:
         return None
-    if setting.is_grey:
-        if setting.n_samples >= _MANY:
-            return None
+    if setting.is_grey and setting.n_samples < _MANY:
         return RandomAffine(10, translate=_MOVE, scale=0.1, padding_mode="edge")
     return RandomCrop(_MOVE, padding_mode="edge")
 

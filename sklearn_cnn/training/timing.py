@@ -92,8 +92,8 @@ class Trial:
         # the first step is slow, and the second trial knows better how far it can go
         for budget in (seconds / 4, seconds):
             per_batch = cost.epoch / self.n_batches
-            n = min(self.n_batches, max(1, int(budget / per_batch)))
-            epochs = max(1, int(budget / (per_batch * n)))
+            n = min(self.n_batches, max(1, int(budget / (2 * per_batch))))
+            epochs = max(2, int(budget / (per_batch * n)))
             cost = self._cost_of_part(freeze, n, epochs)
         return cost
 
@@ -103,15 +103,18 @@ class Trial:
         begun = perf_counter()
         train_all(parts, self.device, one_by_one=self.one_by_one)
         seconds = perf_counter() - begun
+        rounds = self.n_rounds / len(parts)
         rows = [part.learner.history[-epochs:] for part in parts]
-        in_epochs = sum(row["dur"] for of_one in rows for row in of_one)
-        in_epochs *= self.n_rounds / len(parts)
-        times = self.n_batches / n_batches
+        in_epochs = rounds * sum(row["dur"] for of_one in rows for row in of_one)
         before = max(0.0, seconds - in_epochs)
+        # memory is new to the first epoch
+        later = [row["dur"] for of_one in rows for row in of_one[epochs > 1 :]]
+        epoch = rounds * sum(later) * len(parts) / len(later)
+        times = self.n_batches / n_batches
         first = self.trainings[0]
         if freezes_backbone(first.learner.module, freeze) and not first.batches.augment:
             before *= times  # features of all samples are computed once
-        return Cost(before, times * in_epochs / epochs)
+        return Cost(before, times * epoch)
 
     def _part(self, training, freeze, n_batches, epochs):
         learner, share = training.learner, n_batches / self.n_batches

@@ -80,9 +80,8 @@ def test_only_simple_drops_maps_out():
     assert default_conv_dropout(replace(GREY, architecture="resnet18")) is None
 
 
-def test_so_many_grey_images_need_no_others():
+def test_so_many_grey_images_are_moved_alone():
     fewer, many = (replace(GREY, n_samples=n) for n in (39_999, 40_000))
-    assert default_augmentation(fewer) is not None
-    assert default_augmentation(many) is None
+    assert isinstance(default_augmentation(fewer), RandomAffine)
+    assert isinstance(default_augmentation(many), RandomCrop)
     assert (default_conv_dropout(fewer), default_conv_dropout(many)) == (0.1, 0.0)
-    assert default_augmentation(replace(COLOUR, n_samples=40_000)) is not None
