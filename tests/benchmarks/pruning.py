@@ -19,7 +19,7 @@ from sklearn_cnn import CNNClassifier
 from sklearn_cnn.training import PruningCallback
 
 EPOCHS = 20
-#: The best third of the trials goes on from a fifth of the epochs, and again from three.
+#: The best third of the trials goes on from a fifth of the epochs, and from three.
 PRUNER = optuna.pruners.SuccessiveHalvingPruner(
     min_resource=EPOCHS // 5, reduction_factor=3
 )
