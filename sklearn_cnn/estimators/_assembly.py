@@ -13,7 +13,6 @@ from sklearn_cnn.estimators._auto import (
     chosen_dropout,
     is_auto,
     require_solvable,
-    setting_of,
 )
 from sklearn_cnn.images import take_rows, value_range
 from sklearn_cnn.inference import (
@@ -195,8 +194,8 @@ def _blueprint(estimator, architecture, layout, n_samples, n_outputs, by_steps):
     _check_sizes(parameters)
     data = (layout.n_channels, layout.spatial_shape, n_outputs)
     defaults = {name: getattr(type(estimator), name) for name in parameters}
-    setting = setting_of(estimator, architecture, layout, n_samples, partial=by_steps)
-    parameters.update(chosen_dropout(estimator, setting))
+    of = estimator, architecture, layout, n_samples
+    parameters.update(chosen_dropout(*of, partial=by_steps))
     return architectures.Blueprint(architecture, data, parameters, defaults, weights)
 
 

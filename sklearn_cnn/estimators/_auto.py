@@ -28,12 +28,13 @@ def chosen_architecture(estimator, layout, n_samples, *, by_steps):
     )
 
 
-def chosen_dropout(estimator, setting):
+def chosen_dropout(estimator, architecture, layout, n_samples, *, partial=False):
     """Give ``conv_dropout`` in a dict, where it is chosen."""
     # of other widths, or with other dropout, it was not tried
     if any(getattr(estimator, name, 0) is not None for name in _TOGETHER):
         return {}
-    chosen = training.default_conv_dropout(setting)
+    of = estimator, architecture, layout, n_samples
+    chosen = training.default_conv_dropout(setting_of(*of, partial=partial))
     return {} if chosen is None else {"conv_dropout": chosen}
 
 
@@ -46,14 +47,13 @@ def planned(estimator, shape):
     if estimator.early_stopping:
         n -= ceil(estimator.validation_fraction * n)
     architecture = chosen_architecture(estimator, layout, n, by_steps=False)
-    setting = setting_of(estimator, architecture, layout, n)
-    recipe = training.recipe(setting)
+    of = estimator, architecture, layout, n
+    recipe = training.recipe(setting_of(*of))
     values = {
         name: recipe.resolve(name, getattr(estimator, name))
         for name in ("batch_size", "max_iter", "augmentation")
     }
-    dropout = chosen_dropout(estimator, setting)
-    return {"architecture": architecture, **values, **dropout}
+    return {"architecture": architecture, **values, **chosen_dropout(*of)}
 
 
 def is_auto(given):

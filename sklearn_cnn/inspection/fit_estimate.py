@@ -13,7 +13,7 @@ from sklearn_cnn.utils._parameters import is_integer
 from sklearn_cnn.utils._peak_memory import PeakMemory
 
 #: Seconds that the epochs of a trial take, if there is as much to do.
-_SECONDS = 1.0
+_SECONDS = 0.5
 #: Rows of the first trial, batches of the next, and how many times as many later ones
 #: have; most epochs of any.
 _FEWEST, _N_BATCHES, _GROWTH, _MOST_EPOCHS = 64, 1, 4, 8
@@ -83,9 +83,9 @@ def estimate_fit(estimator, shape, n_classes=None, *, dtype="float32"):
     --------
     >>> from sklearn_cnn import CNNClassifier
     >>> from sklearn_cnn.inspection import estimate_fit
-    >>> estimate = estimate_fit(CNNClassifier(), (1000, 8, 8), n_classes=10)
+    >>> estimate = estimate_fit(CNNClassifier(max_iter=9), (100, 8, 8), n_classes=10)
     >>> estimate.epochs, f"{estimate.multiply_adds:.1e}"
-    (38, '6.9e+10')
+    (9, '1.6e+09')
     """
     cnn = _checked(estimator, shape, n_classes)
     n_samples = shape[0]

@@ -100,9 +100,11 @@ sklearn_cnn.save(model, path)
 def test_a_directory_without_permission_is_one_clear_error():
     code = """
 import os, sys
+from importlib import metadata
 import sklearn_cnn
 path = sys.argv[1]
 model = sklearn_cnn.load(path)
+metadata.version("torch")  # loads modules, which another user may not
 if os.geteuid() == 0:
     os.setuid(65534)  # root may write anywhere
 try:

@@ -6,6 +6,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC
 
 from sklearn_cnn import CNNClassifier, CNNRegressor
+from sklearn_cnn.augmentation import RandomCrop
+from sklearn_cnn.estimators import planned
 from sklearn_cnn.inspection import estimate_fit, summary
 from sklearn_cnn.transforms import Rescale
 
@@ -23,7 +25,6 @@ def fitted_to_noise(model, shape, n_classes):
     [
         (CNNClassifier(**SMALL), (60, 8, 8), 3),
         (CNNClassifier(early_stopping=True, n_networks=2, **SMALL), (60, 6, 6, 3), 2),
-        (CNNRegressor(max_iter=5, batch_size=16, **SMALL), (60, 5, 5), None),
         (CNNRegressor(spatial_dims=1, **SMALL), (60, 12), None),
         (CNNClassifier(spatial_dims=3, **SMALL), (60, 5, 5, 5), 2),
     ],
@@ -44,8 +45,16 @@ def test_auto_is_for_the_samples_of_the_fit_and_not_of_the_trial():
     model = CNNClassifier(spatial_dims=1)
     with pytest.raises(ValueError, match="'multirocket' is solved in one pass"):
         estimate_fit(model, (4_000, 16), 2)
-    assert estimate_fit(model, (50_000, 16), 2).epochs == 4
-    assert estimate_fit(CNNClassifier(**SMALL), (50_000, 4, 4), 2).epochs == 4
+    many = planned(model, (50_000, 16))
+    assert (many["architecture"], many["batch_size"], many["max_iter"]) == (
+        "simple",
+        128,
+        4,
+    )
+    digits = planned(CNNClassifier(), (50_000, 28, 28))
+    assert isinstance(digits["augmentation"], RandomCrop)
+    assert digits["conv_dropout"] == 0.0
+    assert planned(CNNClassifier(), (500, 28, 28))["conv_dropout"] == 0.1
 
 
 def test_bytes_stay_bytes():

@@ -220,6 +220,7 @@ def test_other_versions_are_refused(on_dask, data, tmp_path):
 
 def test_bars_of_epochs_nest_in_those_of_the_search(on_dask, data, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("TERM", "xterm")  # of a dumb one nobody asks for the width
     clone(SEARCH).set_callbacks(ProgressBar()).fit(*data)
     bars = [line for line in capsys.readouterr().out.splitlines() if "100%" in line]
     assert sum("CNNClassifier - fit" in bar for bar in bars) == 6
