@@ -7,6 +7,7 @@ import threading
 
 import numpy as np
 import pytest
+import rich
 import skorch.callbacks
 import torch
 from sklearn.callback import ProgressBar, ScoringMonitor
@@ -351,7 +352,7 @@ def test_scoring_monitor(digits):
 def test_epochs_nest_inside_the_progress_of_a_search(
     digits, n_jobs, capsys, monkeypatch
 ):
-    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setattr(rich.get_console(), "width", 100)  # that of all bars
     cnn = CNNClassifier(**SMALL, max_iter=2)
     search = GridSearchCV(cnn, {"dropout": [0.0, 0.2]}, cv=2, n_jobs=n_jobs)
     search.set_callbacks(ProgressBar()).fit(*digits)

@@ -12,6 +12,7 @@ import threading
 import joblib
 import numpy as np
 import pytest
+import rich
 import torch
 from sklearn.base import clone
 from sklearn.callback import ProgressBar
@@ -219,8 +220,7 @@ def test_other_versions_are_refused(on_dask, data, tmp_path):
 
 
 def test_bars_of_epochs_nest_in_those_of_the_search(on_dask, data, capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "100")
-    monkeypatch.setenv("TERM", "xterm")  # of a dumb one nobody asks for the width
+    monkeypatch.setattr(rich.get_console(), "width", 100)  # that of all bars
     clone(SEARCH).set_callbacks(ProgressBar()).fit(*data)
     bars = [line for line in capsys.readouterr().out.splitlines() if "100%" in line]
     assert sum("CNNClassifier - fit" in bar for bar in bars) == 6
