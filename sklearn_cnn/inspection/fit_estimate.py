@@ -24,7 +24,7 @@ _PASSES = 3
 class FitEstimate(NamedTuple):
     """What :func:`estimate_fit` expects of a fit.
 
-    Attributes
+    Parameters
     ----------
     seconds : float
         By the clock on the wall, on this machine as busy as it was.
@@ -64,6 +64,7 @@ def estimate_fit(estimator, shape, n_classes=None, *, dtype="float32"):
     Returns
     -------
     estimate : FitEstimate
+        A named tuple: seconds, memory in bytes, multiply-adds and epochs.
 
     Raises
     ------
