@@ -18,10 +18,10 @@ VOLUMES = {"input_shape": (1, -1, 1), "spatial_dims": 3}
 #: Without what looks at the other samples of a batch, weights are exact.
 EXACT = {"normalization": None, "precision": "float64", "batch_size": 1024}
 
+#: Rows of both estimators are unflattened by the same lines.
 INSTANCES = [
-    Estimator(**parameters)
-    for Estimator in (CNNClassifier, CNNRegressor)
-    for parameters in ({}, IMAGES, VOLUMES, EXACT)
+    *(CNNClassifier(**parameters) for parameters in ({}, IMAGES, VOLUMES, EXACT)),
+    *(CNNRegressor(**parameters) for parameters in ({}, EXACT)),
 ]
 AUGMENTATION = Compose([("noise", GaussianNoise(0.1)), ("mix", MixUp())])
 INSTANCES.append(CNNClassifier(filters=(8,), augmentation=AUGMENTATION))
