@@ -36,6 +36,7 @@ def study(data, pruner, seed, n_trials):
             weight_decay=trial.suggest_float("weight_decay", 1e-4, 0.3, log=True),
             dropout=trial.suggest_float("dropout", 0, 0.6),
             max_iter=EPOCHS,
+            lr_schedule="cosine",  # whose first epochs tell more than one-cycle's
             callbacks=[PruningCallback(trial, "valid_score")],
             random_state=seed,
         )
