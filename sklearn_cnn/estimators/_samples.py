@@ -1,13 +1,14 @@
 """Checked training data, and the random numbers of one fit."""
 
 from dataclasses import dataclass, replace
+from functools import reduce
 from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.utils import check_random_state
 
-from sklearn_cnn.images import ImageLayout, channel_statistics
+from sklearn_cnn.images import ChannelStatistics, ImageLayout
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,14 @@ class Samples:
 
     def channel_statistics(self):
         """Mean and standard deviation of every channel over the rows."""
-        return channel_statistics(
-            self.images, self.layout, self.rows, self.sample_weight, self.processes
-        )
+        rows, processes = self.rows, self.processes
+        if processes is not None:
+            rows = processes.block(rows)
+        nothing = ChannelStatistics.nothing(self.layout.n_channels)
+        found = nothing.update(self.images, self.layout, rows, self.sample_weight)
+        if processes is not None:
+            found = reduce(ChannelStatistics.joined, processes.gather(found))
+        return found.mean, found.scale
 
     def hold_out(self, fraction, strata, seed):
         """Split off some of the rows, stratified by what ``strata`` makes of codes.

@@ -23,7 +23,7 @@ from sklearn_cnn.images.naming import as_list, from_row, name_of, shortened
 from sklearn_cnn.images.pages import check_pages
 from sklearn_cnn.images.parallel import in_threads, threads_of
 from sklearn_cnn.images.prefetch import prefetched, read_ahead
-from sklearn_cnn.images.statistics import ChannelStatistics, channel_statistics
+from sklearn_cnn.images.statistics import ChannelStatistics
 
 #: The other names are for the folders above.
 __all__ = ["ImageFiles", "image_folder"]

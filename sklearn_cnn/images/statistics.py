@@ -2,7 +2,6 @@
 
 from contextlib import closing
 from dataclasses import dataclass
-from functools import reduce
 
 import numpy as np
 
@@ -111,18 +110,3 @@ def _values(series, weight):
     there = ~np.isnan(series).any(axis=2)
     share = weight / there.sum(axis=1)
     return series[there][:, None], share[np.nonzero(there)[0]]
-
-
-def channel_statistics(images, layout, rows, sample_weight=None, processes=None):
-    """Mean and standard deviation of every channel, in float64.
-
-    The standard deviation is 1 where a channel is constant. If there are several
-    ``processes``, each looks at some of the rows.
-    """
-    if processes is not None:
-        rows = np.array_split(rows, processes.size)[processes.rank]
-    nothing = ChannelStatistics.nothing(layout.n_channels)
-    statistics = nothing.update(images, layout, rows, sample_weight)
-    if processes is not None:
-        statistics = reduce(ChannelStatistics.joined, processes.gather(statistics))
-    return statistics.mean, statistics.scale

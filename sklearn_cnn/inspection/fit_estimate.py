@@ -14,9 +14,8 @@ from sklearn_cnn.utils._peak_memory import PeakMemory
 
 #: Seconds that the epochs of a trial take, if there is as much to do.
 _SECONDS = 0.5
-#: Rows of the first trial, batches of the next, and how many times as many later ones
-#: have; most epochs of any.
-_FEWEST, _N_BATCHES, _GROWTH, _MOST_EPOCHS = 64, 1, 4, 8
+#: Rows of the first trial, how many times as many later ones have, and most epochs.
+_FEWEST, _GROWTH, _MOST_EPOCHS = 64, 4, 8
 #: The gradients take twice the products of the outputs.
 _PASSES = 3
 
@@ -45,8 +44,8 @@ class FitEstimate(NamedTuple):
 def estimate_fit(estimator, shape, n_classes=None, *, dtype="float32"):
     """Estimate seconds, memory and arithmetic of a fit, from a trial of a few seconds.
 
-    Clones of the estimator are fitted to noise: one batch size after the other is not
-    guessed at from a table, but timed where the fit is to run.
+    Clones of the estimator are fitted to noise, where the fit is to run: no table tells
+    what steps cost on another machine, or beside other work.
 
     Parameters
     ----------
@@ -106,7 +105,7 @@ def estimate_fit(estimator, shape, n_classes=None, *, dtype="float32"):
         return seconds, peak.bytes, fitted
 
     trial(min(n_samples, _FEWEST), 1)  # which loads what the others find
-    n_rows, per_epoch = max(_N_BATCHES * batch_size, 20 * (n_classes or 1)), 0.0
+    n_rows, per_epoch = max(batch_size, 20 * (n_classes or 1)), 0.0
     while per_epoch < _SECONDS / _GROWTH and n_rows < n_samples:
         # several times as many rows, until an epoch takes long enough to be timed
         n_rows = min(n_samples, _GROWTH * n_rows)
@@ -115,8 +114,8 @@ def estimate_fit(estimator, shape, n_classes=None, *, dtype="float32"):
     n_epochs = int(min(max(1, _SECONDS / max(per_epoch, 1e-9)), _MOST_EPOCHS))
     shorter = min(trial(n_rows, 1)[0] for _ in range(2))
     longer, memory, fitted = trial(n_rows, 1 + n_epochs)
-    per_epoch = (longer - shorter) / n_epochs
-    before = shorter - per_epoch
+    per_epoch = max(0.0, longer - shorter) / n_epochs
+    before = max(0.0, shorter - per_epoch)
     cost = sum(each.predictor.sample_cost for each in fitted._learners)
     return FitEstimate(
         seconds=before + epochs * per_epoch * n_samples / n_rows,
@@ -140,9 +139,16 @@ def _checked(estimator, shape, n_classes):
         proper, wanted = n_classes is None, "None for a regressor"
     if not proper:
         raise ValueError(f"n_classes={n_classes!r} must be {wanted}.")
-    if shape[0] < 2 * (n_classes or 1):
+    sizes = shape if isinstance(shape, tuple) else ()
+    if len(sizes) < 2 or not all(is_integer(n) and n > 0 for n in sizes):
         raise ValueError(
-            f"shape={shape} has n_samples={shape[0]}, too few for n_classes={n_classes}"
+            f"shape={shape!r} must be that of X, a tuple such as (60_000, 28, 28)."
+        )
+    fewest = 2 * (n_classes or 1)
+    if shape[0] < fewest:
+        raise ValueError(
+            f"shape={shape} has n_samples={shape[0]}, but a fit of n_classes="
+            f"{n_classes} is tried on {fewest} at least. Give more samples."
         )
     if cnn.max_time is not None:
         raise ValueError(

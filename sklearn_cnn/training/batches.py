@@ -247,18 +247,15 @@ class Batches:
         Its batches have the same size.
         """
         n = max(1, round(share * len(self.rows)))
-        other = self._of_rows(self.rows[np.arange(n) * len(self.rows) // n])
+        other = self.of_rows(self.rows[np.arange(n) * len(self.rows) // n])
         if self.shuffle is not None:
             other.shuffle = np.random.default_rng(0)
         if self.augment is not None:
             other.augment = self.augment.another()
         return other
 
-    def block(self, number, n):
-        """Make the like of one of n blocks of consecutive rows."""
-        return self._of_rows(np.array_split(self.rows, n)[number])
-
-    def _of_rows(self, rows):
+    def of_rows(self, rows):
+        """Make the like of it for other rows."""
         other = copy.copy(self)
         other.rows, other.sizes = rows, batch_sizes(len(rows), self.sizes[0])
         other._resident = None

@@ -45,7 +45,7 @@ class DataParallel(Execution):
         return shared
 
     def share_rows(self, batches):  # noqa: D102
-        return batches.block(self.processes.rank, self.processes.size)
+        return batches.of_rows(self.processes.block(batches.rows))
 
     def join(self, loss, outputs):  # noqa: D102
         losses, parts = zip(*self.processes.gather((loss, outputs)), strict=True)

@@ -53,6 +53,10 @@ class Processes:
         each = n // self.size
         return slice(self.rank * each, (self.rank + 1) * each)
 
+    def block(self, rows):
+        """Give the consecutive rows that are for this one."""
+        return np.array_split(rows, self.size)[self.rank]
+
     def sum(self, tensor):
         """Give each the sum of what all of them have, in place of its own."""
         with self._reaching_all():
@@ -73,8 +77,7 @@ class Processes:
 
     def over_rows(self, compute, rows):
         """Give each what comes out for all rows, of which it computes a block."""
-        own = np.array_split(rows, self.size)[self.rank]
-        return np.concatenate(self.gather(compute(own)))
+        return np.concatenate(self.gather(compute(self.block(rows))))
 
     def of_first(self, make):
         """Give each what the first one makes; or raise the error that it has met."""

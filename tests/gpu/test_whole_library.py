@@ -296,6 +296,8 @@ def test_callbacks_of_skorch(device, photos):
 
 def test_verbose(device, photos, capsys):
     CNNClassifier(filters=(4,), max_iter=2, device=device, verbose=1).fit(*photos)
+    printed = capsys.readouterr()
+    assert "2/2" in printed.err and "max_iter" not in printed.out
 
 
 def test_float16_is_refined_where_gradients_overflow(cuda, photos):

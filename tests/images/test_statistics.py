@@ -5,7 +5,7 @@ from functools import reduce
 import numpy as np
 import pytest
 
-from sklearn_cnn.images import ChannelStatistics, ImageLayout, channel_statistics
+from sklearn_cnn.images import ChannelStatistics, ImageLayout
 
 
 @pytest.mark.parametrize("channels_first", [True, False])
@@ -35,8 +35,9 @@ def test_statistics_in_pieces_are_those_of_the_whole(channels_first, dtype, chun
 
 def test_a_far_away_channel_keeps_its_spread():
     values = np.array([0.0, 1.0, 2.0]).reshape(3, 1) + 1e9
-    _, std = channel_statistics(values, ImageLayout((1,), 1), np.arange(3))
-    np.testing.assert_allclose(std, np.sqrt(2 / 3))
+    layout = ImageLayout((1,), 1)
+    found = ChannelStatistics.nothing(1).update(values, layout, np.arange(3))
+    np.testing.assert_allclose(found.scale, np.sqrt(2 / 3))
 
 
 @pytest.mark.parametrize("value", [0.0, 0.1, 0.3, 0.7, 1e6 + 0.1, -1e9])
@@ -60,9 +61,10 @@ def test_statistics_of_many_images_are_those_of_numpy(offset, channels_first):
         (5, 6) if channels_first else (2, 5), 2 if channels_first else 6, channels_first
     )
     axes = (0, 2, 3) if channels_first else (0, 1, 2)
-    mean, std = channel_statistics(images, layout, np.arange(3000))
-    np.testing.assert_allclose(mean, images.mean(axis=axes), rtol=1e-12)
-    np.testing.assert_allclose(std, images.std(axis=axes), rtol=1e-12)
+    nothing = ChannelStatistics.nothing(layout.n_channels)
+    found = nothing.update(images, layout, np.arange(3000))
+    np.testing.assert_allclose(found.mean, images.mean(axis=axes), rtol=1e-12)
+    np.testing.assert_allclose(found.scale, images.std(axis=axes), rtol=1e-12)
     np.testing.assert_array_equal(images, before)
 
 
