@@ -20,6 +20,8 @@ _INTERPOLATION = {1: "linear", 2: "bilinear", 3: "trilinear"}
 _STEPS = 64
 #: ... and how many images go through the network at once.
 _TOGETHER = 64
+#: Positions along each axis that maps need to say where something is.
+_FINE = 5
 
 
 def import_captum():
@@ -93,7 +95,12 @@ def _grad_cam_layer(module, layer, batch):
     n_dims = batch.ndim - 2
     layers = stage_layers(module) if layer is None else [layer]
     outputs = computed_layers(module, layers, batch)
-    spatial = [name for name, output in outputs.items() if has_space(output, n_dims)]
-    last = (spatial or list(outputs))[-1]
-    require_space(last, outputs[last], n_dims, "Grad-CAM")
-    return last
+    sides = {
+        name: min(output.shape[2:])
+        for name, output in outputs.items()
+        if has_space(output, n_dims)
+    }
+    fine = [name for name, side in sides.items() if side >= _FINE]
+    name = fine[-1] if fine else next(iter(sides or outputs))
+    require_space(name, outputs[name], n_dims, "Grad-CAM")
+    return name

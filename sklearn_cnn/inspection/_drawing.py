@@ -1,6 +1,7 @@
 """What the displays share: axes, pictures and colours."""
 
 from itertools import cycle
+from textwrap import fill
 
 import numpy as np
 
@@ -68,6 +69,15 @@ def as_image(picture, depth=None):
         image = image.mean(axis=-1)
     low, high = (0.0, 255.0) if eight_bits else (image.min(), image.max())
     return (image - low) / ((high - low) or 1.0)
+
+
+def narrow(lines):
+    """Break lines that would run into the title of the next panel.
+
+    They break at spaces, hyphens and underscores, which names of classes often have.
+    """
+    spaced = (fill(line.replace("_", "_ "), 18) for line in lines)
+    return "\n".join(spaced).replace("_ ", "_")
 
 
 def show_image(ax, image, *, cmap="gray", vmin=0, vmax=1):

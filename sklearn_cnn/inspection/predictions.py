@@ -5,7 +5,12 @@ from sklearn.base import is_classifier
 from sklearn.utils import check_consistent_length, column_or_1d
 
 from sklearn_cnn import images
-from sklearn_cnn.inspection._drawing import grid_of_axes, hide_unused, show_sample
+from sklearn_cnn.inspection._drawing import (
+    grid_of_axes,
+    hide_unused,
+    narrow,
+    show_sample,
+)
 from sklearn_cnn.inspection._fitted import Seen
 from sklearn_cnn.utils._parameters import require_integer
 
@@ -13,7 +18,7 @@ _COLUMNS = 6
 
 
 class PredictionDisplay:
-    """The samples that a classifier is wrong about, the surest errors first.
+    """The worst errors: of a classifier the surest ones, of a regressor the largest.
 
     Use :meth:`from_estimator` or :meth:`from_predictions` to make one.
 
@@ -24,11 +29,12 @@ class PredictionDisplay:
     rows : ndarray of int, of shape (n_shown,)
         Which rows of the data they are.
     y_true, y_pred : ndarray of shape (n_shown,)
-        Their true and their predicted labels.
-    probabilities : ndarray of shape (n_shown, 2)
-        Predicted probability of the predicted and of the true class.
+        Their true and their predicted labels, or numbers.
+    probabilities : ndarray of shape (n_shown, 2) or None
+        Predicted probability of the predicted and of the true class; None for numbers.
     n_errors, n_samples : int
-        How many errors there are among how many samples.
+        How many errors there are among how many samples. Of a regressor each sample is
+        one.
 
     Attributes
     ----------
@@ -41,7 +47,7 @@ class PredictionDisplay:
     --------
     SaliencyDisplay : Where the network looked.
     sklearn.metrics.ConfusionMatrixDisplay : Which classes are taken for which.
-    sklearn.metrics.PredictionErrorDisplay : For regressors.
+    sklearn.metrics.PredictionErrorDisplay : All residuals of a regressor.
 
     Examples
     --------
@@ -72,18 +78,18 @@ class PredictionDisplay:
 
     @classmethod
     def from_estimator(cls, estimator, X, y, *, n_shown=12, ax=None):
-        """Predict, and draw the most confident errors.
+        """Predict, and draw the worst errors.
 
         Parameters
         ----------
-        estimator : CNNClassifier or Pipeline that ends in one
-            Fitted on classes that exclude each other. The earlier steps of a pipeline
-            are applied to ``X``, and their result is shown.
+        estimator : CNNClassifier, CNNRegressor or Pipeline that ends in one
+            Fitted on classes that exclude each other, or on one target. The earlier
+            steps of a pipeline are applied to ``X``, and their result is shown.
         X : array-like of shape (n_samples, ...)
             Images, as ``estimator.predict`` takes them. Take some that it was not
             fitted on.
         y : array-like of shape (n_samples,)
-            Their labels.
+            Their labels or targets.
         n_shown : int, default=12
             How many errors to draw at most.
         ax : matplotlib Axes or array-like of Axes, default=None
@@ -96,36 +102,44 @@ class PredictionDisplay:
         Raises
         ------
         ValueError
-            If the estimator is a regressor or multi-label, or data do not fit.
+            If the estimator is multi-label or has several targets, or data do not fit.
         """
         seen = Seen.by(estimator, X)
-        name = type(seen.cnn).__name__
-        if not is_classifier(seen.cnn):
-            raise ValueError(
-                f"PredictionDisplay needs the probabilities of a classifier, and "
-                f"{name} predicts numbers. Use sklearn.metrics.PredictionErrorDisplay."
+        cnn, name = seen.cnn, type(seen.cnn).__name__
+        if not is_classifier(cnn):
+            if cnn.n_outputs_ > 1:
+                raise ValueError(
+                    f"PredictionDisplay shows errors of one target, but this {name} "
+                    f"has {cnn.n_outputs_}. Pass those of one to from_predictions: "
+                    "y_true=y[:, 0], y_pred=estimator.predict(X)[:, 0]."
+                )
+            selected = cls._largest(
+                seen.pictures, column_or_1d(y), cnn.predict(seen.array), n_shown
             )
-        if seen.cnn.multilabel_:
+            return selected.plot(ax=ax)
+        if cnn.multilabel_:
             raise ValueError(
                 "PredictionDisplay needs classes that exclude each other, but this "
                 f"{name} is multi-label. Pass the probabilities of one label to "
                 "from_predictions."
             )
-        return cls._select(
+        selected = cls._surest(
             seen.pictures,
             column_or_1d(y),
-            seen.cnn.predict_proba(seen.array),
-            seen.cnn.classes_,
+            cnn.predict_proba(seen.array),
+            cnn.classes_,
             n_shown,
-        ).plot(ax=ax)
+        )
+        return selected.plot(ax=ax)
 
     @classmethod
     def from_predictions(
         cls,
         X,
         y_true,
-        y_proba,
+        y_proba=None,
         *,
+        y_pred=None,
         classes=None,
         n_shown=12,
         input_shape=None,
@@ -133,16 +147,18 @@ class PredictionDisplay:
         data_format="channels_last",
         ax=None,
     ):
-        """Draw the most confident errors of any classifier.
+        """Draw the worst errors of any classifier or regressor.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, ...)
             Images, signals or volumes.
         y_true : array-like of shape (n_samples,)
-            Their labels.
-        y_proba : array-like of shape (n_samples, n_classes)
-            Predicted probabilities.
+            Their labels, or numbers.
+        y_proba : array-like of shape (n_samples, n_classes), default=None
+            Predicted probabilities of a classifier.
+        y_pred : array-like of shape (n_samples,), default=None
+            Predicted numbers of a regressor, in place of ``y_proba``.
         classes : array-like of shape (n_classes,), default=None
             Labels of the columns of ``y_proba``; None takes the sorted labels in
             ``y_true``.
@@ -164,11 +180,27 @@ class PredictionDisplay:
         Raises
         ------
         ValueError
-            If lengths differ, or ``y_proba`` has not one column for each class.
+            If lengths differ, ``y_proba`` has not one column for each class, or not
+            one of ``y_proba`` and ``y_pred`` is given.
         """
+        if (y_proba is None) == (y_pred is None):
+            raise ValueError(
+                "Pass either y_proba, the probabilities of a classifier, or y_pred, "
+                "the numbers of a regressor."
+            )
         array = images.check_image_array(np.asarray(images.as_array(X)), estimator=None)
-        y_true, y_proba = column_or_1d(y_true), np.asarray(y_proba)
-        check_consistent_length(array, y_true, y_proba)
+        y_true = column_or_1d(y_true)
+        check_consistent_length(array, y_true, y_pred if y_proba is None else y_proba)
+        layout = images.read_layout(array.shape, input_shape, spatial_dims, data_format)
+
+        def pictures(rows):
+            return layout.channels_last(array[rows])
+
+        if y_proba is None:
+            return cls._largest(pictures, y_true, column_or_1d(y_pred), n_shown).plot(
+                ax=ax
+            )
+        y_proba = np.asarray(y_proba)
         classes = np.unique(y_true) if classes is None else np.asarray(classes)
         if y_proba.ndim != 2 or y_proba.shape[1] != len(classes):
             raise ValueError(
@@ -176,15 +208,25 @@ class PredictionDisplay:
                 f"classes: {classes.tolist()}. Pass one column for each, and the "
                 "labels of the columns as classes."
             )
-        layout = images.read_layout(array.shape, input_shape, spatial_dims, data_format)
-
-        def pictures(rows):
-            return layout.channels_last(array[rows])
-
-        return cls._select(pictures, y_true, y_proba, classes, n_shown).plot(ax=ax)
+        return cls._surest(pictures, y_true, y_proba, classes, n_shown).plot(ax=ax)
 
     @classmethod
-    def _select(cls, pictures, y_true, y_proba, classes, n_shown):
+    def _largest(cls, pictures, y_true, y_pred, n_shown):
+        require_integer("n_shown", n_shown, 1)
+        check_consistent_length(y_true, y_pred)
+        rows = np.argsort(-abs(y_pred - y_true), kind="stable")[:n_shown]
+        return cls(
+            pictures(rows),
+            rows,
+            y_true[rows],
+            y_pred[rows],
+            None,
+            n_errors=len(y_true),
+            n_samples=len(y_true),
+        )
+
+    @classmethod
+    def _surest(cls, pictures, y_true, y_proba, classes, n_shown):
         require_integer("n_shown", n_shown, 1)
         check_consistent_length(y_true, y_proba)
         unknown = np.setdiff1d(y_true, classes)
@@ -209,7 +251,7 @@ class PredictionDisplay:
         )
 
     def plot(self, ax=None):
-        """Draw the errors with their labels and probabilities.
+        """Draw the errors with their labels and probabilities, or their numbers.
 
         Parameters
         ----------
@@ -224,33 +266,47 @@ class PredictionDisplay:
         """
         n = len(self.pictures)
         signals = self.pictures.ndim == 3
+        titles = [
+            ", ".join(lines) if signals else narrow(lines) for lines in self._titles()
+        ]
         n_columns = min(2 if signals else _COLUMNS, max(1, n))
         n_rows = max(1, -(-n // n_columns))
-        size = (3.6, 1.7) if signals else (1.45, 1.95)
+        # names of classes may take several lines
+        n_lines = max((title.count("\n") for title in titles), default=1)
+        size = (3.6, 1.7) if signals else (1.45, 1.8 + 0.15 * n_lines)
         self.figure_, self.axes_ = grid_of_axes(
             ax, n_rows, n_columns, size, type(self).__name__, images=not signals
         )
-        for panel, picture, row, true, predicted, (p, p_true) in zip(
-            self.axes_.flat,
-            self.pictures,
-            self.rows,
-            self.y_true,
-            self.y_pred,
-            self.probabilities,
-            strict=False,
+        for panel, picture, row, title in zip(
+            self.axes_.flat, self.pictures, self.rows, titles, strict=False
         ):
             show_sample(panel, picture)
-            break_ = ", " if signals else "\n"
-            panel.set_title(
-                f"predicted {predicted}: {p:.0%}{break_}true {true}: {p_true:.0%}",
-                fontsize="small",
-            )
+            panel.set_title(title, fontsize="small")
             panel.set_xlabel(f"sample {row}", fontsize="x-small")
         hide_unused(self.axes_)
+        if ax is None:
+            self.figure_.suptitle(self._heading())
+        return self
+
+    def _titles(self):
+        """Two lines for each sample that is shown."""
+        if self.probabilities is None:
+            return [
+                (f"predicted {predicted:.4g}", f"true {true:.4g}")
+                for true, predicted in zip(self.y_true, self.y_pred, strict=True)
+            ]
+        return [
+            (f"predicted {predicted}: {p:.0%}", f"true {true}: {p_true:.0%}")
+            for true, predicted, (p, p_true) in zip(
+                self.y_true, self.y_pred, self.probabilities, strict=True
+            )
+        ]
+
+    def _heading(self):
+        if self.probabilities is None:
+            return f"The {len(self.rows)} largest errors of {self.n_samples} samples"
         errors = "error" if self.n_errors == 1 else "errors"
         title = f"{self.n_errors or 'no'} {errors} among {self.n_samples} samples"
-        if n < self.n_errors:
-            title = f"the {n} surest of {title}"
-        if ax is None:
-            self.figure_.suptitle(title[0].upper() + title[1:])
-        return self
+        if len(self.rows) < self.n_errors:
+            title = f"the {len(self.rows)} surest of {title}"
+        return title[0].upper() + title[1:]

@@ -1,7 +1,6 @@
 """SaliencyDisplay."""
 
 from math import ceil
-from textwrap import fill
 
 import numpy as np
 from sklearn.base import is_classifier
@@ -11,6 +10,7 @@ from sklearn_cnn.inspection._drawing import (
     DIVERGING,
     as_image,
     grid_of_axes,
+    narrow,
     show_image,
 )
 from sklearn_cnn.inspection._fitted import Seen
@@ -18,6 +18,8 @@ from sklearn_cnn.utils._axes import per_axis
 from sklearn_cnn.utils._parameters import is_integer
 from sklearn_cnn.utils._plotting import import_pyplot
 
+#: Sizes of attributions of both signs that have the strongest colour.
+_PERCENTILE = 99
 _TITLES = {
     "grad_cam": "Grad-CAM",
     "integrated_gradients": "Integrated gradients",
@@ -136,8 +138,9 @@ class SaliencyDisplay:
             to be, or target 0. Multi-label classifiers need one.
         layer : str, default=None
             Layer of Grad-CAM, as in ``module_.named_modules()``. None takes the last
-            stage whose maps have more than one position. An earlier stage is finer,
-            but knows less of the classes.
+            stage whose maps have at least five positions along each axis, as the last
+            ones of small images have too few to point at anything; if none has, the
+            first. An earlier stage is finer, but knows less of the classes.
         window : int or sequence of int, default=None
             Size of what occlusion hides, in pixels along each spatial axis; it moves on
             by half of it. None takes a quarter of each axis.
@@ -166,8 +169,9 @@ class SaliencyDisplay:
         import_captum()
         targets, titles = _targets(seen, rows, target)
         if y is not None:
+            form = "" if is_classifier(seen.cnn) else ".4g"
             titles = [
-                f"true {true}\n{title}"
+                f"true {true:{form}}\n{title}"
                 for true, title in zip(np.asarray(y)[rows], titles, strict=True)
             ]
         attributions = attribute(
@@ -184,10 +188,14 @@ class SaliencyDisplay:
     def plot(self, ax=None):
         """Draw the samples and the attributions on them.
 
-        Each sample has its own scale, up to its largest attribution. Grad-CAM goes from
-        dark to light; the other methods from blue (against the output) to red (for it),
-        and pixels that do not count stay grey. Of volumes the slice along the first
-        axis is shown that counts most. Signals are lines with these colours.
+        Each sample has its own scale. Grad-CAM goes from dark to light, up to the
+        largest attribution; the other methods from blue (against the output) to red
+        (for it), up to the 99th percentile of the sizes, as one pixel may count for
+        more than all others together. Pixels that do not count stay grey. A sample
+        where none does is said to have no evidence; of Grad-CAM, no positive one: such
+        a class is predicted because nothing speaks for the others. Of volumes the slice
+        along the first axis is shown that counts most. Signals are lines with these
+        colours.
 
         Parameters
         ----------
@@ -216,17 +224,22 @@ class SaliencyDisplay:
         for i, (picture, values) in enumerate(
             zip(self.pictures, self.attributions, strict=True)
         ):
-            values = values / (abs(values).max() or 1.0)
+            values = np.clip(values / _scale(values, self.method), -1, 1)
             panel = self.axes_[i, 0] if signals else self.axes_[0, i]
             lines = titles[i].splitlines()
-            title = ", ".join(lines) if signals else _narrow(lines)
+            title = ", ".join(lines) if signals else narrow(lines)
             panel.set_title(title, fontsize="small")
             if signals:
                 _draw_signal(panel, picture, values, scale)
             else:
                 _draw_image(self.axes_[:, i], picture, values, scale)
+            if not values.any():
+                panel = self.axes_[i, 0] if signals else self.axes_[1, i]
+                nothing = "no positive evidence" if positive else "no evidence"
+                panel.set_xlabel(nothing, fontsize="x-small")
         bar = self.figure_.colorbar(scale, ax=self.axes_, shrink=0.8, aspect=25)
-        bar.set_label("share of the largest\nattribution", fontsize="small")
+        largest = "largest attribution" if positive else "99th percentile"
+        bar.set_label(f"share of the\n{largest}", fontsize="small")
         if ax is None:
             self.figure_.suptitle(_TITLES[self.method])
         return self
@@ -296,9 +309,11 @@ def _is_one_of(label, classes):
     return isinstance(label, bool | np.bool_) == isinstance(classes[0], bool)
 
 
-def _narrow(lines):
-    """Break lines that would run into the title of the next panel."""
-    return "\n".join(fill(line, 18, break_long_words=False) for line in lines)
+def _scale(values, method):
+    """Tell which size of an attribution has the strongest colour."""
+    sizes = abs(values)
+    share = 100 if method == "grad_cam" else _PERCENTILE
+    return np.percentile(sizes, share, method="lower") or sizes.max() or 1.0
 
 
 def _draw_image(axes, picture, values, scale):

@@ -1,14 +1,12 @@
 """TrainingCurveDisplay."""
 
-from itertools import cycle
+from itertools import count, cycle
 
 from sklearn.base import is_classifier
 
 from sklearn_cnn.inspection._drawing import grid_of_axes, tidy
 from sklearn_cnn.inspection._fitted import fitted_cnn
 from sklearn_cnn.utils._plotting import COLORS
-
-_DASHES = ("-", "--", ":", "-.")
 
 
 class TrainingCurveDisplay:
@@ -134,9 +132,10 @@ class TrainingCurveDisplay:
     def plot(self, ax=None):
         """Draw the curves.
 
-        Solid lines are validation, dashed ones training; a circle marks the best epoch.
-        A single fit has one colour for training and one for validation, several fits
-        have a colour each.
+        Dashed lines are losses of training, solid ones all else; a circle marks the
+        epoch of the smallest validation loss (training loss where there was no
+        validation), on the score as well. A single fit has one colour for training and
+        one for validation, several fits have a colour each.
 
         Parameters
         ----------
@@ -155,15 +154,16 @@ class TrainingCurveDisplay:
         )
         self.axes_ = axes[0]
         alone = len(self.histories) == 1
-        for (name, history), color, dashes in zip(
-            self.histories.items(), cycle(COLORS), cycle(_DASHES), strict=False
+        for (name, history), color, order in zip(
+            self.histories.items(), cycle(COLORS), count(), strict=False
         ):
             prefix = "" if alone else f"{name}, "
             train = COLORS[1] if alone else color
             self._draw(history, prefix, color, train, self.best_epochs_[name])
-            # equal learning rates lie on top of each other
+            # equal learning rates lie on top of each other, the widest at the bottom
+            width = 2 + 6 * (1 - (order + 1) / len(self.histories))
             self.axes_[-1].plot(
-                history.index, history["learning_rate"], dashes, color=color
+                history.index, history["learning_rate"], color=color, linewidth=width
             )
         labels = ["loss", self.score_name, "learning rate"]
         titles = ["Loss", f"Validation {self.score_name}", "Learning rate"]
@@ -201,7 +201,7 @@ class TrainingCurveDisplay:
         draw(loss, "train_loss", f"{prefix}training", "--", train_color)
         if validated:
             draw(loss, "valid_loss", f"{prefix}validation")
-        label = f"{prefix}best epoch: {best}"
+        label = f"{prefix}best epoch by loss: {best}"
         shade = color if validated else train_color
         loss.plot(best, history[monitored].loc[best], color=shade, label=label, **mark)
         if score and history["valid_score"].notna().any():

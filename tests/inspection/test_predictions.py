@@ -1,5 +1,7 @@
 """PredictionDisplay."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
@@ -88,13 +90,46 @@ def test_signals_and_channels_first(signals):
     np.testing.assert_array_equal(display.pictures[0], both[0].T)
 
 
+def test_the_largest_errors_of_a_regressor(digits):
+    X, y = digits
+    regressor = CNNRegressor(filters=(4,), max_iter=2, random_state=0).fit(X, y)
+    display = PredictionDisplay.from_estimator(regressor, X, y, n_shown=8)
+    predicted = regressor.predict(X)
+    worst = np.argsort(-abs(predicted - y))[:8]
+    np.testing.assert_array_equal(display.rows, worst)
+    np.testing.assert_array_equal(display.pictures, X[worst])
+    title = f"predicted {predicted[worst[0]]:.4g}\ntrue {y[worst[0]]:.4g}"
+    assert display.axes_[0, 0].get_title() == title
+    assert display.figure_.get_suptitle() == "The 8 largest errors of 300 samples"
+    same = PredictionDisplay.from_predictions(X, y, y_pred=predicted, n_shown=8)
+    np.testing.assert_array_equal(same.rows, worst)
+
+
+def test_titles_of_long_names_do_not_touch(digits):
+    X, y = digits
+    names = np.array([f"cartilaginous-fish species_no_{i:012}" for i in range(10)])
+    display = PredictionDisplay.from_predictions(X, names[y], np.eye(10)[1 - y])
+    display.figure_.canvas.draw()
+    boxes = [panel.title.get_window_extent() for panel in display.axes_[0]]
+    for left, right in pairwise(boxes):
+        assert left.x1 < right.x0
+    below = [panel.get_tightbbox() for panel in display.axes_[1]]
+    assert min(panel.get_window_extent().y0 for panel in display.axes_[0]) > max(
+        box.y1 for box in below
+    )
+
+
 def test_bad_input(fitted, digits):
     X, y = digits
     with pytest.raises(NotFittedError):
         PredictionDisplay.from_estimator(CNNClassifier(), X, y)
-    regressor = CNNRegressor(filters=(2,), max_iter=1, random_state=0).fit(X, y)
-    with pytest.raises(ValueError, match=r"Use sklearn\.metrics\.Prediction"):
-        PredictionDisplay.from_estimator(regressor, X, y)
+    targets = np.column_stack([y, -y])
+    regressor = CNNRegressor(filters=(2,), max_iter=1, random_state=0).fit(X, targets)
+    with pytest.raises(ValueError, match="errors of one target, but this CNNRegressor"):
+        PredictionDisplay.from_estimator(regressor, X, targets)
+    for both in ({}, {"y_proba": np.eye(10)[y], "y_pred": y}):
+        with pytest.raises(ValueError, match="either y_proba, the probabilities of"):
+            PredictionDisplay.from_predictions(X, y, **both)
     with pytest.raises(ValueError, match=r"n_shown=2.5 must be an integer"):
         PredictionDisplay.from_estimator(fitted, X, y, n_shown=2.5)
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):

@@ -123,10 +123,40 @@ def test_layers_and_titles(fitted, digits):
     assert display.axes_[0, 0].get_title() == (
         f"true {y[0]}\npredicted {fitted.predict(X[:1])[0]} ({probability:.0%})"
     )
-    first = SaliencyDisplay.from_estimator(fitted, X, layer="stages.stage1")
-    assert not np.allclose(first.attributions, display.attributions)
-    named = SaliencyDisplay.from_estimator(fitted, X, layer="stages.stage2")
+    last = SaliencyDisplay.from_estimator(fitted, X, layer="stages.stage2")
+    assert not np.allclose(last.attributions, display.attributions)
+    named = SaliencyDisplay.from_estimator(fitted, X, layer="stages.stage1")
     np.testing.assert_array_equal(named.attributions, display.attributions)
+
+
+def test_grad_cam_takes_maps_that_can_point_at_something():
+    """Those of 7x7 of a 28x28 image, not the later ones of 3x3, nor the first."""
+    X = np.random.default_rng(0).normal(size=(20, 28, 28)).astype(np.float32)
+    cnn = CNNClassifier(filters=(2, 3, 4, 5), max_iter=1, random_state=0)
+    cnn.fit(X, np.arange(20) % 2)
+    display = SaliencyDisplay.from_estimator(cnn, X, samples=0)
+    middle = SaliencyDisplay.from_estimator(cnn, X, samples=0, layer="stages.stage2")
+    np.testing.assert_array_equal(display.attributions, middle.attributions)
+
+
+def test_one_pixel_does_not_outshine_all_others(digits):
+    X, _ = digits
+    attributions = np.full((2, 8, 8), 0.1)
+    attributions[0, 0, 0] = 100.0
+    attributions[1] = 0.0
+    display = SaliencyDisplay(X[:2], attributions, method="integrated_gradients")
+    display.plot()
+    opacity = display.axes_[1, 0].images[-1].get_array()[..., 3]
+    assert (opacity > 0.8).all()
+    assert not display.axes_[1, 0].get_xlabel()
+    assert display.axes_[1, 1].get_xlabel() == "no evidence"
+
+
+def test_targets_of_a_regressor_are_short(digits):
+    X, y = digits
+    cnn = CNNRegressor(filters=(2,), max_iter=1, random_state=0).fit(X, y / 7)
+    display = SaliencyDisplay.from_estimator(cnn, X, y / 7, samples=1)
+    assert display.axes_[0, 0].get_title().startswith(f"true {y[1] / 7:.4g}\n")
 
 
 @pytest.mark.parametrize("method", METHODS)

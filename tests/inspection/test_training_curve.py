@@ -22,7 +22,7 @@ def test_curves_are_those_of_the_history(fitted):
     np.testing.assert_array_equal(rate.lines[0].get_ydata(), history["learning_rate"])
     best = fitted.best_iter_
     assert display.best_epochs_ == {"CNNClassifier": best}
-    assert curves[f"best epoch: {best}"].item() == fitted.best_loss_
+    assert curves[f"best epoch by loss: {best}"].item() == fitted.best_loss_
     assert score.get_title() == "Validation accuracy"
     assert loss.get_xlabel() == "epoch" and loss.get_yscale() == "log"
     assert display.figure_ is loss.figure
@@ -50,9 +50,9 @@ def test_several_fits_share_the_axes(fitted, digits):
     assert labels == [
         "none, training",
         "none, validation",
-        f"none, best epoch: {fitted.best_iter_}",
+        f"none, best epoch by loss: {fitted.best_iter_}",
         "dropout, training",
-        f"dropout, best epoch: {other.best_iter_}",
+        f"dropout, best epoch by loss: {other.best_iter_}",
     ]
     assert len({line.get_color() for line in axes[2].lines}) == 2
 
