@@ -1,15 +1,16 @@
 """How Sphinx builds the documentation."""
 
 import doctest
-from importlib.metadata import version as installed_version
 from pathlib import PurePosixPath
 
+from _pytest.doctest import _get_checker, _get_number_flag
 from docutils import nodes
+
+from sklearn_cnn import __version__ as release
 
 project = "sklearn_cnn"
 author = "the sklearn_cnn developers"
 copyright = f"2026, {author}"
-release = installed_version("sklearn_cnn")
 version = release
 
 extensions = [
@@ -45,7 +46,11 @@ numpydoc_validation_checks = {
 
 # --- doctests of the user guide ---------------------------------------------------
 
-doctest_default_flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+# numbers are compared as far as they are written down, as pytest does: processors differ
+doctest.OutputChecker = type(_get_checker())
+doctest_default_flags = (
+    doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | _get_number_flag()
+)
 doctest_global_setup = """
 import warnings
 

@@ -6,10 +6,13 @@ __all__ = [
     "CNNClassifier",
     "CNNFeatures",
     "CNNRegressor",
+    "__version__",
     "available_architectures",
     "load",
     "save",
 ]
+
+__version__ = "0.1.0.dev0"
 
 __getattr__, __dir__ = lazy(
     __name__,
@@ -18,4 +21,16 @@ __getattr__, __dir__ = lazy(
         "estimators": ["CNNClassifier", "CNNFeatures", "CNNRegressor"],
         "export": ["load", "save"],
     },
+    packages=[
+        "architectures",
+        "augmentation",
+        "comparison",
+        "estimators",
+        "export",
+        "images",
+        "inspection",
+        "training",
+        "transforms",
+        "utils",
+    ],
 )

@@ -102,6 +102,21 @@ def test_importing_the_package_loads_nothing_heavy():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_folders_are_reached_from_the_package():
+    code = (
+        "import sklearn_cnn as s\n"
+        "s.transforms.Resize, s.images.ImageFiles, s.augmentation.RandomFlip\n"
+        "s.inspection.summary, s.comparison.compare_estimators, s.export.to_onnx\n"
+        "s.training.PruningCallback, s.architectures.Network\n"
+        "s.utils.estimator_checks.check_estimator, s.utils.joblib_backends\n"
+        "from importlib.metadata import version\n"
+        "assert s.__version__ == version('sklearn_cnn')"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    folders = {path.name for path in ROOT.iterdir() if (path / "__init__.py").exists()}
+    assert folders <= set(dir(sklearn_cnn))
+
+
 def test_unknown_names_are_refused():
     with pytest.raises(AttributeError, match="has no attribute 'CNNRegresor'"):
         sklearn_cnn.CNNRegresor  # noqa: B018

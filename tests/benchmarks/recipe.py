@@ -109,6 +109,30 @@ def as_list_table(header, table):
     return "\n".join(lines) + "\n"
 
 
+def drawn(rows, path):
+    """Draw the defaults beside the best classical model of each set."""
+    from matplotlib import pyplot as plt
+
+    _, table = summarized(rows, {"defaults": {}})
+    scores = {}
+    for name, *cells in table:
+        scores.setdefault(name, []).append(float(cells[1]))
+    scores = {name: s for name, s in scores.items() if len(s) == 2}
+    names = sorted(scores, key=lambda name: scores[name][0] - scores[name][1])
+    cnn, classical = np.transpose([scores[name] for name in names])
+    places = np.arange(len(names))
+    figure, axes = plt.subplots(figsize=(8, 0.26 * len(names) + 1.2))
+    axes.hlines(places, classical, cnn, color="0.8", linewidth=3)
+    axes.plot(classical, places, "s", color="#D55E00", label="best classical model")
+    axes.plot(cnn, places, "o", color="#0072B2", label="CNN, untuned")
+    axes.set_yticks(places, names)
+    axes.set_xlabel("accuracy on new data (R² of angles, blur and stretch)")
+    axes.grid(axis="x", alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(loc="lower left", frameon=False)
+    figure.savefig(path, dpi=110, bbox_inches="tight")
+
+
 def main():
     """Run every model on every set."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -123,6 +147,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=1, help="fits side by side")
     parser.add_argument("--rows", type=Path, help="file that rows are added to")
     parser.add_argument("--rst", type=Path, help="file for the table of the docs")
+    parser.add_argument("--figure", type=Path, help="file for the figure of the docs")
     arguments = parser.parse_args()
     make = meta_train if arguments.part == "train" else meta_test
     sets = make(arguments.mnist, arguments.clip_art, arguments.ucr)
@@ -153,6 +178,8 @@ def main():
         print(*row, sep=" | ")
     if arguments.rst:
         arguments.rst.write_text(as_list_table(header, table))
+    if arguments.figure:
+        drawn(rows, arguments.figure)
 
 
 if __name__ == "__main__":
