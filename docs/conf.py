@@ -46,7 +46,7 @@ numpydoc_validation_checks = {
 
 # --- doctests of the user guide ---------------------------------------------------
 
-# numbers are compared as far as they are written down, as pytest does: processors differ
+# numbers are compared as far as they are written down: processors differ
 doctest.OutputChecker = type(_get_checker())
 doctest_default_flags = (
     doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | _get_number_flag()
