@@ -5,6 +5,8 @@ from pathlib import PurePosixPath
 
 from _pytest.doctest import _get_checker, _get_number_flag
 from docutils import nodes
+from sphinx import addnodes
+from sphinx.ext.autosummary import autosummary_table
 
 from sklearn_cnn import __version__ as release
 
@@ -19,6 +21,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.doctest",
+    "sphinx_design",
     "sphinx_gallery.gen_gallery",
 ]
 exclude_patterns = ["_build", "_templates", "gallery/*.ipynb"]
@@ -64,6 +67,9 @@ sphinx_gallery_conf = {
     "gallery_dirs": "gallery",
     "filename_pattern": r"/plot_",
     "abort_on_example_error": True,
+    # each page of the API shows the examples that use what it is about
+    "backreferences_dir": "api/generated/backreferences",
+    "doc_module": ("sklearn_cnn",),
     "download_all_examples": False,
     "show_memory": False,
     "show_signature": False,
@@ -75,7 +81,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = "sklearn_cnn"
 html_show_sourcelink = False
 html_static_path = ["_static"]
-html_css_files = ["narrow.css"]
+html_css_files = ["widths.css"]
 html_theme_options = {
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
@@ -92,6 +98,15 @@ def describe_thumbnails(app, doctree):
             image["alt"] = f"Figure of {script}.py"
 
 
+def plain_summaries(app, doctree):
+    """Leave references out of the tables of the API, which have no list of them."""
+    for table in doctree.findall(autosummary_table):
+        for reference in list(table.findall(addnodes.pending_xref)):
+            if reference["refdomain"] == "citation":
+                reference.parent.remove(reference)
+
+
 def setup(app):
-    """Connect it."""
+    """Connect them."""
     app.connect("doctree-read", describe_thumbnails)
+    app.connect("doctree-read", plain_summaries)

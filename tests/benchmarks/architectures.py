@@ -5,9 +5,9 @@ Run from the root of the repository, on a machine that does nothing else::
     python tests/benchmarks/architectures.py --mnist PATH --clip-art PATH --ucr PATH
 
 Sizes take seconds (``--only sizes``), times about five minutes of two cores, and
-accuracies ten minutes of 16 cores, as a process on one core trains each network. What
-was measured is kept in ``architectures.json`` beside this script, so that parts can be
-measured anew, and the tables are written to
+accuracies an hour and a half of one for each seed. What was measured is kept in
+``architectures.json`` beside this script, so that accuracies go on where they stopped
+(delete theirs to measure them anew), and the tables are written to
 ``docs/user_guide/architectures.rst.txt``.
 """
 
@@ -15,6 +15,7 @@ import argparse
 import json
 from functools import partial
 from itertools import product
+from math import ceil
 from pathlib import Path
 from time import perf_counter
 
@@ -22,8 +23,6 @@ import numpy as np
 import torch
 from _measure import machine
 from _sets import clip_art_official, digits_first, mnist_official, series_official
-from joblib import Parallel, delayed
-from skorch.callbacks import Callback
 
 from sklearn_cnn import CNNClassifier, available_architectures
 from sklearn_cnn.inspection import summary
@@ -39,6 +38,8 @@ SHAPES = {
 }
 #: Samples of which an epoch is timed; the rest would take as long again.
 TIMED = {"28x28": 512, "64x64x3": 128, "224x224x3": 16, "series of 150": 512}
+#: Steps after which accuracies are compared, samples in each, and rows to test on.
+STEPS, BATCH, TESTED = 150, 32, 2_000
 #: Which have no epochs, and are for series as the others are.
 SOLVED = ("minirocket", "multirocket")
 OF_SERIES = ("inception_time", "h_inception_time", "lite", *SOLVED)
@@ -88,58 +89,44 @@ def data_sets(arguments):
         "MNIST, 1,000": partial(mnist_official, arguments.mnist, 1_000),
         "clip art": partial(clip_art_official, arguments.clip_art),
     }
-    names = ("ArrowHead", "ItalyPowerDemand", "OSULeaf")
+    names = ("ArrowHead", "GunPoint", "ItalyPowerDemand")
     series = {name: partial(series_official, arguments.ucr, name) for name in names}
     return {"images": images, "series": series}
 
 
-class TooLong(Callback):
-    """Ends a fit that its first epoch shows to take longer than so many seconds."""
-
-    def __init__(self, seconds):
-        self.seconds = seconds
-
-    def on_epoch_end(self, net, **_):
-        if net.history[0, "dur"] * net.learner.plan.epochs > self.seconds:
-            raise TimeoutError
-
-
-def accuracy(name, split, seed, seconds):
-    """Accuracy by the defaults on one core; None if that would take too long."""
+def accuracy(name, split, seed):
+    """Accuracy after so many steps, on the first rows of the test part."""
     X, X_test, y, y_test = split(seed)
     cnn = CNNClassifier(name, spatial_dims=X.ndim - 1 - (X.shape[-1] == 3))
     cnn.set_params(random_state=seed)
     if name not in SOLVED:
-        cnn.set_params(callbacks=[TooLong(seconds)])
+        cnn.set_params(batch_size=BATCH, max_iter=ceil(STEPS / ceil(len(X) / BATCH)))
     torch.set_num_threads(1)
-    try:
-        return cnn.fit(X, y).score(X_test, y_test)
-    except TimeoutError:
-        return None
+    return cnn.fit(X, y).score(X_test[:TESTED], y_test[:TESTED])
 
 
-def accuracies(sets, n_seeds, seconds, n_jobs):
-    """Mean accuracy of each architecture on each set, large networks first."""
-    cells = [
-        (name, kind, data)
-        for kind, of_kind in sets.items()
-        for data in of_kind
-        for name in reversed(available_architectures())
-        if (kind == "series") or name not in OF_SERIES
-    ]
-    tasks = product(cells, range(n_seeds))
-    run = Parallel(n_jobs=n_jobs, verbose=10, batch_size=1)
-    tasks = [
-        ((name, data), delayed(accuracy)(name, sets[kind][data], seed, seconds))
-        for (name, kind, data), seed in tasks
-    ]
-    scores, found = run(task for _, task in tasks), {}
-    for ((name, data), _), score in zip(tasks, scores, strict=True):
-        found.setdefault(name, {}).setdefault(data, []).append(score)
-    return {
-        name: {d: None if None in s else float(np.mean(s)) for d, s in of_one.items()}
-        for name, of_one in sorted(found.items())
-    }
+def accuracies(sets, n_seeds, found, keep):
+    """Mean accuracy of each architecture on each set; what is ``found`` stays."""
+    names = available_architectures()
+    seconds = seconds_known()
+    for name in sorted(names, key=lambda name: seconds.get(name, 0)):
+        for kind, of_kind in sets.items():
+            if kind == "images" and name in OF_SERIES:
+                continue
+            for data, split in of_kind.items():
+                if data in found.get(name, {}):
+                    continue
+                scores = [accuracy(name, split, seed) for seed in range(n_seeds)]
+                found.setdefault(name, {})[data] = float(np.mean(scores))
+                print(f"{name:18} {data:18} {found[name][data]:.3f}", flush=True)
+                keep(dict(sorted(found.items())))
+
+
+def seconds_known():
+    """What a sample of series costs each architecture, if that was measured."""
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    found = results.get("seconds", {})
+    return {name: of_one["series of 150"] for name, of_one in found.items()}
 
 
 def short(number):
@@ -186,7 +173,9 @@ def tables(results):
         "seconds": partial(
             numbers_table, "Seconds for an epoch of 1,000 samples", form="{:.3g}"
         ),
-        "accuracies": partial(numbers_table, "Accuracy", form="{:.3f}"),
+        "accuracies": partial(
+            numbers_table, f"Accuracy after {STEPS} steps of {BATCH}", form="{:.3f}"
+        ),
     }
     texts = [
         write(found=results[part]) for part, write in writers.items() if part in results
@@ -204,23 +193,23 @@ def main():
     parser.add_argument("--ucr")
     parser.add_argument("--only", choices=["sizes", "seconds", "accuracies"])
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--longest", type=float, default=300, help="seconds of a fit")
-    parser.add_argument("--n-jobs", type=int, default=-1)
     arguments = parser.parse_args()
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    measure = {
-        "sizes": sizes,
-        "seconds": seconds_per_epoch,
-        "accuracies": lambda: accuracies(
-            data_sets(arguments), arguments.seeds, arguments.longest, arguments.n_jobs
-        ),
-    }
-    for part in [arguments.only] if arguments.only else measure:
-        results[part] = measure[part]()
-        if part == "seconds":
-            torch.set_num_threads(N_THREADS)
-            results["machine"] = machine()
+
+    def keep(part, value):
+        results[part] = value
         RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+
+    parts = [arguments.only] if arguments.only else ["sizes", "seconds", "accuracies"]
+    if "sizes" in parts:
+        keep("sizes", sizes())
+    if "seconds" in parts:
+        keep("seconds", seconds_per_epoch())
+        keep("machine", machine())
+    if "accuracies" in parts:
+        found = results.get("accuracies", {})
+        sets = data_sets(arguments)
+        accuracies(sets, arguments.seeds, found, partial(keep, "accuracies"))
     TABLE.write_text(tables(results))
 
 

@@ -6,7 +6,7 @@ Needs Chromium and its driver, and the documentation::
     python -m pytest tests/docs/test_pages.py --site docs/_build/html
 """
 
-from urllib.parse import urldefrag
+from urllib.parse import quote_plus, urldefrag
 from urllib.request import urlopen
 
 import pytest
@@ -20,6 +20,7 @@ PAGES = [
     "gallery/index.html",
     "gallery/plot_quickstart.html",
     "api/generated/sklearn_cnn.CNNClassifier.html",
+    "api/generated/sklearn_cnn.images.ImageFiles.html",
 ]
 WIDTHS = {"laptop": (1366, 768), "phone": (390, 844)}
 
@@ -35,15 +36,27 @@ return [...document.querySelectorAll("article *")]
 """
 
 
-@pytest.fixture(params=WIDTHS)
-def window(request, browser):
+#: Code that is wider than its box.
+CUT_CODE = """
+return [...document.querySelectorAll("article pre")]
+    .filter(e => e.scrollWidth > e.clientWidth + 1)
+    .map(e => e.textContent.slice(0, 200));
+"""
+
+
+def resized(browser, device):
     """The browser, as wide as a laptop's or a phone's screen."""
-    width, height = WIDTHS[request.param]
+    width, height = WIDTHS[device]
     metrics = {"width": width, "height": height, "deviceScaleFactor": 1}
     browser.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride", {**metrics, "mobile": width < 500}
     )
     return browser
+
+
+@pytest.fixture(params=WIDTHS)
+def window(request, browser):
+    return resized(browser, request.param)
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -55,6 +68,13 @@ def test_nothing_overflows(window, site, page):
     assert wide <= shown
     assert window.execute_script(CUT_OFF) == []
     assert window.find_element(By.TAG_NAME, "h1").is_displayed()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_code_is_not_cut_on_a_laptop(browser, site, page):
+    window = resized(browser, "laptop")
+    window.get(f"{site}/{page}")
+    assert window.execute_script(CUT_CODE) == []
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -94,12 +114,22 @@ def test_links_lead_somewhere(browser, site, page):
         assert browser.find_elements(By.ID, fragment), fragment
 
 
-def test_search_finds_pages(browser, site):
-    browser.get(f"{site}/search.html?q=dropout")
-    result = (By.CSS_SELECTOR, "#search-results a[href*='CNNClassifier']")
+@pytest.mark.parametrize(
+    "words, page",
+    [
+        ("dropout", "CNNClassifier"),
+        ("resume", "checkpoints"),
+        ("save model", "saving"),
+        ("imbalance", "imbalance"),
+        ("imbalanced", "imbalance"),
+        ("GPU", "performance"),
+    ],
+)
+def test_search_finds_pages(browser, site, words, page):
+    browser.get(f"{site}/search.html?q={quote_plus(words)}")
+    result = (By.CSS_SELECTOR, f"#search-results a[href*='{page}']")
     found = WebDriverWait(browser, 20).until(
         lambda driver: driver.find_element(*result), "no result"
     )
     found.click()
-    assert "CNNClassifier" in browser.find_element(By.TAG_NAME, "h1").text
-    assert "dropout" in browser.find_element(By.TAG_NAME, "body").text
+    assert page in browser.current_url
