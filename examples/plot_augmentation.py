@@ -23,11 +23,20 @@ import os
 
 import matplotlib.pyplot as plt
 import numpy as np
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_digits, load_sample_images
+from sklearn.pipeline import make_pipeline
 
 from sklearn_cnn import CNNClassifier
-from sklearn_cnn.augmentation import Compose, RandomAffine, RandomCrop, RandomFlip
+from sklearn_cnn.augmentation import (
+    ColorJitter,
+    Compose,
+    RandomAffine,
+    RandomCrop,
+    RandomErasing,
+    RandomFlip,
+)
 from sklearn_cnn.inspection import AugmentationDisplay
+from sklearn_cnn.transforms import CenterCrop, Resize
 
 path = os.environ.get("SKLEARN_CNN_MNIST")
 if path:
@@ -94,3 +103,22 @@ plt.show()
 # %%
 # The strength is worth a search, by the names of the steps: ``GridSearchCV(cnn,
 # {"augmentation__affine__degrees": [0, 10, 20]})``.
+#
+# Photographs bear more
+# ---------------------
+#
+# A flower that is mirrored, cut off, darker or half hidden is a flower still.
+
+photos = np.stack(load_sample_images().images)
+small = make_pipeline(CenterCrop(384), Resize(96)).fit_transform(photos)
+stronger = Compose(
+    [
+        ("flip", RandomFlip()),
+        ("crop", RandomCrop(padding=12, padding_mode="symmetric")),
+        ("colour", ColorJitter(brightness=0.3, contrast=0.3, saturation=0.3)),
+        ("erase", RandomErasing(p=0.5)),
+    ]
+)
+display = AugmentationDisplay.from_augmentation(stronger, small)
+display.figure_.suptitle("flip + crop + colour + erase")
+plt.show()
