@@ -155,7 +155,7 @@ warm_start : bool, default=False
     with a new schedule. Parameters of the network must then stay as they were.
 device : str, default="auto"
     Where to compute: "cpu", "cuda", "cuda:1", "mps". "auto" takes a GPU if there is
-    one.
+    one; of several the processes of ``n_jobs`` take one each, in turn.
 precision : {"auto", "float32", "bfloat16", "float16", "float64"}, default="auto"
     Number format of the training. "auto" multiplies in bfloat16 where the hardware does
     so natively and the network is large enough to gain, in float16 with a scaled loss

@@ -1,6 +1,7 @@
 """Where, and in what number format, a network is computed."""
 
 from contextlib import contextmanager, nullcontext
+from multiprocessing import current_process
 
 import torch
 
@@ -18,7 +19,7 @@ def resolve_device(device):
     """Check the name of a device; "auto" takes CUDA, else Apple's MPS, else the CPU."""
     if device == "auto":
         if torch.cuda.is_available():
-            return "cuda"
+            return _gpu_of_this_process()
         return "mps" if torch.backends.mps.is_available() else "cpu"
     try:
         torch.empty(1, device=device).cpu()  # "meta" has no values
@@ -35,6 +36,18 @@ def resolve_device(device):
             f"there is. PyTorch says: {str(error).splitlines()[0]}"
         ) from error
     return device
+
+
+def _gpu_of_this_process():
+    """Give the current GPU, or of several one to each process of a pool in turn.
+
+    Whoever has made another one than the first the current one, means it.
+    """
+    number = current_process()._identity  # (), if no other process started this one
+    chosen = torch.cuda.is_initialized() and torch.cuda.current_device() > 0
+    if not number or chosen or torch.cuda.device_count() < 2:
+        return "cuda"
+    return f"cuda:{(number[-1] - 1) % torch.cuda.device_count()}"
 
 
 def device_here(device, dtype):

@@ -1,6 +1,8 @@
 """Pieces of the training: snapshots, interruptions, losses, devices."""
 
 import functools
+import multiprocessing
+import os
 import signal
 
 import numpy as np
@@ -78,6 +80,30 @@ def test_auto_device_is_one_that_works():
     if not torch.cuda.is_available():
         with pytest.raises(ValueError, match="device='cuda' cannot be used here"):
             resolve_device("cuda")
+
+
+def _tell_device(queue):
+    queue.put(resolve_device("auto"))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="starts processes by fork")
+def test_processes_take_turns_at_several_gpus(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert resolve_device("auto") == "cuda"  # whoever starts them has the current one
+    context = multiprocessing.get_context("fork")
+    queue, devices = context.SimpleQueue(), []
+    for _ in range(4):
+        process = context.Process(target=_tell_device, args=(queue,))
+        process.start()
+        devices.append(queue.get())
+        process.join()
+    assert devices[:2] == devices[2:] and set(devices) == {"cuda:0", "cuda:1"}
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    process = context.Process(target=_tell_device, args=(queue,))
+    process.start()
+    assert queue.get() == "cuda"
+    process.join()
 
 
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
