@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from sklearn_cnn.augmentation._checks import value_bounds
 from sklearn_cnn.utils._dtypes import exact_in_float32
+from sklearn_cnn.utils._framing import border_places, middle
 
 _GRID_PADDING = {"constant": "zeros", "edge": "border", "symmetric": "reflection"}
 #: Weights of red, green and blue in the brightness of a pixel (ITU-R BT.601).
@@ -80,7 +81,24 @@ def flip(images: Tensor, axis: int, flipped: Tensor) -> Tensor:
     return images.gather(axis + 2, _along(axis, index, images).expand(images.shape))
 
 
-def pad(images: Tensor, widths: Sequence[int], mode: str, fill: float) -> Tensor:
+def fill_of(fill: Any, mode: str, images: Tensor) -> Any:
+    """Give what the mode "constant" fills gaps with: "auto" is a value of the image.
+
+    It is the median of the border of each image and channel, with the axes of a batch;
+    of an even number of pixels the lower of the two in the middle.
+    """
+    if not isinstance(fill, str):
+        return fill
+    if mode != "constant":
+        return 0
+    places = constant(border_places(images.shape[2:]).tolist(), images)
+    border = images.flatten(2).index_select(2, places)
+    # torch.median promises on a GPU not even the same value of two that are equal
+    values = border.sort(dim=2).values[:, :, (border.shape[2] - 1) // 2]
+    return values.view(*values.shape, *[1] * (images.ndim - 2))
+
+
+def pad(images: Tensor, widths: Sequence[int], mode: str, fill: Any) -> Tensor:
     """Surround images by so many pixels on both sides of each spatial axis.
 
     They are ``fill`` for the mode "constant", the outermost pixels for "edge", and a
@@ -88,7 +106,13 @@ def pad(images: Tensor, widths: Sequence[int], mode: str, fill: float) -> Tensor
     """
     if mode == "constant":
         both = [width for width in reversed(widths) for _ in range(2)]
-        return F.pad(images, both, value=fill)
+        if not isinstance(fill, Tensor):
+            return F.pad(images, both, value=fill)
+        around = tuple((width, width) for width in widths)
+        shape = [n + 2 * w for n, w in zip(images.shape[2:], widths, strict=True)]
+        padded = fill.expand(*images.shape[:2], *shape).clone()
+        padded[:, :, *middle(around, tuple(shape))] = images
+        return padded
     for axis, width in enumerate(widths, start=2):
         size = images.shape[axis]
         places = torch.arange(-width, size + width, device=images.device)
@@ -114,9 +138,7 @@ def windows(images: Tensor, starts: Sequence[Tensor], shape: Sequence[int]) -> T
     return images[index]
 
 
-def moved(
-    images: Tensor, widths: Sequence[int], mode: str, fill: float
-) -> list[Tensor]:
+def moved(images: Tensor, widths: Sequence[int], mode: str, fill: Any) -> list[Tensor]:
     """Move images by half of some widths, rounded up, both ways along each axis."""
     views = []
     for axis, width in enumerate(widths):
@@ -137,7 +159,7 @@ def warp(
     *,
     interpolation: str,
     padding_mode: str,
-    fill: float,
+    fill: Any,
 ) -> Tensor:
     """Read every output pixel from somewhere else.
 
@@ -153,8 +175,11 @@ def warp(
         matrices[:, 0, 0] = 1
     floats = as_floats(images)
     outside = fill if padding_mode == "constant" else 0
+    is_tensor = isinstance(outside, Tensor)
+    if is_tensor:
+        outside = as_floats(outside).unsqueeze(2) if signals else as_floats(outside)
     warped = F.grid_sample(
-        floats - outside if outside else floats,
+        floats - outside if is_tensor or outside else floats,
         _grid(matrices.to(floats), moves.to(floats), images.shape[2:]),
         mode=interpolation,
         padding_mode=_GRID_PADDING[padding_mode],

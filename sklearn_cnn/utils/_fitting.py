@@ -2,6 +2,7 @@
 
 import re
 from contextlib import contextmanager
+from inspect import signature
 from textwrap import shorten
 
 import numpy as np
@@ -60,6 +61,13 @@ def naming(argument, *others):
 
 class BaseEstimator(base.BaseEstimator):
     """scikit-learn's, whose errors would print long values whole."""
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        # one that an earlier version has saved has fewer parameters
+        for name, parameter in signature(type(self)).parameters.items():
+            if name not in vars(self) and parameter.default is not parameter.empty:
+                setattr(self, name, parameter.default)
 
     def _validate_params(self):
         with in_few_words():
