@@ -13,6 +13,7 @@ from sklearn_cnn.images.shards import ShardSource
 from sklearn_cnn.images.skipping import is_skip, readable_rows, warn_of_skipped
 from sklearn_cnn.images.sources import ArraySource, FileSource
 from sklearn_cnn.utils._parameters import require_integer
+from sklearn_cnn.utils._progress import showing_progress
 
 #: Kept of arrays in chunks, and most of all decoded files, unless cache_bytes is given.
 _CHUNK_BYTES, _FILE_BYTES = 1 << 28, 1 << 29
@@ -72,6 +73,8 @@ class ImageFiles:
     on_error : {"raise", "skip"}, default="raise"
         What happens to files that cannot be read. "skip" reads all once, leaves those
         out and warns of them; :attr:`kept` and :attr:`skipped` tell which.
+    verbose : int, default=0
+        Whether "skip" shows a bar over the files, if they take more than a second.
 
     Raises
     ------
@@ -79,12 +82,8 @@ class ImageFiles:
         If the first file cannot be read; when a fit begins, if others are missing, are
         no images or of another size, which it lists; and at the batch that meets it, if
         one is cut off or not like the first. The message names file and reason. With
-        ``on_error="skip"`` at once, if files differ or none can be read.
-
-    Warns
-    -----
-    UserWarning
-        If files are left out, with ``on_error="skip"``.
+        ``on_error="skip"`` at once, if files differ or none can be read; of those that
+        are left out a UserWarning tells.
 
     See Also
     --------
@@ -94,8 +93,8 @@ class ImageFiles:
 
     Notes
     -----
-    Files of more than 32,768 pixels along a side are refused as well. Up to the limits
-    an image may take 2 GB and several seconds, whatever the size of its file.
+    Nor may a side be longer than 32,768 pixels. Up to the limits an image may take 2 GB
+    and several seconds, whatever the size of its file.
 
     Examples
     --------
@@ -135,6 +134,7 @@ class ImageFiles:
         fill="auto",
         max_pixels=None,
         on_error="raise",
+        verbose=0,
     ):
         reading = Reading.checked(
             size=size,
@@ -149,7 +149,8 @@ class ImageFiles:
         self._begin(source, cache_bytes)
         if skips:
             keep = (lambda *_: None) if self._cache is None else self._cache.keep
-            self._rows = readable_rows(source, keep)
+            with showing_progress(type(self).__name__, verbose):
+                self._rows = readable_rows(source, keep)
             warn_of_skipped(source)
 
     @classmethod

@@ -42,6 +42,7 @@ def image_folder(
     max_pixels=None,
     n_workers=None,
     cache_bytes="auto",
+    verbose=0,
 ):
     """Find the images of a folder that has one folder for each class.
 
@@ -85,6 +86,8 @@ def image_folder(
     n_workers : int or None, default=None
         As for :class:`ImageFiles`.
     cache_bytes : int or "auto", default="auto"
+        As for :class:`ImageFiles`.
+    verbose : int, default=0
         As for :class:`ImageFiles`.
 
     Returns
@@ -138,6 +141,7 @@ def image_folder(
         n_workers=n_workers,
         cache_bytes=cache_bytes,
         on_error=on_error,
+        verbose=verbose,
     )
     labels = np.repeat(list(found), [len(paths) for paths in found.values()])
     return images, labels[images.kept]

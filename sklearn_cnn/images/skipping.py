@@ -11,6 +11,7 @@ from sklearn_cnn.images.naming import as_list, shortened
 from sklearn_cnn.images.parallel import in_threads
 from sklearn_cnn.images.sources import refuse_files
 from sklearn_cnn.utils._messages import frames_to_user
+from sklearn_cnn.utils._progress import counted, progress
 
 #: Most files, and pixels of them, that are read at once.
 _FILES, _PIXELS = 256, 1 << 24
@@ -32,11 +33,20 @@ def readable_rows(source, keep):
     ``source.skipped`` gets the reasons of the others, ``keep(rows, images)`` the
     pixels. It is an error, which lists them, if some are not like the first.
     """
+    with progress("files read", len(source)) as count:
+        rows, unlike = _sorted_out(source, keep, count)
+    refuse_files(unlike)
+    source.is_checked[rows] = True
+    return np.array(rows)
+
+
+def _sorted_out(source, keep, count):
     step = max(1, min(_FILES, _PIXELS // prod(source.image_shape)))
     rows, unlike = [], []
+    read = partial(_try, source.reading)
     for start in range(0, len(source), step):
         paths = source.paths[start : start + step]
-        found = in_threads(partial(_try, source.reading), paths, source.n_workers)
+        found = in_threads(counted(read, count), paths, source.n_workers)
         good = []
         for i, (path, pixels) in enumerate(zip(paths, found, strict=True)):
             if isinstance(pixels, str):
@@ -48,9 +58,7 @@ def readable_rows(source, keep):
         rows += [start + i for i in good]
         if good:
             keep(np.array(good) + start, np.stack([found[i] for i in good]))
-    refuse_files(unlike)
-    source.is_checked[rows] = True
-    return np.array(rows)
+    return rows, unlike
 
 
 def _try(reading, path):

@@ -29,6 +29,7 @@ from sklearn_cnn.images.stored import (
 )
 from sklearn_cnn.utils._loaded import is_tensor
 from sklearn_cnn.utils._parameters import require_integer
+from sklearn_cnn.utils._progress import counted, progress
 
 #: Pixels of a file from which on a second thread decodes faster than one: below, most
 #: of the time is Python's, of which threads take turns.
@@ -94,7 +95,9 @@ class FileSource:
         sides = check_header(self.first, self.reading)
         paths = [self.paths[i] for i in indices.tolist()]
         check = partial(self._check_one, sides=sides)
-        refuse_files(filter(None, in_threads(check, paths, self.n_workers)))
+        with progress("files opened", len(paths)) as count:
+            found = in_threads(counted(check, count), paths, self.n_workers)
+        refuse_files(filter(None, found))
         self.is_checked[indices] = True
 
     def _check_one(self, path, sides):

@@ -25,9 +25,10 @@ from sklearn_cnn.images import (
     shortened,
     threads_of,
 )
-from sklearn_cnn.utils._fitting import BaseEstimator
+from sklearn_cnn.utils._fitting import BaseEstimator, as_task
 from sklearn_cnn.utils._framing import RESIZES
 from sklearn_cnn.utils._messages import frames_to_user
+from sklearn_cnn.utils._progress import counted, progress, showing_progress
 from sklearn_cnn.utils._sklearn import Interval, StrOptions, fit_context
 
 
@@ -81,6 +82,8 @@ class ImageReader(
     max_pixels : int or None, default=None
         Images of more pixels cannot be read, here and in other processes. None is
         ``PIL.Image.MAX_IMAGE_PIXELS``, 89 million unless it was changed.
+    verbose : int, default=0
+        Whether to show a bar over the images, if they take more than a second.
 
     See Also
     --------
@@ -116,6 +119,7 @@ class ImageReader(
         "resize": [StrOptions(set(RESIZES))],
         "fill": [Real, StrOptions({"auto"})],
         "max_pixels": [Interval(Integral, 1, None, closed="left"), None],
+        "verbose": ["verbose"],
     }
 
     def __init__(
@@ -129,6 +133,7 @@ class ImageReader(
         resize="stretch",
         fill="auto",
         max_pixels=None,
+        verbose=0,
     ):
         self.size = size
         self.mode = mode
@@ -138,6 +143,7 @@ class ImageReader(
         self.resize = resize
         self.fill = fill
         self.max_pixels = max_pixels
+        self.verbose = verbose
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
@@ -155,8 +161,9 @@ class ImageReader(
         self : ImageReader
             The transformer.
         """
-        self._reading()
-        _sources(X)
+        with as_task(self, X, y):
+            self._reading()
+            _sources(X)
         return self
 
     def transform(self, X):
@@ -191,7 +198,10 @@ class ImageReader(
         reading = self._reading()
         sources = _sources(X)
         read = partial(_try_decode, reading=reading)
-        found = in_threads(read, sources, threads_of(self.n_jobs))
+        shown = showing_progress(type(self).__name__, self.verbose)
+        with shown, progress("images read", len(sources)) as count:
+            read = counted(read, count)
+            found = in_threads(read, sources, threads_of(self.n_jobs))
         bad = {i: error for i, error in enumerate(found) if isinstance(error, str)}
         if bad:
             self._tell(bad, len(sources))

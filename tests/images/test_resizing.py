@@ -1,8 +1,8 @@
 """Sizes of another ratio of sides, and limits of pixels."""
 
+import pickle
 import warnings
 
-import joblib
 import numpy as np
 import pytest
 from PIL import Image
@@ -43,7 +43,7 @@ def test_cropping_keeps_the_ratio_and_the_middle(wide):
 
 
 @pytest.mark.parametrize("resize", ["stretch", "pad", "crop"])
-@pytest.mark.parametrize("size", [(32, 32), (13, 57), (1, 9)])
+@pytest.mark.parametrize("size", [(32, 32), (13, 57)])
 @pytest.mark.parametrize("shape", [(20, 40), (40, 21, 3), (50, 7)])
 def test_files_and_arrays_are_resized_alike(tmp_path, resize, size, shape):
     rows, columns = np.mgrid[: shape[0], : shape[1]]
@@ -91,8 +91,8 @@ def test_a_limit_of_pixels_goes_along_to_other_processes(wide):
     small = path.with_name("0.png")
     Image.new("RGB", (4, 4)).save(small)
     X = ImageFiles([small, path], size=4, max_pixels=799)
-    (message,) = joblib.Parallel(2)(joblib.delayed(error_of)(X) for _ in range(1))
-    assert "wide.png' cannot be read" in message and "max_pixels=799" in message
+    with pytest.raises(ValueError, match=r"wide.png' cannot be read.*max_pixels=799"):
+        pickle.loads(pickle.dumps(X)).check_files()
     X, _ = image_folder(path.parent.parent, size=4, max_pixels=800)
     X.check_files()
     reader = ImageReader(size=4, max_pixels=799)
@@ -100,14 +100,7 @@ def test_a_limit_of_pixels_goes_along_to_other_processes(wide):
         reader.fit_transform([path])
 
 
-def error_of(X):
-    try:
-        X.check_files()
-    except ValueError as error:
-        return str(error)
-
-
-@pytest.mark.parametrize("suffix", ["png", "jpg", "tif", "webp", "bmp", "gif"])
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "bmp", "gif"])
 def test_a_limit_beyond_that_of_pillow(tmp_path, suffix, monkeypatch):
     path = tmp_path / f"image.{suffix}"
     Image.new("L", (30, 20), 50).save(path)
