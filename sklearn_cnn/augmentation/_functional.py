@@ -175,11 +175,10 @@ def warp(
         matrices[:, 0, 0] = 1
     floats = as_floats(images)
     outside = fill if padding_mode == "constant" else 0
-    is_tensor = isinstance(outside, Tensor)
-    if is_tensor:
-        outside = as_floats(outside).unsqueeze(2) if signals else as_floats(outside)
+    if isinstance(outside, Tensor):
+        outside = as_floats(outside.unsqueeze(2) if signals else outside)
     warped = F.grid_sample(
-        floats - outside if is_tensor or outside else floats,
+        floats - outside if isinstance(outside, Tensor) or outside else floats,
         _grid(matrices.to(floats), moves.to(floats), images.shape[2:]),
         mode=interpolation,
         padding_mode=_GRID_PADDING[padding_mode],

@@ -9,7 +9,7 @@ from sklearn_cnn.estimators._misreadings import (
     warn_of_one_hot,
 )
 from sklearn_cnn.estimators._samples import Samples
-from sklearn_cnn.estimators._targets import require_moderate
+from sklearn_cnn.estimators._targets import LabelSets, require_moderate
 from sklearn_cnn.images import ImageInput, as_values, as_weights
 from sklearn_cnn.utils._fitting import naming
 
@@ -50,7 +50,7 @@ class SampleInput(ImageInput):
                 f"that {type(self).__name__} was fitted on."
             )
         y = kind.checked(y, array, self)
-        if reset and kind.multilabel:
+        if reset and kind is LabelSets:
             warn_of_one_hot(y, given)
         if reset:
             self._targets = kind.of(y[rows], classes, self)

@@ -2,7 +2,6 @@
 
 import re
 from contextlib import contextmanager
-from inspect import signature
 from textwrap import shorten
 
 import numpy as np
@@ -10,6 +9,7 @@ from sklearn import base
 from sklearn.callback import CallbackSupportMixin
 
 from sklearn_cnn.utils._messages import in_few_words
+from sklearn_cnn.utils._parameters import defaults_of
 
 
 @contextmanager
@@ -78,11 +78,8 @@ class BaseEstimator(CallbackSupportMixin, base.BaseEstimator):
     """
 
     def __setstate__(self, state):
-        super().__setstate__(state)
         # one that an earlier version has saved has fewer parameters
-        for name, parameter in signature(type(self)).parameters.items():
-            if name not in vars(self) and parameter.default is not parameter.empty:
-                setattr(self, name, parameter.default)
+        super().__setstate__({**defaults_of(type(self)), **state})
 
     def _validate_params(self):
         with in_few_words():

@@ -37,6 +37,12 @@ def is_sequence(value: Any) -> bool:
     return isinstance(value, Iterable) and getattr(value, "ndim", 1) > 0
 
 
+def defaults_of(kind: type) -> dict[str, Any]:
+    """Give the values of those constructor parameters that need not be passed."""
+    found = signature(kind).parameters.values()
+    return {p.name: p.default for p in found if p.default is not p.empty}
+
+
 def has_parameters(value: Any) -> bool:
     """Tell whether a value has parameters of its own, as estimators have.
 
