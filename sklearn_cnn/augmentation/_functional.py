@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from sklearn_cnn.augmentation._checks import value_bounds
 from sklearn_cnn.utils._dtypes import exact_in_float32
-from sklearn_cnn.utils._framing import border_places, middle
+from sklearn_cnn.utils._framing import border_places
 
 _GRID_PADDING = {"constant": "zeros", "edge": "border", "symmetric": "reflection"}
 #: Weights of red, green and blue in the brightness of a pixel (ITU-R BT.601).
@@ -93,8 +93,10 @@ def fill_of(fill: Any, mode: str, images: Tensor) -> Any:
         return 0
     places = constant(border_places(images.shape[2:]).tolist(), images)
     border = images.flatten(2).index_select(2, places)
-    # torch.median promises on a GPU not even the same value of two that are equal
-    values = border.sort(dim=2).values[:, :, (border.shape[2] - 1) // 2]
+    if border.device.type == "cpu":
+        values = border.median(dim=2).values
+    else:  # of the same values, where torch calls its median not deterministic
+        values = border.sort(dim=2).values[:, :, (border.shape[2] - 1) // 2]
     return values.view(*values.shape, *[1] * (images.ndim - 2))
 
 
@@ -108,10 +110,10 @@ def pad(images: Tensor, widths: Sequence[int], mode: str, fill: Any) -> Tensor:
         both = [width for width in reversed(widths) for _ in range(2)]
         if not isinstance(fill, Tensor):
             return F.pad(images, both, value=fill)
-        around = tuple((width, width) for width in widths)
-        shape = [n + 2 * w for n, w in zip(images.shape[2:], widths, strict=True)]
-        padded = fill.expand(*images.shape[:2], *shape).clone()
-        padded[:, :, *middle(around, tuple(shape))] = images
+        padded = F.pad(images, both)
+        for axis, width in enumerate(widths, start=2):
+            for start in (0, padded.shape[axis] - width):
+                padded.narrow(axis, start, width).copy_(fill)
         return padded
     for axis, width in enumerate(widths, start=2):
         size = images.shape[axis]
@@ -177,8 +179,12 @@ def warp(
     outside = fill if padding_mode == "constant" else 0
     if isinstance(outside, Tensor):
         outside = as_floats(outside.unsqueeze(2) if signals else outside)
+        # in place, where floats are a copy: new memory costs more than the sum
+        floats = floats - outside if floats is images else floats.sub_(outside)
+    elif outside:
+        floats = floats - outside
     warped = F.grid_sample(
-        floats - outside if isinstance(outside, Tensor) or outside else floats,
+        floats,
         _grid(matrices.to(floats), moves.to(floats), images.shape[2:]),
         mode=interpolation,
         padding_mode=_GRID_PADDING[padding_mode],
