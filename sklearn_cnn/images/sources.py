@@ -4,7 +4,6 @@ import itertools
 import mmap
 import os
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from math import prod
@@ -69,11 +68,17 @@ class FileSource:
         self.n_workers = n_workers
 
     def _first_of_them(self, skips):
-        for path in self.paths[:-1] if skips else ():
-            with suppress(ValueError):
+        if not skips:
+            return self.paths[0], decode(self.paths[0], self.reading)
+        reason = None
+        for path in self.paths:
+            try:
                 return path, decode(path, self.reading)
-        path = self.paths[-1 if skips else 0]
-        return path, decode(path, self.reading)
+            except ValueError as error:
+                reason = reason or str(error)
+        raise ValueError(
+            f"None of the {len(self.paths)} images can be read. The first: {reason}"
+        )
 
     def __len__(self):
         """Count the images."""
