@@ -4,7 +4,7 @@ Images on disk, in the place of an array
 
 A data set of image files, one folder for each class, goes through cross-validation and
 a grid search without ever being in memory as a whole. The scores are those that the
-same pixels give as an array. A broken file is an error that names it.
+same pixels give as an array. A broken file is an error that names it, or is left out.
 """
 
 # %%
@@ -16,6 +16,7 @@ same pixels give as an array. A broken file is an error that names it.
 
 import pickle
 import tempfile
+import warnings
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -107,10 +108,21 @@ plt.show()
 broken = folder / "flower" / "05-05.png"
 content = broken.read_bytes()
 broken.write_bytes(content[: len(content) // 2])
+X_anew, y_anew = image_folder(folder)
 try:
-    cnn.fit(X, y)
+    cnn.fit(X_anew, y_anew)
 except ValueError as error:
     print(str(error).replace(str(folder), "..."))
+
+# %%
+# ``on_error="skip"`` reads all files once, and leaves it out with its label. The
+# warning, which is silenced here, counts the files; ``skipped`` has all reasons.
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    readable, labels = image_folder(folder, on_error="skip")
+print(f"{len(readable)} of {len(X)} images with {len(labels)} labels; left out:")
+print(*(Path(path).name for path in readable.skipped))
 broken.write_bytes(content)
 
 # %%

@@ -1,13 +1,13 @@
 """Checks of parameters: one clear error for each that is wrong."""
 
-from math import isfinite
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from sklearn_cnn.utils._axes import AXES
+from sklearn_cnn.utils._parameters import is_number
 
 #: torch can store others, but hardly compute with them.
 _DTYPES = {
@@ -38,16 +38,6 @@ def check_batch(images: Any) -> None:
             "one image of at least one pixel: (n_samples, n_channels, length), "
             "(..., height, width) or (..., depth, height, width)."
         )
-
-
-def is_number(value: Any) -> bool:
-    """Tell whether a value is a finite real number, booleans excluded."""
-    if not isinstance(value, Real) or isinstance(value, bool):
-        return False
-    try:
-        return isfinite(value)
-    except OverflowError:  # an integer beyond all floats
-        return False
 
 
 def check_probability(name: str, value: Any) -> None:
@@ -99,10 +89,13 @@ def _is_pair(value: Any) -> bool:
     return is_sequence and all(is_number(end) for end in value)
 
 
-def check_fill(value: Any, dtype: torch.dtype) -> None:
-    """Check that images of a dtype can hold the value that fills gaps."""
+def check_fill(value: Any, dtype: torch.dtype, auto: bool = False) -> None:
+    """Check that images of a dtype can hold the value that fills gaps, or is "auto"."""
+    if auto and isinstance(value, str) and value == "auto":
+        return
     if not is_number(value):
-        raise ValueError(f"fill={value!r} must be a number.")
+        others = ", or 'auto' for the median of the border" if auto else ""
+        raise ValueError(f"fill={value!r} must be a number{others}.")
     if dtype.is_floating_point:
         return
     low, high = value_bounds(dtype)

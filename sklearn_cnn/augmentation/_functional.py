@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from sklearn_cnn.augmentation._checks import value_bounds
 from sklearn_cnn.utils._dtypes import exact_in_float32
+from sklearn_cnn.utils._framing import border_places
 
 _GRID_PADDING = {"constant": "zeros", "edge": "border", "symmetric": "reflection"}
 #: Weights of red, green and blue in the brightness of a pixel (ITU-R BT.601).
@@ -80,7 +81,26 @@ def flip(images: Tensor, axis: int, flipped: Tensor) -> Tensor:
     return images.gather(axis + 2, _along(axis, index, images).expand(images.shape))
 
 
-def pad(images: Tensor, widths: Sequence[int], mode: str, fill: float) -> Tensor:
+def fill_of(fill: Any, mode: str, images: Tensor) -> Any:
+    """Give what the mode "constant" fills gaps with: "auto" is a value of the image.
+
+    It is the median of the border of each image and channel, with the axes of a batch;
+    of an even number of pixels the lower of the two in the middle.
+    """
+    if not isinstance(fill, str):
+        return fill
+    if mode != "constant":
+        return 0
+    places = constant(border_places(images.shape[2:]).tolist(), images)
+    border = images.flatten(2).index_select(2, places)
+    if border.device.type == "cpu":
+        values = border.median(dim=2).values
+    else:  # of the same values, where torch calls its median not deterministic
+        values = border.sort(dim=2).values[:, :, (border.shape[2] - 1) // 2]
+    return values.view(*values.shape, *[1] * (images.ndim - 2))
+
+
+def pad(images: Tensor, widths: Sequence[int], mode: str, fill: Any) -> Tensor:
     """Surround images by so many pixels on both sides of each spatial axis.
 
     They are ``fill`` for the mode "constant", the outermost pixels for "edge", and a
@@ -88,7 +108,13 @@ def pad(images: Tensor, widths: Sequence[int], mode: str, fill: float) -> Tensor
     """
     if mode == "constant":
         both = [width for width in reversed(widths) for _ in range(2)]
-        return F.pad(images, both, value=fill)
+        if not isinstance(fill, Tensor):
+            return F.pad(images, both, value=fill)
+        padded = F.pad(images, both)
+        for axis, width in enumerate(widths, start=2):
+            for start in (0, padded.shape[axis] - width):
+                padded.narrow(axis, start, width).copy_(fill)
+        return padded
     for axis, width in enumerate(widths, start=2):
         size = images.shape[axis]
         places = torch.arange(-width, size + width, device=images.device)
@@ -114,9 +140,7 @@ def windows(images: Tensor, starts: Sequence[Tensor], shape: Sequence[int]) -> T
     return images[index]
 
 
-def moved(
-    images: Tensor, widths: Sequence[int], mode: str, fill: float
-) -> list[Tensor]:
+def moved(images: Tensor, widths: Sequence[int], mode: str, fill: Any) -> list[Tensor]:
     """Move images by half of some widths, rounded up, both ways along each axis."""
     views = []
     for axis, width in enumerate(widths):
@@ -137,7 +161,7 @@ def warp(
     *,
     interpolation: str,
     padding_mode: str,
-    fill: float,
+    fill: Any,
 ) -> Tensor:
     """Read every output pixel from somewhere else.
 
@@ -153,8 +177,14 @@ def warp(
         matrices[:, 0, 0] = 1
     floats = as_floats(images)
     outside = fill if padding_mode == "constant" else 0
+    if isinstance(outside, Tensor):
+        outside = as_floats(outside.unsqueeze(2) if signals else outside)
+        # in place, where floats are a copy: new memory costs more than the sum
+        floats = floats - outside if floats is images else floats.sub_(outside)
+    elif outside:
+        floats = floats - outside
     warped = F.grid_sample(
-        floats - outside if outside else floats,
+        floats,
         _grid(matrices.to(floats), moves.to(floats), images.shape[2:]),
         mode=interpolation,
         padding_mode=_GRID_PADDING[padding_mode],

@@ -17,10 +17,10 @@ from sklearn_cnn.augmentation._checks import (
     check_fill,
     check_option,
     check_probability,
-    is_number,
 )
 from sklearn_cnn.augmentation._functional import (
     chosen,
+    fill_of,
     flip,
     moved,
     pad,
@@ -29,6 +29,7 @@ from sklearn_cnn.augmentation._functional import (
     windows,
 )
 from sklearn_cnn.utils._axes import per_axis
+from sklearn_cnn.utils._parameters import is_number
 
 
 @dataclass(eq=False, repr=False)
@@ -95,8 +96,9 @@ class RandomCrop(Augmentation):
     padding_mode : {"constant", "edge", "symmetric"}, default="constant"
         What is added: ``fill``, the outermost pixels again, or a mirror image that
         begins with them.
-    fill : number, default=0
-        Value of added pixels, in the range of the images.
+    fill : number or "auto", default="auto"
+        Value of added pixels, in the range of the images. "auto" is the median of the
+        border of each image, channel by channel: black stays black, and white white.
 
     Notes
     -----
@@ -120,11 +122,11 @@ class RandomCrop(Augmentation):
     padding: Any = 0.125
     _: KW_ONLY
     padding_mode: str = "constant"
-    fill: float = 0
+    fill: Any = "auto"
 
     def _check(self, images: Tensor) -> None:
         check_option("padding_mode", self.padding_mode, PADDING_MODES)
-        check_fill(self.fill, images.dtype)
+        check_fill(self.fill, images.dtype, auto=True)
         self._widths(images)
 
     def _apply(self, images: Tensor, generator: Generator) -> Tensor:
@@ -132,11 +134,13 @@ class RandomCrop(Augmentation):
         n, device = (len(images),), generator.device
         draw = partial(torch.randint, size=n, generator=generator, device=device)
         starts = [draw(2 * width + 1).to(images.device) for width in widths]
-        padded = pad(images, widths, self.padding_mode, self.fill)
+        fill = fill_of(self.fill, self.padding_mode, images)
+        padded = pad(images, widths, self.padding_mode, fill)
         return windows(padded, starts, images.shape[2:])
 
     def _further_views(self, images: Tensor) -> list[Tensor]:
-        return moved(images, self._widths(images), self.padding_mode, self.fill)
+        fill = fill_of(self.fill, self.padding_mode, images)
+        return moved(images, self._widths(images), self.padding_mode, fill)
 
     def _widths(self, images: Tensor) -> list[int]:
         widths = []
@@ -187,8 +191,9 @@ class RandomAffine(Augmentation):
     padding_mode : {"constant", "edge", "symmetric"}, default="constant"
         What is outside of the image: ``fill``, the outermost pixels, or a mirror image
         that begins with them.
-    fill : number, default=0
-        Value outside, in the range of the images.
+    fill : number or "auto", default="auto"
+        Value outside, in the range of the images. "auto" is the median of the border of
+        each image, channel by channel: black stays black, and white white.
 
     Notes
     -----
@@ -227,12 +232,12 @@ class RandomAffine(Augmentation):
     axes: tuple[int, int] = (-2, -1)
     interpolation: str = "bilinear"
     padding_mode: str = "constant"
-    fill: float = 0
+    fill: Any = "auto"
 
     def _check(self, images: Tensor) -> None:
         check_option("interpolation", self.interpolation, ("bilinear", "nearest"))
         check_option("padding_mode", self.padding_mode, PADDING_MODES)
-        check_fill(self.fill, images.dtype)
+        check_fill(self.fill, images.dtype, auto=True)
         for share in per_axis(self.translate, images.ndim - 2, "translate"):
             if not is_number(share) or not 0 <= share < 1:
                 raise ValueError(
@@ -271,14 +276,15 @@ class RandomAffine(Augmentation):
             torch.stack(moves, dim=1),
             interpolation=self.interpolation,
             padding_mode=self.padding_mode,
-            fill=self.fill,
+            fill=fill_of(self.fill, self.padding_mode, images),
         )
 
     def _further_views(self, images: Tensor) -> list[Tensor]:
         shares = per_axis(self.translate, images.ndim - 2, "translate")
         sizes = images.shape[2:]
         widths = [int(share * n) for share, n in zip(shares, sizes, strict=True)]
-        return moved(images, widths, self.padding_mode, self.fill)
+        fill = fill_of(self.fill, self.padding_mode, images)
+        return moved(images, widths, self.padding_mode, fill)
 
     def _angles(self) -> tuple[tuple[float, float], tuple[float, float]]:
         return (
@@ -323,8 +329,9 @@ class RandomRotation(Augmentation):
     padding_mode : {"constant", "edge", "symmetric"}, default="constant"
         What is outside of the image: ``fill``, the outermost pixels, or a mirror image
         that begins with them.
-    fill : number, default=0
-        Value outside, in the range of the images.
+    fill : number or "auto", default="auto"
+        Value outside, in the range of the images. "auto" is the median of the border of
+        each image, channel by channel: black stays black, and white white.
 
     See Also
     --------
@@ -344,7 +351,7 @@ class RandomRotation(Augmentation):
     axes: tuple[int, int] = (-2, -1)
     interpolation: str = "bilinear"
     padding_mode: str = "constant"
-    fill: float = 0
+    fill: Any = "auto"
 
     def _check(self, images: Tensor) -> None:
         if images.ndim == 3:

@@ -8,12 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from sklearn_cnn.augmentation._base import Augmentation
-from sklearn_cnn.augmentation._checks import (
-    as_range,
-    check_fill,
-    check_probability,
-    is_number,
-)
+from sklearn_cnn.augmentation._checks import as_range, check_fill, check_probability
 from sklearn_cnn.augmentation._functional import (
     as_dtype,
     as_floats,
@@ -26,6 +21,7 @@ from sklearn_cnn.augmentation._functional import (
     shift_hue,
     uniform,
 )
+from sklearn_cnn.utils._parameters import is_number
 
 
 @dataclass(eq=False, repr=False)

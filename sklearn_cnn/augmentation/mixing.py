@@ -9,7 +9,7 @@ from scipy.special import betaincinv
 from torch import Generator, Tensor
 
 from sklearn_cnn.augmentation._base import Augmentation, Mixing
-from sklearn_cnn.augmentation._checks import check_probability, is_number
+from sklearn_cnn.augmentation._checks import check_probability
 from sklearn_cnn.augmentation._functional import (
     as_dtype,
     as_floats,
@@ -19,6 +19,7 @@ from sklearn_cnn.augmentation._functional import (
     inside,
     uniform,
 )
+from sklearn_cnn.utils._parameters import is_number
 
 #: Beta distributed numbers are drawn from so many quantiles.
 _N_QUANTILES = 1 << 12

@@ -16,6 +16,7 @@ from sklearn_cnn.inference import (
     over_views,
     require_finite,
 )
+from sklearn_cnn.utils._progress import showing_progress
 
 
 class Averaging:
@@ -67,6 +68,8 @@ class Averaging:
         if self.verbose and training.is_first():
             chosen = chosen_values(self, trainings[0])
             training.announce(f"{type(self).__name__}: {chosen}")
+            if self.verbose > 1:
+                training.announce(training.described(trainings[0]))
         left = []
         for i, (each, kept) in enumerate(zip_longest(trainings, checkpoints)):
             if kept is None or not kept.end(each.learner):
@@ -134,6 +137,7 @@ class Averaging:
                 augmentation = self._resolved_augmentation(layout)
                 of_views = augmentation, self._targets.link, n_views
                 predictor = over_views(predictor, *of_views)
-            outputs.append(predictor.outputs(array))
+            with showing_progress(type(self).__name__, self.verbose):
+                outputs.append(predictor.outputs(array))
             require_finite(outputs[-1])
         return np.stack(outputs)

@@ -8,7 +8,6 @@ from numbers import Real
 from typing import ClassVar
 
 import numpy as np
-from sklearn.callback import CallbackSupportMixin
 
 from sklearn_cnn import training
 from sklearn_cnn.architectures import probe_training_on_one, solves_head
@@ -39,6 +38,7 @@ from sklearn_cnn.inference import (
 from sklearn_cnn.utils._fitting import unchanged_on_error
 from sklearn_cnn.utils._generators import seeded, usual_modes
 from sklearn_cnn.utils._parameters import as_builtin
+from sklearn_cnn.utils._progress import showing_progress
 from sklearn_cnn.utils._sklearn import fit_context
 
 
@@ -51,7 +51,9 @@ def by_its_own_name(method):
 @contextmanager
 def fitting(estimator):
     """Fit inside, in the usual modes of torch, and leave no trace of a failure."""
-    with unchanged_on_error(estimator), usual_modes(), single_thread():
+    verbose = getattr(estimator, "verbose", 0) and training.is_first()
+    shown = showing_progress(type(estimator).__name__, verbose)
+    with unchanged_on_error(estimator), usual_modes(), single_thread(), shown:
         yield
 
 
@@ -60,7 +62,6 @@ class BaseCNN(
     SampleInput,
     Averaging,
     FittedAttributes,
-    CallbackSupportMixin,
     CNNParameters,
     metaclass=ABCMeta,
 ):
@@ -128,7 +129,9 @@ class BaseCNN(
             If the loss becomes NaN or infinite. Training then ends, and the last
             weights with a finite loss stay.
         UserWarning
-            If flat rows that look like images are read as signals.
+            If flat rows that look like images are read as signals, if the channels of
+            images seem to come first, if an axis of them has one pixel, or if ``y``
+            looks one-hot encoded.
         """
         validation = (X_val, y_val, sample_weight_val)
         with fitting(self):
@@ -360,8 +363,9 @@ class BaseCNN(
         if self.early_stopping and held_out is not None:
             observers.append(training.EarlyStopping(self.n_iter_no_change, self.tol))
         if self.verbose and training.is_first():
-            name = type(self).__name__ + number
-            observers.append(training.ProgressBar(learner.plan.epochs, name))
+            name, epochs = type(self).__name__ + number, learner.plan.epochs
+            bar = training.ProgressBar(epochs, name, with_lines=self.verbose > 1)
+            observers.append(bar)
         return observers
 
     def _loss_weight(self, samples):

@@ -4,8 +4,12 @@ from abc import abstractmethod
 
 import numpy as np
 
+from sklearn_cnn.estimators._misreadings import (
+    warn_of_misread_axes,
+    warn_of_one_hot,
+)
 from sklearn_cnn.estimators._samples import Samples
-from sklearn_cnn.estimators._targets import require_moderate
+from sklearn_cnn.estimators._targets import LabelSets, require_moderate
 from sklearn_cnn.images import ImageInput, as_values, as_weights
 from sklearn_cnn.utils._fitting import naming
 
@@ -22,6 +26,8 @@ class SampleInput(ImageInput):
                 f"{type(self).__name__} requires y to be passed, but the target y is "
                 "None."
             )
+        if reset:
+            warn_of_misread_axes(array.shape, layout, self.input_shape)
         rows = np.arange(len(array))
         if sample_weight is not None:
             sample_weight = as_weights(sample_weight, array)
@@ -37,13 +43,15 @@ class SampleInput(ImageInput):
         return Samples(array, layout, rows, codes, sample_weight)
 
     def _encode(self, y, array, rows, reset, classes):
-        kind = self._kind_of_targets(y)
+        given, kind = y, self._kind_of_targets(y)
         if not reset and type(self._targets) is not kind:
             raise ValueError(
                 f"y is {'' if kind.multilabel else 'not '}multi-label, unlike the y "
                 f"that {type(self).__name__} was fitted on."
             )
         y = kind.checked(y, array, self)
+        if reset and kind is LabelSets:
+            warn_of_one_hot(y, given)
         if reset:
             self._targets = kind.of(y[rows], classes, self)
         return self._targets.encode(y, rows, self)

@@ -187,7 +187,10 @@ random_state : int, RandomState instance or None, default=None
     same integer gives the same bits on one machine; global random state is never
     touched.
 verbose : int, default=0
-    Whether to show a bar over the epochs, below what "auto" stands for."""
+    Whether to show a bar over the epochs, below what "auto" stands for. It moves within
+    epochs as well, and what takes more than a second besides them, such as opening
+    files, features of a frozen backbone or predictions, has a bar of its own. 2 adds a
+    line with sizes and one for each epoch."""
 
 _ATTRIBUTES = """\
 n_features_in_ : int
@@ -203,6 +206,11 @@ architecture_ : str, callable or torch.nn.Module
 module_ : torch.nn.Module
     The trained network; of several, one that gives their average, and has them as
     ``networks``.
+input_mean_ : ndarray of shape (n_channels,) or None
+    What ``input_scaling`` subtracts from each channel before the network; None if
+    pixels are left alone.
+input_scale_ : ndarray of shape (n_channels,) or None
+    What it divides each channel by after that.
 net_ : skorch.NeuralNet
     What trained it; of several networks only ``estimators_`` have one.
 history_ : pandas.DataFrame

@@ -1,5 +1,7 @@
 """Fitted attributes that are read off the trained networks."""
 
+import copy
+
 import numpy as np
 
 
@@ -32,6 +34,16 @@ class FittedAttributes:
     def module_(self):
         """The trained :class:`torch.nn.Module`."""
         return self._predictor.module
+
+    @property
+    def input_mean_(self):
+        """Mean that is subtracted from each channel of X; None if none is."""
+        return copy.copy(self._predictor.prepare.mean)
+
+    @property
+    def input_scale_(self):
+        """What each channel of X is divided by after that; None if nothing."""
+        return copy.copy(self._predictor.prepare.scale)
 
     @property
     def architecture_(self):

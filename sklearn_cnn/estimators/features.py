@@ -13,6 +13,7 @@ from sklearn_cnn.architectures import LearnsFromSamples, Network
 from sklearn_cnn.estimators._assembly import STAGE_PARAMETERS, assemble
 from sklearn_cnn.estimators._base import BaseCNN, fitting
 from sklearn_cnn.estimators._documentation import documented
+from sklearn_cnn.estimators._misreadings import warn_of_misread_axes
 from sklearn_cnn.estimators._samples import Samples, Seeds
 from sklearn_cnn.estimators._stored import StoredEstimator
 from sklearn_cnn.images import ImageFeatureNames, ImageInput, keep_index
@@ -23,8 +24,9 @@ from sklearn_cnn.inference import (
     require_finite,
     resolve_device,
 )
-from sklearn_cnn.utils._fitting import BaseEstimator
+from sklearn_cnn.utils._fitting import BaseEstimator, as_task
 from sklearn_cnn.utils._parameters import as_builtin
+from sklearn_cnn.utils._progress import showing_progress
 from sklearn_cnn.utils._sklearn import (
     HasMethods,
     StrOptions,
@@ -88,6 +90,8 @@ class CNNFeatures(
         Number format of the computation; "auto" is float32.
     random_state : int, RandomState instance or None, default=None
         Seeds random filters.
+    verbose : int, default=0
+        Whether to show a bar over the images, if they take more than a second.
 
     Attributes
     ----------
@@ -157,6 +161,7 @@ class CNNFeatures(
     device: str = "auto"
     precision: str = "auto"
     random_state: Any = None
+    verbose: int = 0
 
     _network_parameters: ClassVar[tuple] = STAGE_PARAMETERS
     _parameter_constraints: ClassVar[dict] = {
@@ -165,7 +170,7 @@ class CNNFeatures(
         "global_pooling": [StrOptions({"avg", "max", "flatten"})],
         **{
             name: BaseCNN._parameter_constraints[name]
-            for name in (*_NETWORK, *_INPUT, "random_state")
+            for name in (*_NETWORK, *_INPUT, "random_state", "verbose")
         },
     }
 
@@ -196,12 +201,12 @@ class CNNFeatures(
         UserWarning
             If filters are random, as neither weights nor an estimator are given.
         """
-        with fitting(self):
+        with fitting(self), as_task(self, X, y, max_subtasks=self._fits) as context:
             vars(self).pop("estimator_", None)
             if self.estimator is None:
                 predictor = self._build(X)
             else:
-                predictor = self._predictor_of_estimator(X, y)
+                predictor = self._predictor_of_estimator(X, y, context)
             n_features = self._count_features(predictor)
             self._predictor, self._n_features_out = predictor, n_features
         return self
@@ -221,9 +226,10 @@ class CNNFeatures(
         """
         check_is_fitted(self)
         array, _ = getattr(self, "estimator_", self)._check_images(X, reset=False)
-        features = self._predictor.features(
-            array, compute=self._compute, fold=self.layer is None
-        )
+        with showing_progress(type(self).__name__, self.verbose):
+            features = self._predictor.features(
+                array, compute=self._compute, fold=self.layer is None
+            )
         require_finite(features)
         # a copy: what is remembered must not change
         return keep_index(features.astype(np.float32), X, self)
@@ -239,6 +245,7 @@ class CNNFeatures(
 
     def _build(self, X):
         array, layout = self._check_images(X, reset=True)
+        warn_of_misread_axes(array.shape, layout, self.input_shape)
         predictor = assemble(
             self,
             layout,
@@ -257,7 +264,24 @@ class CNNFeatures(
             )
         return predictor
 
-    def _predictor_of_estimator(self, X, y):
+    @property
+    def _fits(self):
+        """Whether an estimator is fitted inside."""
+        is_given = self.estimator is not None
+        return is_given and not isinstance(self.estimator, FrozenEstimator)
+
+    def _fitted_estimator(self, X, y, context):
+        inner = clone(self.estimator)
+        if not (self._fits and getattr(self, "_skl_callbacks", None)):
+            return inner.fit(X, y)
+        task = context.subcontext(task_name="fit-estimator")
+        with task.propagate_callback_context(inner):
+            task.call_on_fit_task_begin(estimator=self, X=X, y=y)
+            inner.fit(X, y)
+            task.call_on_fit_task_end(estimator=self, X=X, y=y)
+        return inner
+
+    def _predictor_of_estimator(self, X, y, context):
         frozen = isinstance(self.estimator, FrozenEstimator)
         if not isinstance(
             self.estimator.estimator if frozen else self.estimator, BaseCNN
@@ -280,7 +304,7 @@ class CNNFeatures(
                     f"{name}={value!r} has no effect beside estimator=. Set it in the "
                     f"estimator, or leave it at {default!r}."
                 )
-        fitted = clone(self.estimator).fit(X, y)
+        fitted = self._fitted_estimator(X, y, context)
         self.estimator_ = fitted.estimator if frozen else fitted
         if frozen:
             self.estimator_._check_images(X, reset=False)
@@ -307,8 +331,5 @@ class CNNFeatures(
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float32"]
-        fits = self.estimator is not None
-        tags.target_tags.required = fits and not isinstance(
-            self.estimator, FrozenEstimator
-        )
+        tags.target_tags.required = self._fits
         return tags

@@ -13,6 +13,7 @@ from sklearn_cnn.estimators import CNNClassifier, CNNFeatures, CNNRegressor
 from sklearn_cnn.export._onnx_graph import ML_OPSET, OPSET, Value
 from sklearn_cnn.export._onnx_network import add_network
 from sklearn_cnn.utils._axes import per_axis
+from sklearn_cnn.utils._framing import inner_shape, outer_shape, widths_around
 from sklearn_cnn.utils._parameters import has_parameters
 
 
@@ -159,6 +160,32 @@ def _grey(graph, value, step):
 
 
 def _resized(graph, value, step):
+    layout = step._read_layout((1, *value.shape))
+    axes = {
+        "spatial_dims": len(layout.spatial_shape),
+        "data_format": step.data_format,
+    }
+    size = per_axis(step.size, len(layout.spatial_shape), "size", minimum=1)
+    fit = outer_shape if step.resize == "crop" else inner_shape
+    inner = size if step.resize == "stretch" else fit(layout.spatial_shape, size)
+    if step.resize == "pad" and inner != size and isinstance(step.fill, str):
+        raise ValueError(
+            f"{step!r} surrounds each image by the median of its border, which cannot "
+            "be expressed in ONNX. Pass a number for fill, or export the steps after "
+            "it, and apply it before."
+        )
+    value = _stretched(
+        graph, value, clone(step).set_params(size=inner, resize="stretch")
+    )
+    if inner == size:
+        return value
+    if step.resize == "crop":
+        return _moved(graph, value, transforms.CenterCrop(size, **axes))
+    widths = widths_around(inner, size)
+    return _padded(graph, value, transforms.Pad(widths, fill=step.fill, **axes))
+
+
+def _stretched(graph, value, step):
     if step.interpolation == "nearest":
         return _moved(graph, value, step)
     layout = step._read_layout((1, *value.shape))

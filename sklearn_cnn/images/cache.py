@@ -38,7 +38,7 @@ class ImageCache:
         if found.all():
             return self._pixels[slots]
         fresh = read(indices[~found])
-        self._keep(indices[~found], fresh)
+        self.keep(indices[~found], fresh)
         if not found.any():
             return fresh
         images = np.empty((len(indices), *fresh.shape[1:]), fresh.dtype)
@@ -46,7 +46,8 @@ class ImageCache:
         images[~found] = fresh
         return images
 
-    def _keep(self, indices, images):
+    def keep(self, indices, images):
+        """Take images that were read, as far as there is room."""
         indices, places = np.unique(indices, return_index=True)
         with self._lock:
             # another thread may have read them meanwhile

@@ -5,30 +5,29 @@ import warnings
 import numpy as np
 from PIL import Image
 
+from sklearn_cnn.images.resizing import resized
+
 #: Formats whose grey of 16 bits Pillow may give as integers of 32.
 _WHITE_IS_65535 = ("PNG", "PPM")
 _DARK = 1 << 12
 _BITS_PER_SAMPLE = 258  # the tag of TIFF
 
 
-def pixels_of(image, size, mode, n_bits):
+def pixels_of(image, reading, n_bits):
     """Give the pixels of an image, converted and resized."""
+    mode, size = reading.mode, reading.size
     if mode is not None or not _is_wide(image):
         image = _converted(_plain(image, mode, n_bits), mode)
-    if size is not None and image.size != size[::-1]:
-        image = resized(image, size)
-    pixels = np.asarray(image)
+    if size is None or image.size == size[::-1]:
+        pixels = np.asarray(image)
+    else:
+        pixels = resized(image, reading)
     if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
         raise ValueError(
             "it has pixels that are NaN or infinite. Replace them, or read it with "
             "another library into an array."
         )
     return pixels
-
-
-def resized(image, size):
-    """Bring an image to a height and width."""
-    return image.resize(size[::-1], Image.Resampling.BILINEAR)
 
 
 def require_eight_bit_colours(image, mode):

@@ -3,8 +3,8 @@
 import os
 import struct
 from contextlib import nullcontext
+from functools import partial
 from io import BytesIO
-from numbers import Integral
 from stat import S_ISREG
 from threading import Lock
 
@@ -15,12 +15,13 @@ from sklearn_cnn.images.conversion import (
     has_deep_colours,
     pixels_of,
     require_eight_bit_colours,
-    resized,
     warn_of_few_levels,
 )
-from sklearn_cnn.images.formats import HEIF_REMEDY, formats, is_heif
-from sklearn_cnn.images.naming import name_of, shortened
+from sklearn_cnn.images.formats import HEIF_REMEDY, formats, is_heif, open_image
+from sklearn_cnn.images.naming import name_of
 from sklearn_cnn.images.pages import chosen_pages, joined, pages_of
+from sklearn_cnn.images.reading import AS_IT_IS, MAX_SIDE
+from sklearn_cnn.images.resizing import resized
 from sklearn_cnn.images.tiff import (
     count_tiff_pages,
     declared_bits,
@@ -29,11 +30,7 @@ from sklearn_cnn.images.tiff import (
     is_tiff,
     read_tiff,
 )
-from sklearn_cnn.utils._parameters import is_integer
 
-#: What images can be converted to.
-MODES = ("L", "RGB", "RGBA", "I;16")
-_MAX_SIDE = 1 << 15
 _MAX_REASON = 500
 #: What brings images upright, by their EXIF orientation.
 _TURNS = {
@@ -49,74 +46,76 @@ _TURNS = {
 _LOADING = Lock()
 
 
-def decode(source, size=None, mode=None, pages=None):
+def decode(source, reading=AS_IT_IS):
     """Read one image, of shape (height, width[, n_channels]), as uint8 or uint16.
 
-    Without ``mode`` it is float32 or int32 where that is what it holds. ``source`` is a
+    Without a mode it is float32 or int32 where that is what it holds. ``source`` is a
     path, the bytes of a file, or a PIL image, which is loaded and else left as it is.
-    The image is turned upright as its EXIF orientation says. ``pages`` says what
-    becomes of several pages: "channels", "depth", which gives (n_pages, height, width[,
-    n_channels]), or the number of the one to read; as None they are an error. ``size``
-    (height, width) and ``mode`` as None keep what the file holds. The pixels may be
-    read-only. Whatever goes wrong is a ValueError that names the image and the reason.
+    The image is turned upright as its EXIF orientation says. The pages of the reading
+    say what becomes of several: "channels", "depth", which gives (n_pages, height,
+    width[, n_channels]), or the number of the one to read; as None they are an error.
+    Its size and mode as None keep what the file holds. The pixels may be read-only.
+    Whatever goes wrong is a ValueError that names the image and the reason.
     """
     try:
-        return _read(source, size, mode, pages)
+        return _read(source, reading)
     except Exception as error:  # broken files make decoders raise anything
         raise _unreadable(source, error) from error
 
 
-def _read(source, size, mode, pages):
+def _read(source, reading):
     try:
-        opened = _opened(source)
+        opened = _opened(source, reading)
     except UnidentifiedImageError:
         if is_heif(source):
             raise ValueError(f"{HEIF_REMEDY}.") from None
         if not is_tiff(source):
             raise
-        chosen = chosen_pages(list(range(count_tiff_pages(source))), pages)
-        parts = [_from_tiff(source, page, size, mode) for page in chosen]
-        return joined(parts, pages)
+        numbers = list(range(count_tiff_pages(source)))
+        chosen = chosen_pages(numbers, reading.pages)
+        parts = [_from_tiff(source, page, reading) for page in chosen]
+        return joined(parts, reading.pages)
     with opened as image, _LOADING if image is source else nullcontext():
-        return _decoded(image, source, size, mode, pages)
+        return _decoded(image, source, reading)
 
 
-def _decoded(image, source, size, mode, pages):
+def _decoded(image, source, reading):
     numbers = pages_of(image)
-    if numbers == [image.tell()] and pages is None:
-        return _page(image, source, size, mode)
+    if numbers == [image.tell()] and reading.pages is None:
+        return _page(image, source, reading)
     place = image.tell()
     parts = []
     try:
-        for number in chosen_pages(numbers, pages):
+        for number in chosen_pages(numbers, reading.pages):
             try:
                 image.seek(number)
             except SyntaxError:  # of TIFF: Pillow cannot read this page
-                parts.append(_from_tiff(source, number, size, mode))
+                parts.append(_from_tiff(source, number, reading))
                 continue
             # of animations the next page is drawn into the same memory
-            parts.append(np.array(_page(image, source, size, mode)))
+            parts.append(np.array(_page(image, source, reading)))
     finally:
         image.seek(place)
-    return joined(parts, pages)
+    return joined(parts, reading.pages)
 
 
-def _page(image, source, size, mode):
-    _check_extent(image.width, image.height)
-    if size is not None and image is not source:
+def _page(image, source, reading):
+    _check_extent(image.width, image.height, reading)
+    if reading.size is not None and image is not source:
         # JPEG: leave out detail early, but keep twice of what resizing needs
-        image.draft(None, (2 * max(size), 2 * max(size)))
-    if image.format == "TIFF" and _needs_tifffile(image, mode):
+        twice = 2 * max(reading.size)
+        image.draft(None, (twice, twice))
+    if image.format == "TIFF" and _needs_tifffile(image, reading.mode):
         if image is source:
             raise ValueError(
                 "Pillow has not read all channels and bits of its file. Pass the path "
                 "of the file in the place of the image."
             )
-        return _from_tiff(source, image.tell(), size, mode)
-    require_eight_bit_colours(image, mode)
+        return _from_tiff(source, image.tell(), reading)
+    require_eight_bit_colours(image, reading.mode)
     n_bits = declared_bits(image)
     is_deep = image.mode[0] not in "IF" and has_deep_colours(image)
-    pixels = pixels_of(_upright(image), size, mode, n_bits)
+    pixels = pixels_of(_upright(image), reading, n_bits)
     if is_deep:
         warn_of_few_levels(int(pixels.max()) << 8)
     return pixels
@@ -128,30 +127,30 @@ def _needs_tifffile(image, mode):
     return mode is None and image.mode[0] not in "IF" and has_deep_colours(image)
 
 
-def _from_tiff(source, page, size, mode):
-    if mode is not None:
+def _from_tiff(source, page, reading):
+    if reading.mode is not None:
         raise ValueError(
-            f"it has channels that mode={mode!r} does not have, and nobody knows which "
-            "colours they are. Leave out mode to read all of them."
+            f"it has channels that mode={reading.mode!r} does not have, and nobody "
+            "knows which colours they are. Leave out mode to read all of them."
         )
-    pixels = read_tiff(source, page, _check_extent)
-    if size is None or pixels.shape[:2] == size:
+    pixels = read_tiff(source, page, partial(_check_extent, reading=reading))
+    if reading.size is None or pixels.shape[:2] == reading.size:
         return pixels
     bands = [
-        np.asarray(resized(Image.fromarray(band), size))
+        resized(Image.fromarray(band), reading)
         for band in np.moveaxis(np.atleast_3d(pixels), -1, 0)
     ]
     return np.dstack(bands) if pixels.ndim > 2 else bands[0]
 
 
-def check_header(source):
+def check_header(source, reading):
     """Give the sides of an image, the smaller first, by the start of its file.
 
     Whatever shows there that it cannot be read is a ValueError.
     """
     try:
         try:
-            opened = _opened(source)
+            opened = _opened(source, reading)
         except UnidentifiedImageError:
             if is_tiff(source):
                 return None
@@ -159,7 +158,7 @@ def check_header(source):
                 raise ValueError(f"{HEIF_REMEDY}.") from None
             raise
         with opened as image:
-            _check_extent(image.width, image.height)
+            _check_extent(image.width, image.height, reading)
             return tuple(sorted(image.size))
     except Exception as error:  # broken files make decoders raise anything
         raise _unreadable(source, error) from error
@@ -170,37 +169,13 @@ def _unreadable(source, error):
     return ValueError(f"{name_of(source)} cannot be read as an image: {reason}")
 
 
-def as_size(size):
-    """Check the size that images are resized to; one number is both sides."""
-    if size is None:
-        return None
-    pair = (size, size) if isinstance(size, Integral) else size
-    valid = isinstance(pair, tuple | list) and len(pair) == 2
-    if not valid or not all(is_integer(n) and 0 < n <= _MAX_SIDE for n in pair):
-        raise ValueError(
-            f"size={shortened(size)} must be (height, width), or one number for both, "
-            f"from 1 to {_MAX_SIDE} pixels; or None to keep the size of the files."
-        )
-    return int(pair[0]), int(pair[1])
-
-
-def check_mode(mode):
-    """Check the mode that images are converted to, and give it back."""
-    if mode is not None and not (isinstance(mode, str) and mode in MODES):
-        raise ValueError(
-            f"mode={shortened(mode)} must be one of {', '.join(map(repr, MODES))}, or "
-            "None to keep what the files hold."
-        )
-    return mode
-
-
-def _opened(source):
+def _opened(source, reading):
     if isinstance(source, Image.Image):
         return nullcontext(source)
     if isinstance(source, bytes):
         if not source:
             raise ValueError("there are no bytes.")
-        return Image.open(BytesIO(source), formats=formats())
+        return open_image(BytesIO(source), reading.max_pixels)
     if not isinstance(source, str | os.PathLike):
         raise ValueError("it is neither a path, nor bytes, nor a PIL image.")
     found = os.stat(source)
@@ -208,22 +183,27 @@ def _opened(source):
         raise ValueError("it is not a file.")
     if not found.st_size:
         raise ValueError("the file is empty.")
-    return Image.open(source, formats=formats())
+    return open_image(source, reading.max_pixels)
 
 
-def _check_extent(width, height):
+def _check_extent(width, height, reading):
     shape = f"{width}x{height} pixels"
     if min(width, height) < 1:
         raise ValueError(f"it has {shape}.")
-    if max(width, height) > _MAX_SIDE:
+    if max(width, height) > MAX_SIDE:
         raise ValueError(
-            f"it has {shape}, and more than {_MAX_SIDE} along a side are refused. Cut "
+            f"it has {shape}, and more than {MAX_SIDE} along a side are refused. Cut "
             "it into tiles."
         )
     # Pillow only warns of up to twice as many
-    most = Image.MAX_IMAGE_PIXELS
+    most = reading.most_pixels
     if most is not None and width * height > most:
-        raise Image.DecompressionBombError(shape)
+        if reading.max_pixels is None:
+            raise Image.DecompressionBombError(shape)
+        raise ValueError(
+            f"it has {shape}, and more than max_pixels={most} in all are refused. "
+            "Raise max_pixels if you trust it."
+        )
 
 
 def _upright(image):
@@ -249,7 +229,7 @@ def _reason(error):
     if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
         return (
             f"it has more than {Image.MAX_IMAGE_PIXELS} pixels, as a decompression "
-            f"bomb does ({error}). Raise PIL.Image.MAX_IMAGE_PIXELS if you trust it."
+            f"bomb does ({error}). Pass a larger max_pixels if you trust it."
         )
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}."

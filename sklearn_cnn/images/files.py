@@ -8,12 +8,15 @@ import numpy as np
 from sklearn_cnn.images.cache import ImageCache
 from sklearn_cnn.images.lookahead import Lookahead, WholeChunks
 from sklearn_cnn.images.opening import opened
+from sklearn_cnn.images.reading import Reading
 from sklearn_cnn.images.shards import ShardSource
+from sklearn_cnn.images.skipping import is_skip, readable_rows, warn_of_skipped
 from sklearn_cnn.images.sources import ArraySource, FileSource
 from sklearn_cnn.utils._parameters import require_integer
+from sklearn_cnn.utils._progress import showing_progress
 
-#: For arrays that are stored in chunks, unless cache_bytes is given.
-_CACHE_BYTES = 1 << 28
+#: Kept of arrays in chunks, and most of all decoded files, unless cache_bytes is given.
+_CHUNK_BYTES, _FILE_BYTES = 1 << 28, 1 << 29
 
 
 class ImageFiles:
@@ -33,9 +36,8 @@ class ImageFiles:
         or what is registered with Pillow, whatever its name ends in. The first is
         decoded at once, and all others must be like it.
     size : int, (int, int) or None, default=None
-        Height and width that every image is resized to (bilinear, with antialiasing;
-        the ratio of the sides is not kept); one number is both. None takes files as
-        they are, and they must be of one size.
+        Height and width that every image is resized to (bilinear, with antialiasing);
+        one number is both. None takes files as they are, and they must be of one size.
     mode : {"L", "RGB", "RGBA", "I;16"} or None, default=None
         What every image is converted to: grey, colours, colours with alpha, or grey of
         16 bits, which gives uint16. Transparent pixels become white where alpha is
@@ -54,16 +56,34 @@ class ImageFiles:
         environment variable ``OMP_NUM_THREADS`` says, if the first file has at least
         128x128 pixels, and one in all otherwise, as threads do not help with smaller
         images.
-    cache_bytes : int, default=0
-        Most bytes of decoded images to keep in memory, in each process. 0 keeps none,
-        so that memory does not grow with the data.
+    cache_bytes : int or "auto", default="auto"
+        Most bytes of decoded images to keep in memory, in each process: later epochs
+        find them there. "auto" keeps them if all take at most 512 MiB, and else none,
+        so that memory does not grow with the data; so does 0.
+    resize : {"stretch", "pad", "crop"}, default="stretch"
+        What ``size`` does where it has another ratio of sides: "stretch" changes that
+        of the image, "pad" keeps it and surrounds the image by ``fill``, and "crop"
+        keeps it and drops what is beyond the middle.
+    fill : number or "auto", default="auto"
+        What ``resize="pad"`` surrounds an image by: a value of its pixels, or the
+        median of its border, channel by channel.
+    max_pixels : int or None, default=None
+        Images of more pixels are refused, here and in other processes. None is
+        ``PIL.Image.MAX_IMAGE_PIXELS``, 89 million unless it was changed.
+    on_error : {"raise", "skip"}, default="raise"
+        What happens to files that cannot be read. "skip" reads all once, leaves those
+        out and warns of them; :attr:`kept` and :attr:`skipped` tell which.
+    verbose : int, default=0
+        Whether "skip" shows a bar over the files, if they take more than a second.
 
     Raises
     ------
     ValueError
         If the first file cannot be read; when a fit begins, if others are missing, are
         no images or of another size, which it lists; and at the batch that meets it, if
-        one is cut off or not like the first. The message names file and reason.
+        one is cut off or not like the first. The message names file and reason. With
+        ``on_error="skip"`` at once, if files differ or none can be read; of those that
+        are left out a UserWarning tells.
 
     See Also
     --------
@@ -73,9 +93,8 @@ class ImageFiles:
 
     Notes
     -----
-    Files of more than 32,768 pixels along a side, or of more than
-    ``PIL.Image.MAX_IMAGE_PIXELS`` in all, are refused. Up to there an image may take 2
-    GB and several seconds, whatever the size of its file.
+    Nor may a side be longer than 32,768 pixels. Up to the limits an image may take 2 GB
+    and several seconds, whatever the size of its file.
 
     Examples
     --------
@@ -110,9 +129,29 @@ class ImageFiles:
         mode=None,
         pages=None,
         n_workers=None,
-        cache_bytes=0,
+        cache_bytes="auto",
+        resize="stretch",
+        fill="auto",
+        max_pixels=None,
+        on_error="raise",
+        verbose=0,
     ):
-        self._begin(FileSource(paths, size, mode, pages, n_workers), cache_bytes)
+        reading = Reading.checked(
+            size=size,
+            mode=mode,
+            pages=pages,
+            max_pixels=max_pixels,
+            resize=resize,
+            fill=fill,
+        )
+        skips = is_skip(on_error)
+        source = FileSource(paths, reading, n_workers, skips)
+        self._begin(source, cache_bytes)
+        if skips:
+            keep = (lambda *_: None) if self._cache is None else self._cache.keep
+            with showing_progress(type(self).__name__, verbose):
+                self._rows = readable_rows(source, keep)
+            warn_of_skipped(source)
 
     @classmethod
     def from_array(cls, array, *, cache_bytes=None, storage_options=None):
@@ -127,9 +166,9 @@ class ImageFiles:
             increasing row numbers, and stays where it is: other processes open the file
             anew, when they first read from it. Keep the file for as long as its images
             are used; open HDF5 with mode "r".
-        cache_bytes : int or None, default=None
-            Most bytes of images to keep in memory. None is 256 MiB for what is stored
-            in chunks of several rows, as zarr and HDF5 do, and 0 for all else.
+        cache_bytes : int, "auto" or None, default=None
+            Most bytes of images to keep in memory. "auto" and None are 256 MiB for what
+            is stored in chunks of several rows, as zarr and HDF5 do, else 0.
 
             A chunk is read whole even for one row. If all images fit, those that were
             read with a row stay, in each process. If not, each pass over images in a
@@ -160,8 +199,7 @@ class ImageFiles:
         >>> ImageFiles.from_array(np.zeros((100, 32, 32, 3), np.uint8))
         ImageFiles: 100 images of shape (32, 32, 3), uint8
         """
-        source = ArraySource(opened(array, storage_options))
-        return cls._of_arrays(source, cache_bytes)
+        return cls._of(ArraySource(opened(array, storage_options)), cache_bytes)
 
     @classmethod
     def from_shards(cls, shards, *, cache_bytes=None, storage_options=None):
@@ -173,7 +211,7 @@ class ImageFiles:
             As ``array`` of :meth:`from_array`, all of one dtype, and of one shape but
             for the number of rows. The rows of the first come first. Of .npy files that
             are given by path, at most 128 are open from one batch to the next.
-        cache_bytes : int or None, default=None
+        cache_bytes : int, "auto" or None, default=None
             As for :meth:`from_array`, of all shards together.
         storage_options : dict or None, default=None
             As for :meth:`from_array`; for all shards.
@@ -205,21 +243,18 @@ class ImageFiles:
         ImageFiles: 300 images of shape (8, 8), uint8
         >>> folder.cleanup()
         """
-        return cls._of_arrays(ShardSource(shards, storage_options), cache_bytes)
+        return cls._of(ShardSource(shards, storage_options), cache_bytes)
 
     @classmethod
-    def _of_arrays(cls, source, cache_bytes):
-        if cache_bytes is None:
-            cache_bytes = _CACHE_BYTES if source.has_chunks else 0
+    def _of(cls, source, cache_bytes):
         images = cls.__new__(cls)
         images._begin(source, cache_bytes)
         return images
 
     def _begin(self, source, cache_bytes):
-        require_integer("cache_bytes", cache_bytes, 0)
         self._source = source
         self._rows = np.arange(len(source))
-        self._cache_bytes = cache_bytes
+        self._cache_bytes = cache_bytes = self._bytes_to_keep(cache_bytes)
         self._cache = None
         of_images = (len(source), source.image_shape, source.dtype)
         if not source.has_chunks:
@@ -227,6 +262,15 @@ class ImageFiles:
                 self._cache = ImageCache(cache_bytes, *of_images)
         elif len(source) * self._image_bytes <= cache_bytes:
             self._cache = WholeChunks(cache_bytes, *of_images, source.neighbours)
+
+    def _bytes_to_keep(self, given):
+        if given is None or (isinstance(given, str) and given == "auto"):
+            if not isinstance(self._source, FileSource):
+                return _CHUNK_BYTES if self._source.has_chunks else 0
+            all_bytes = len(self._source) * self._image_bytes
+            return all_bytes if all_bytes <= _FILE_BYTES else 0
+        require_integer("cache_bytes", given, 0)
+        return given
 
     @property
     def _image_bytes(self):
@@ -250,12 +294,32 @@ class ImageFiles:
     @property
     def paths(self):
         """Paths of the files, an array of str; an array on disk has none."""
+        source = self._files
+        return np.array([source.paths[i] for i in self._rows], dtype=object)
+
+    @property
+    def kept(self):
+        """Whether each of the paths that were given has a row here: bool, by path.
+
+        With ``on_error="skip"`` it brings other arrays in line: ``y[X.kept]``.
+        """
+        kept = np.zeros(len(self._files), bool)
+        kept[self._rows] = True
+        return kept
+
+    @property
+    def skipped(self):
+        """Files that ``on_error="skip"`` left out: a dict from path to reason."""
+        return dict(self._files.skipped)
+
+    @property
+    def _files(self):
         if not isinstance(self._source, FileSource):
             raise AttributeError(
                 "Images from an array have no paths. Only those of ImageFiles(paths) "
                 "and image_folder do."
             )
-        return np.array([self._source.paths[i] for i in self._rows], dtype=object)
+        return self._source
 
     def __sizeof__(self):
         """Count bytes in memory, paths apart, for those who decide how to send it."""

@@ -32,8 +32,7 @@ def digest(images):
     if paths is None:
         add_pixels(key, images)
         return key.hexdigest()
-    source = images._source
-    key.update(repr((images, source.size, source.mode, source.pages)).encode())
+    key.update(repr((images, *images._source.reading.of_pixels)).encode())
     for path in paths:
         facts = os.stat(path)
         key.update(repr((path, facts.st_size, facts.st_mtime_ns)).encode())

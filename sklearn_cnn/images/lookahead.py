@@ -23,7 +23,7 @@ class WholeChunks(ImageCache):
             missing = indices[self._slots[indices] < 0]
         if len(missing):
             rows = self._neighbours(missing)
-            self._keep(rows, read(rows))
+            self.keep(rows, read(rows))
         return self._pixels[self._slots[indices]]
 
 

@@ -4,17 +4,17 @@ import itertools
 import mmap
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 from math import prod
 
 import numpy as np
 from scipy.sparse import issparse
 
-from sklearn_cnn.images.decoding import as_size, check_header, check_mode, decode
+from sklearn_cnn.images.decoding import check_header, decode
 from sklearn_cnn.images.formats import plugins, register_plugins
 from sklearn_cnn.images.masks import unmasked
 from sklearn_cnn.images.naming import as_list, name_of, shortened
-from sklearn_cnn.images.pages import check_pages
 from sklearn_cnn.images.parallel import in_threads
 from sklearn_cnn.images.stored import (
     HDF5Array,
@@ -28,6 +28,7 @@ from sklearn_cnn.images.stored import (
 )
 from sklearn_cnn.utils._loaded import is_tensor
 from sklearn_cnn.utils._parameters import require_integer
+from sklearn_cnn.utils._progress import counted, progress
 
 #: Pixels of a file from which on a second thread decodes faster than one: below, most
 #: of the time is Python's, of which threads take turns.
@@ -41,29 +42,43 @@ _CAN_RELEASE = hasattr(mmap, "MADV_DONTNEED")  # not on Windows
 
 
 class FileSource:
-    """Image files of one size, mode and choice of pages.
+    """Image files of one size and kind, once a ``Reading`` has made pixels of them.
 
     ``n_workers`` threads decode; None means as many as the process may have, or one in
-    all for small images.
+    all for small images. With ``skips`` the first that can be read says what they are.
     """
 
     #: Each is read by itself.
     has_chunks = False
 
-    def __init__(self, paths, size, mode, pages, n_workers):
+    def __init__(self, paths, reading, n_workers, skips=False):
         self.paths = _checked_paths(paths)
-        self._is_checked = np.zeros(len(self.paths), bool)
-        self.size = as_size(size)
-        self.mode = check_mode(mode)
-        self.pages = check_pages(pages)
+        self.reading = reading
+        self.is_checked = np.zeros(len(self.paths), bool)
+        #: Those that cannot be read and were left out, with the reasons.
+        self.skipped = {}
         if n_workers is not None:
             require_integer("n_workers", n_workers, 1)
-        first = self._decode(self.paths[0])
-        self.image_shape, self.dtype = first.shape, first.dtype
+        self.first, pixels = self._first_of_them(skips)
+        self.image_shape, self.dtype = pixels.shape, pixels.dtype
         if n_workers is None:
-            height, width = decode(self.paths[0], mode=mode, pages=pages).shape[:2]
+            as_stored = replace(reading, size=None, resize="stretch")
+            height, width = decode(self.first, as_stored).shape[:2]
             n_workers = None if height * width >= _WORTH_THREADS else 1
         self.n_workers = n_workers
+
+    def _first_of_them(self, skips):
+        if not skips:
+            return self.paths[0], decode(self.paths[0], self.reading)
+        reason = None
+        for path in self.paths:
+            try:
+                return path, decode(path, self.reading)
+            except ValueError as error:
+                reason = reason or str(error)
+        raise ValueError(
+            f"None of the {len(self.paths)} images can be read. The first: {reason}"
+        )
 
     def __len__(self):
         """Count the images."""
@@ -72,36 +87,34 @@ class FileSource:
     def __getstate__(self):
         # a process that is sent this must open what this one opens
         openers = plugins()
-        state = {k: v for k, v in vars(self).items() if k != "_is_checked"}
+        state = {k: v for k, v in vars(self).items() if k != "is_checked"}
         return {**state, **({"_plugins": openers} if openers else {})}
 
     def __setstate__(self, state):
         register_plugins(state.pop("_plugins", ()))
-        vars(self).update(state, _is_checked=np.zeros(len(state["paths"]), bool))
+        vars(self).update(state, is_checked=np.zeros(len(state["paths"]), bool))
 
     def check(self, indices):
         """Open files without reading pixels, each but once; an error lists bad ones."""
-        indices = np.unique(indices[~self._is_checked[indices]])
-        sides = check_header(self.paths[0])
+        indices = np.unique(indices[~self.is_checked[indices]])
+        sides = check_header(self.first, self.reading)
         paths = [self.paths[i] for i in indices.tolist()]
         check = partial(self._check_one, sides=sides)
-        bad = [m for m in in_threads(check, paths, self.n_workers) if m is not None]
-        if len(bad) == 1:
-            raise ValueError(bad[0])
-        if bad:
-            raise ValueError(f"{len(bad)} files cannot be used:\n{as_list(bad)}")
-        self._is_checked[indices] = True
+        with progress("files opened", len(paths)) as count:
+            found = in_threads(counted(check, count), paths, self.n_workers)
+        refuse_files(filter(None, found))
+        self.is_checked[indices] = True
 
     def _check_one(self, path, sides):
         try:
-            found = check_header(path)
+            found = check_header(path, self.reading)
         except ValueError as error:
             return str(error)
-        if self.size is not None or None in (found, sides) or found == sides:
+        if self.reading.size is not None or None in (found, sides) or found == sides:
             return None
         return (
             f"{name_of(path)} has sides of {found} pixels, but the first image, "
-            f"{name_of(self.paths[0])}, of {sides}. Pass size=(height, width) to "
+            f"{name_of(self.first)}, of {sides}. Pass size=(height, width) to "
             "resize all to one size."
         )
 
@@ -112,19 +125,21 @@ class FileSource:
             return np.empty((0, *self.image_shape), self.dtype)
         return np.stack(in_threads(self._read_one, paths, self.n_workers))
 
-    @property
-    def _decode(self):
-        return partial(decode, size=self.size, mode=self.mode, pages=self.pages)
-
     def _read_one(self, path):
-        pixels = self._decode(path)
-        if (pixels.shape, pixels.dtype) != (self.image_shape, self.dtype):
-            raise ValueError(
-                f"{name_of(path)} is of shape {pixels.shape} and {pixels.dtype}, but "
-                f"the first image, {name_of(self.paths[0])}, of {self.image_shape} and "
-                f"{self.dtype}. {_remedy(pixels.shape, self.image_shape)}"
-            )
+        pixels = decode(path, self.reading)
+        if message := self.unlike(path, pixels):
+            raise ValueError(message)
         return pixels
+
+    def unlike(self, path, pixels):
+        """Say how an image differs from the first one; None if it does not."""
+        if (pixels.shape, pixels.dtype) == (self.image_shape, self.dtype):
+            return None
+        return (
+            f"{name_of(path)} is of shape {pixels.shape} and {pixels.dtype}, but "
+            f"the first image, {name_of(self.first)}, of {self.image_shape} and "
+            f"{self.dtype}. {_remedy(pixels.shape, self.image_shape)}"
+        )
 
 
 class ArraySource:
@@ -233,6 +248,15 @@ class ArraySource:
         else:
             ends = np.arange(0)
         return itertools.starmap(slice, itertools.pairwise([0, *ends, len(rows)]))
+
+
+def refuse_files(bad):
+    """Raise an error that lists messages, if there are any."""
+    bad = list(bad)
+    if len(bad) == 1:
+        raise ValueError(bad[0])
+    if bad:
+        raise ValueError(f"{len(bad)} files cannot be used:\n{as_list(bad)}")
 
 
 def _remedy(shape, other):

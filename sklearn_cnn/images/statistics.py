@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sklearn_cnn.images.prefetch import read_ahead
+from sklearn_cnn.utils._progress import progress
 
 
 @dataclass(frozen=True)
@@ -44,13 +45,15 @@ class ChannelStatistics:
         n_rows = max(1, chunk_size // layout.n_features)
         chunks = [rows[i : i + n_rows] for i in range(0, len(rows), n_rows)]
         ignored = np.errstate(over="ignore", invalid="ignore", under="ignore")
-        with ignored, closing(read_ahead(images, chunks)) as parts:
+        shown = progress("mean and spread", len(rows))
+        with ignored, closing(read_ahead(images, chunks)) as parts, shown as count:
             for chosen, taken in zip(chunks, parts, strict=True):
                 pixels = layout.channels_last(taken.astype(np.float64, copy=False))
                 weight = sample_weight[chosen]
                 if np.isnan(pixels[..., -1, :]).any():
                     pixels, weight = _values(pixels, weight)
                 statistics = statistics._merge(pixels, weight)
+                count(len(chosen))
         statistics._require_range()
         return statistics
 

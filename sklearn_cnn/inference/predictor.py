@@ -16,6 +16,7 @@ from sklearn_cnn.inference.stored import network_state, rebuilt_network
 from sklearn_cnn.inference.threads import map_chunks, single_thread
 from sklearn_cnn.utils._copying import copy_module
 from sklearn_cnn.utils._plain_state import PlainState
+from sklearn_cnn.utils._progress import progress
 
 #: Most values that a batch of a prediction reads on a CPU, whose cache then holds it.
 _PREDICTION_VALUES = 3 << 14
@@ -236,11 +237,12 @@ def gathered(parts, n_rows):
     whole : ndarray of shape (n_rows, ...)
     """
     whole, start = None, 0
-    with closing(parts):
+    with closing(parts), progress("images computed", n_rows) as count:
         for part in parts:
             values = part.numpy()
             if whole is None:
                 whole = np.empty((n_rows, *values.shape[1:]), values.dtype)
             whole[start : start + len(values)] = values
             start += len(values)
+            count(len(values))
     return whole

@@ -31,6 +31,7 @@ __getattr__, __dir__ = lazy(
             "Observer",
             "ProgressBar",
             "announce",
+            "described",
         ],
         "optimizers": ["OPTIMIZERS"],
         "plan": ["TrainingPlan"],

@@ -113,6 +113,7 @@ def train_on_batches(run):
                 # way of the large blocks that the next steps ask for
                 losses = loss.new_empty(run.batches.n_batches)
             losses[i] = loss
+            run.advance()
     run.execution.end_epoch()
     losses = losses.tolist()  # where a GPU is waited for
     # without any finite loss, training goes back to where it began
@@ -158,6 +159,7 @@ def validate(run):
             losses[i] = loss
             whole[start : start + len(out)] = out
             start += len(out)
+            run.advance()
     run.validates = False
     pairs = zip(losses.tolist(), batches.sizes, strict=True)
     loss = sum(mean * size for mean, size in pairs)
@@ -315,6 +317,12 @@ class Run:
         self.scaler.update()
         # a step that was skipped does not move the schedule
         self.n_steps += self.scaler.get_scale() >= before
+
+    def advance(self):
+        """Tell everybody that another batch of the epoch is over."""
+        validated = 0 if self.validated is None else self.validated.n_batches
+        for observer in self.observers:
+            observer.advance(1 / (self.batches.n_batches + validated))
 
     def tell(self, event, *args):
         """Tell of a batch those who listen."""

@@ -8,6 +8,9 @@ from sklearn_cnn.training.snapshots import Snapshot
 
 #: Share of the epochs after which labels are smoothed, and how much at most.
 _SMOOTHED_FROM, _MOST_SMOOTHING = 0.3, 0.2
+#: What is shown of an epoch, and tqdm's own bar with a part of an epoch.
+_SHOWN = ("train_loss", "valid_loss", "valid_score")
+_BAR = "{l_bar}{bar}| {n:.1f}/{total} [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
 
 
 class StopTraining(Exception):
@@ -25,6 +28,9 @@ class Observer:
 
     def epoch_begin(self, run):
         """Hear that an epoch begins; ``run.row`` is its row of the history."""
+
+    def advance(self, share):
+        """Hear that so much of an epoch is over: a batch of training or validation."""
 
     def batch_begin(self, run, batch):
         """Hear that a batch of training or validation begins."""
@@ -176,25 +182,62 @@ def announce(text):
     tqdm.write(text)
 
 
-class ProgressBar(Observer):
-    """A tqdm bar over the epochs."""
+def described(training):
+    """Say in a line how large a training is."""
+    predictor, batches = training.learner.predictor, training.batches
+    n_weights = sum(weight.numel() for weight in predictor.module.parameters())
+    validated = training.held_out
+    return (
+        f"{len(batches):,} samples of shape {batches.prepare.layout.shape}, "
+        f"{0 if validated is None else len(validated.batches):,} to validate on; "
+        f"{n_weights:,} weights, {batches.n_batches:,} steps an epoch, in "
+        f"{training.learner.plan.precision} on {batches.prepare.device}"
+    )
 
-    def __init__(self, epochs, description):
+
+class ProgressBar(Observer):
+    """A tqdm bar over the epochs, which moves within them too.
+
+    ``with_lines`` writes a line for each epoch above it.
+    """
+
+    def __init__(self, epochs, description, *, with_lines=False):
         from tqdm.auto import tqdm
 
-        self.bar = tqdm(total=epochs, desc=description, unit="epoch")
+        self.bar = tqdm(
+            total=epochs,
+            desc=description,
+            unit="epoch",
+            bar_format=_BAR,
+            smoothing=0,  # the time left by the mean speed, validation included
+        )
+        self.with_lines = with_lines
+        self.n_epochs = 0
+
+    def advance(self, share):  # noqa: D102
+        self.bar.update(share)
 
     def epoch_end(self, run):  # noqa: D102
-        names = ("train_loss", "valid_loss", "valid_score")
-        self.bar.set_postfix({name: run.row[name] for name in names if name in run.row})
-        self.bar.update()
+        self.n_epochs += 1
+        self.bar.update(self.n_epochs - self.bar.n)
+        found = {name: run.row[name] for name in _SHOWN if name in run.row}
+        self.bar.set_postfix(found)
+        if self.with_lines:
+            found["learning_rate"] = run.row["learning_rate"]
+            values = ", ".join(f"{name} {value:.4g}" for name, value in found.items())
+            announce(
+                f"{self.bar.desc} epoch {self.n_epochs}/{self.bar.total}: {values}, "
+                f"{run.row['dur']:.3g} s"
+            )
         return False
 
     def get_state(self):  # noqa: D102
-        return {"n_epochs": self.bar.n}
+        return {"n_epochs": self.n_epochs}
 
     def set_state(self, run, state):  # noqa: D102
-        self.bar.update(state.get("n_epochs", 0))
+        # what another process has done says nothing of the speed of this one
+        self.n_epochs = self.bar.initial = self.bar.n = state.get("n_epochs", 0)
+        self.bar.refresh()
 
     def close(self):  # noqa: D102
         self.bar.close()

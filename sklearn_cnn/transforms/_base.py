@@ -18,7 +18,7 @@ from sklearn_cnn.images import (
     warn_if_flat_images,
 )
 from sklearn_cnn.utils._axes import per_axis
-from sklearn_cnn.utils._fitting import BaseEstimator, unchanged_on_error
+from sklearn_cnn.utils._fitting import BaseEstimator, as_task, unchanged_on_error
 from sklearn_cnn.utils._plain_estimator import PlainEstimator
 from sklearn_cnn.utils._sklearn import Options, StrOptions, fit_context
 
@@ -67,13 +67,12 @@ class _ImageTransformer(PlainEstimator, ImageInput, TransformerMixin, BaseEstima
         ValueError
             If data and parameters do not fit; the step is then left as it was.
         """
-        with unchanged_on_error(self):
+        with unchanged_on_error(self), as_task(self, X, y):
             images = self._images_of_several_sizes(X)
-            if images is not None:
+            if images is None:
+                self._learn(*self._check_images(X, reset=True))
+            else:
                 self._learn_several(images)
-                return self
-            array, layout = self._check_images(X, reset=True)
-            self._learn(array, layout)
         return self
 
     def transform(self, X):

@@ -6,6 +6,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from sklearn_cnn.utils._framing import (
+    as_pixel,
+    border_medians,
+    inner_shape,
+    middle,
+    outer_shape,
+    widths_around,
+)
+
 Array: TypeAlias = npt.NDArray[Any]
 PaddingMode: TypeAlias = Literal["constant", "edge", "reflect", "symmetric"]
 
@@ -46,12 +55,8 @@ def pad(
     widths = ((0, 0), (0, 0), *padding)
     if padding_mode != "constant":
         return np.pad(images, widths, mode=padding_mode)
-    try:
-        with np.errstate(all="ignore"):
-            value = np.asarray(fill).astype(images.dtype)
-    except OverflowError:  # integers of more than 64 bits
-        value = np.asarray(np.nan)
-    if not np.isfinite(value) or (images.dtype.kind != "f" and value != fill):
+    value = as_pixel(fill, images.dtype)
+    if value is None:
         raise ValueError(
             f"fill={fill} cannot be a value of X, which has dtype {images.dtype}. Take "
             "one that can, or convert X to floats first, as "
@@ -96,6 +101,36 @@ def resize(
             "down, or convert it to a wider dtype first, as in X.astype('float64')."
         )
     return resized
+
+
+def resize_and_pad(
+    images: Array,
+    size: tuple[int, ...],
+    interpolation: str,
+    antialias: bool,
+    fill: float | str,
+) -> Array:
+    """Interpolate images to what fits into a size, and surround them by a value.
+
+    "auto" is the median of the border of each image and channel.
+    """
+    inner = inner_shape(images.shape[2:], size)
+    resized = resize(images, inner, interpolation, antialias)
+    widths = widths_around(inner, size)
+    if not isinstance(fill, str):
+        return pad(resized, widths, fill, "constant")
+    padded = np.empty((*resized.shape[:2], *size), resized.dtype)
+    padded[...] = border_medians(resized)[(..., *[None] * len(size))]
+    padded[:, :, *middle(widths, size)] = resized
+    return padded
+
+
+def resize_and_crop(
+    images: Array, size: tuple[int, ...], interpolation: str, antialias: bool
+) -> Array:
+    """Interpolate images to what covers a size, and cut out the middle."""
+    outer = outer_shape(images.shape[2:], size)
+    return center_crop(resize(images, outer, interpolation, antialias), size)
 
 
 def _nearest(images: Array, size: tuple[int, ...]) -> Array:

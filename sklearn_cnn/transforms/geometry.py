@@ -10,6 +10,7 @@ from sklearn_cnn.transforms import _functional
 from sklearn_cnn.transforms._base import _ImageTransformer
 from sklearn_cnn.transforms._documentation import documented
 from sklearn_cnn.utils._axes import per_axis
+from sklearn_cnn.utils._framing import RESIZES
 from sklearn_cnn.utils._parameters import is_sequence
 from sklearn_cnn.utils._sklearn import StrOptions
 
@@ -33,6 +34,13 @@ class Resize(_ImageTransformer):
     antialias : bool, default=True
         Whether a smaller image averages over all pixels that fall together, so that
         fine patterns become grey and not moiré. "nearest" never does.
+    resize : {"stretch", "pad", "crop"}, default="stretch"
+        What is done where ``size`` has another ratio of sides than an image: "stretch"
+        changes that of the image, "pad" keeps it and surrounds the image by ``fill``,
+        and "crop" keeps it and drops what is beyond the middle.
+    fill : float or "auto", default="auto"
+        What ``resize="pad"`` surrounds an image by: a value that the dtype of the
+        images holds, or the median of the border of each image and channel.
     {spatial_dims}
     {data_format}
 
@@ -67,6 +75,8 @@ class Resize(_ImageTransformer):
     >>> X = Resize((48, 64)).fit_transform(photos)
     >>> X.shape, X.dtype
     ((2, 48, 64, 3), dtype('uint8'))
+    >>> Resize(64, resize="pad").fit_transform(photos).shape
+    (2, 64, 64, 3)
     """
 
     _takes_several_sizes = True
@@ -75,6 +85,8 @@ class Resize(_ImageTransformer):
         "size": [Integral, "array-like"],
         "interpolation": [StrOptions(set(_functional.INTERPOLATIONS))],
         "antialias": ["boolean"],
+        "resize": [StrOptions(set(RESIZES))],
+        "fill": [Real, StrOptions({"auto"})],
     }
 
     def __init__(
@@ -83,19 +95,28 @@ class Resize(_ImageTransformer):
         *,
         interpolation="bilinear",
         antialias=True,
+        resize="stretch",
+        fill="auto",
         spatial_dims="auto",
         data_format="channels_last",
     ):
         self.size = size
         self.interpolation = interpolation
         self.antialias = antialias
+        self.resize = resize
+        self.fill = fill
         self.spatial_dims = spatial_dims
         self.data_format = data_format
 
     def _apply(self, images):
         size = per_axis(self.size, images.ndim - 2, "size", minimum=1)
         _require_extent(size, "size", self.size)
-        return _functional.resize(images, size, self.interpolation, self.antialias)
+        how = self.interpolation, self.antialias
+        if self.resize == "pad":
+            return _functional.resize_and_pad(images, size, *how, self.fill)
+        if self.resize == "crop":
+            return _functional.resize_and_crop(images, size, *how)
+        return _functional.resize(images, size, *how)
 
 
 @documented

@@ -1,11 +1,11 @@
 """ImageReader."""
 
-import inspect
 import os
 import warnings
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
-from numbers import Integral
+from numbers import Integral, Real
 from typing import ClassVar
 
 import numpy as np
@@ -14,11 +14,9 @@ from sklearn.base import TransformerMixin
 
 from sklearn_cnn.images import (
     ImageFiles,
+    Reading,
     as_list,
-    as_size,
     as_values,
-    check_mode,
-    check_pages,
     decode,
     from_row,
     in_threads,
@@ -27,11 +25,11 @@ from sklearn_cnn.images import (
     shortened,
     threads_of,
 )
-from sklearn_cnn.utils._fitting import BaseEstimator
-from sklearn_cnn.utils._sklearn import StrOptions, fit_context
-
-#: What may lie between a user's code and a warning of ImageReader.
-_LIBRARIES = {"sklearn_cnn", "sklearn", "joblib"}
+from sklearn_cnn.utils._fitting import BaseEstimator, as_task
+from sklearn_cnn.utils._framing import RESIZES
+from sklearn_cnn.utils._messages import frames_to_user
+from sklearn_cnn.utils._progress import counted, progress, showing_progress
+from sklearn_cnn.utils._sklearn import Interval, StrOptions, fit_context
 
 
 class ImageReader(
@@ -49,9 +47,9 @@ class ImageReader(
     Parameters
     ----------
     size : int, (int, int) or None, default=None
-        Height and width that every image is resized to (bilinear, with antialiasing;
-        the ratio of the sides is not kept); one number is both. None keeps the images
-        as they are, and they must be of one size.
+        Height and width that every image is resized to (bilinear, with antialiasing);
+        one number is both. None keeps the images as they are, and they must be of one
+        size.
     mode : {"L", "RGB", "RGBA", "I;16"} or None, default=None
         What every image is converted to: grey, colours, colours with alpha, or grey of
         16 bits, which gives uint16 and becomes 8 bits by its high byte. Transparent
@@ -72,7 +70,20 @@ class ImageReader(
         What happens to images that cannot be read: an error that counts them and lists
         ten with their reasons, or pixels of zero and a warning that does so. They
         cannot be left out, as ``y`` would keep their rows. If none of them can be
-        read, zeros need ``size`` and ``mode``, which say their shape.
+        read, zeros need ``size`` and ``mode``, which say their shape. ImageFiles can
+        leave them out.
+    resize : {"stretch", "pad", "crop"}, default="stretch"
+        What ``size`` does where it has another ratio of sides: "stretch" changes that
+        of the image, "pad" keeps it and surrounds the image by ``fill``, and "crop"
+        keeps it and drops what is beyond the middle.
+    fill : number or "auto", default="auto"
+        What ``resize="pad"`` surrounds an image by: a value of its pixels, or the
+        median of its border, channel by channel.
+    max_pixels : int or None, default=None
+        Images of more pixels cannot be read, here and in other processes. None is
+        ``PIL.Image.MAX_IMAGE_PIXELS``, 89 million unless it was changed.
+    verbose : int, default=0
+        Whether to show a bar over the images, if they take more than a second.
 
     See Also
     --------
@@ -105,16 +116,34 @@ class ImageReader(
         "pages": [str, Integral, None],
         "n_jobs": [Integral, None],
         "on_error": [StrOptions({"raise", "zeros"})],
+        "resize": [StrOptions(set(RESIZES))],
+        "fill": [Real, StrOptions({"auto"})],
+        "max_pixels": [Interval(Integral, 1, None, closed="left"), None],
+        "verbose": ["verbose"],
     }
 
     def __init__(
-        self, *, size=None, mode=None, pages=None, n_jobs=None, on_error="raise"
+        self,
+        *,
+        size=None,
+        mode=None,
+        pages=None,
+        n_jobs=None,
+        on_error="raise",
+        resize="stretch",
+        fill="auto",
+        max_pixels=None,
+        verbose=0,
     ):
         self.size = size
         self.mode = mode
         self.pages = pages
         self.n_jobs = n_jobs
         self.on_error = on_error
+        self.resize = resize
+        self.fill = fill
+        self.max_pixels = max_pixels
+        self.verbose = verbose
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
@@ -132,8 +161,9 @@ class ImageReader(
         self : ImageReader
             The transformer.
         """
-        self._options()
-        _sources(X)
+        with as_task(self, X, y):
+            self._reading()
+            _sources(X)
         return self
 
     def transform(self, X):
@@ -165,24 +195,26 @@ class ImageReader(
             If images cannot be read, with ``on_error="zeros"``.
         """
         self._validate_params()
-        options = self._options()
+        reading = self._reading()
         sources = _sources(X)
-        read = partial(_try_decode, **options)
-        found = in_threads(read, sources, threads_of(self.n_jobs))
+        read = partial(_try_decode, reading=reading)
+        shown = showing_progress(type(self).__name__, self.verbose)
+        with shown, progress("images read", len(sources)) as count:
+            read = counted(read, count)
+            found = in_threads(read, sources, threads_of(self.n_jobs))
         bad = {i: error for i, error in enumerate(found) if isinstance(error, str)}
         if bad:
             self._tell(bad, len(sources))
         if len(bad) < len(sources):
             return keep_index(_stacked(found, sources, bad), X, self)
-        size, mode = options["size"], options["mode"]
-        if None in (size, mode) or isinstance(self.pages, str):
+        if None in (reading.size, reading.mode) or isinstance(self.pages, str):
             raise ValueError(
                 f"None of the {len(sources)} images can be read, so that their shape "
                 "is not known. Pass size and mode, which say it, to get blank ones. "
                 f"The first: {bad[0]}"
             )
         # of whatever image: those of one size and mode have one shape and type
-        blank = decode(Image.new("L", (1, 1)), size, mode)
+        blank = decode(Image.new("L", (1, 1)), replace(reading, resize="stretch"))
         return keep_index(np.zeros((len(sources), *blank.shape), blank.dtype), X, self)
 
     def get_feature_names_out(self, input_features=None):
@@ -220,12 +252,15 @@ class ImageReader(
             self._sklearn_output_config = {"transform": transform}
         return self
 
-    def _options(self):
-        return {
-            "size": as_size(self.size),
-            "mode": check_mode(self.mode),
-            "pages": check_pages(self.pages),
-        }
+    def _reading(self):
+        return Reading.checked(
+            size=self.size,
+            mode=self.mode,
+            pages=self.pages,
+            max_pixels=self.max_pixels,
+            resize=self.resize,
+            fill=self.fill,
+        )
 
     def _tell(self, bad, n_sources):
         reasons = as_list([f"row {i}: {error}" for i, error in bad.items()])
@@ -235,7 +270,8 @@ class ImageReader(
                 f"{message}. Mend or remove them, or pass on_error='zeros' to go on "
                 f"with blank ones.\n{reasons}"
             )
-        warnings.warn(f"{message} and are blank:\n{reasons}", stacklevel=_stacklevel())
+        level = frames_to_user()
+        warnings.warn(f"{message} and are blank:\n{reasons}", stacklevel=level)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -245,17 +281,6 @@ class ImageReader(
         tags.requires_fit = False
         tags.transformer_tags.preserves_dtype = []
         return tags
-
-
-def _stacklevel():
-    """Count the frames of this function's caller up to code that is the user's.
-
-    Between them are as many of scikit-learn as there are pipelines and wrappers.
-    """
-    level, frame = 0, inspect.currentframe()
-    while frame and frame.f_globals.get("__name__", "").split(".")[0] in _LIBRARIES:
-        level, frame = level + 1, frame.f_back
-    return level
 
 
 def _sources(X):
@@ -302,9 +327,9 @@ def _require_list(X):
         )
 
 
-def _try_decode(source, *, size, mode, pages):
+def _try_decode(source, reading):
     try:
-        return decode(source, size, mode, pages)
+        return decode(source, reading)
     except ValueError as error:
         return str(error)
 

@@ -10,7 +10,7 @@ from sklearn_cnn.images import ChannelStatistics, as_weights
 from sklearn_cnn.transforms import _functional
 from sklearn_cnn.transforms._base import _ImageTransformer
 from sklearn_cnn.transforms._documentation import documented
-from sklearn_cnn.utils._fitting import unchanged_on_error
+from sklearn_cnn.utils._fitting import as_task, unchanged_on_error
 from sklearn_cnn.utils._sklearn import Interval, fit_context
 
 
@@ -206,7 +206,7 @@ class ChannelScaler(_ImageTransformer):
             If data, weights and parameters do not fit; the scaler is then left as it
             was.
         """
-        with unchanged_on_error(self):
+        with unchanged_on_error(self), as_task(self, X, y):
             return self._add(X, sample_weight, reset=True)
 
     @fit_context(prefer_skip_nested_validation=True)

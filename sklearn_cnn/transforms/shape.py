@@ -18,7 +18,12 @@ from sklearn_cnn.images import (
 )
 from sklearn_cnn.transforms._base import _ImageTransformer
 from sklearn_cnn.transforms._documentation import documented
-from sklearn_cnn.utils._fitting import BaseEstimator, naming, unchanged_on_error
+from sklearn_cnn.utils._fitting import (
+    BaseEstimator,
+    as_task,
+    naming,
+    unchanged_on_error,
+)
 from sklearn_cnn.utils._sklearn import fit_context
 
 
@@ -175,7 +180,7 @@ class Unflatten(TransformerMixin, BaseEstimator):
             If the rows do not hold as many values as the shape, or ``X`` is not 2-D;
             the step is then left as it was.
         """
-        with unchanged_on_error(self):
+        with unchanged_on_error(self), as_task(self, X, y):
             array = checked_table(as_array(X), self, reset=True)
             _resolve(self.shape, array.shape[1])
         return self

@@ -6,8 +6,10 @@ from textwrap import shorten
 
 import numpy as np
 from sklearn import base
+from sklearn.callback import CallbackSupportMixin
 
 from sklearn_cnn.utils._messages import in_few_words
+from sklearn_cnn.utils._parameters import defaults_of
 
 
 @contextmanager
@@ -58,8 +60,26 @@ def naming(argument, *others):
         ) from error
 
 
-class BaseEstimator(base.BaseEstimator):
-    """scikit-learn's, whose errors would print long values whole."""
+@contextmanager
+def as_task(estimator, X, y=None, *, max_subtasks=0):
+    """Let callbacks of scikit-learn hear that a fit begins, and that it has ended."""
+    context = estimator._init_callback_context(max_subtasks=max_subtasks)
+    context.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
+    yield context
+    context.call_on_fit_task_end(
+        estimator=estimator, X=X, y=y, reconstruction_attributes={}
+    )
+
+
+class BaseEstimator(CallbackSupportMixin, base.BaseEstimator):
+    """scikit-learn's, whose errors would print long values whole.
+
+    It takes callbacks: a fit has to be within ``as_task``, or tell them by itself.
+    """
+
+    def __setstate__(self, state):
+        # one that an earlier version has saved has fewer parameters
+        super().__setstate__({**defaults_of(type(self)), **state})
 
     def _validate_params(self):
         with in_few_words():

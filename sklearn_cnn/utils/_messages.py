@@ -1,9 +1,12 @@
-"""Messages of errors, which print what a user gave."""
+"""Messages of errors, which print what a user gave, and where warnings point to."""
 
+import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 _MOST_LETTERS = 1000
+#: What may lie between a user's code and a warning.
+_LIBRARIES = {"sklearn_cnn", "sklearn", "joblib"}
 
 
 @contextmanager
@@ -17,3 +20,15 @@ def in_few_words() -> Iterator[None]:
             half = _MOST_LETTERS // 2
             error.args = (f"{message[:half]} ... {message[-half:]}",)
         raise
+
+
+def frames_to_user() -> int:
+    """Count the frames from this function's caller to code that is the user's.
+
+    Between them are as many of scikit-learn as there are pipelines and wrappers. It is
+    the ``stacklevel`` of a warning.
+    """
+    level, frame = 0, inspect.currentframe()
+    while frame and frame.f_globals.get("__name__", "").split(".")[0] in _LIBRARIES:
+        level, frame = level + 1, frame.f_back
+    return level

@@ -3,7 +3,8 @@
 import reprlib
 from collections.abc import Iterable
 from inspect import signature
-from numbers import Integral
+from math import isfinite
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,16 @@ import numpy as np
 def is_integer(value: Any) -> bool:
     """Tell whether a value is an integer, booleans excluded."""
     return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def is_number(value: Any) -> bool:
+    """Tell whether a value is a finite real number, booleans excluded."""
+    if not isinstance(value, Real) or isinstance(value, bool):
+        return False
+    try:
+        return isfinite(value)
+    except OverflowError:  # an integer beyond all floats
+        return False
 
 
 def require_integer(name: str, value: Any, least: int) -> None:
@@ -24,6 +35,12 @@ def require_integer(name: str, value: Any, least: int) -> None:
 def is_sequence(value: Any) -> bool:
     """Tell several entries from one number, also where that is an array of no axes."""
     return isinstance(value, Iterable) and getattr(value, "ndim", 1) > 0
+
+
+def defaults_of(kind: type) -> dict[str, Any]:
+    """Give the values of those constructor parameters that need not be passed."""
+    found = signature(kind).parameters.values()
+    return {p.name: p.default for p in found if p.default is not p.empty}
 
 
 def has_parameters(value: Any) -> bool:

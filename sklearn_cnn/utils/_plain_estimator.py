@@ -6,6 +6,7 @@ from typing import Any
 
 from sklearn.utils.metadata_routing import MetadataRequest
 
+from sklearn_cnn.utils._parameters import defaults_of
 from sklearn_cnn.utils._plain_state import PlainState
 
 _REQUESTS = "_metadata_request"
@@ -44,7 +45,8 @@ class PlainEstimator(PlainState):
         return state
 
     def _set_plain_state(self, state):
-        vars(self).update(state)
+        # one that an earlier version has saved has fewer parameters
+        vars(self).update({**defaults_of(type(self)), **state})
         if _REQUESTS in state:
             request = MetadataRequest(owner=self)
             for method, found in state[_REQUESTS].items():

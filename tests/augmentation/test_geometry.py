@@ -4,9 +4,15 @@ import numpy as np
 import pytest
 import torch
 from scipy import ndimage
+from sklearn.base import clone
 from torchvision.transforms.v2 import functional as F
 
-from sklearn_cnn.augmentation import RandomAffine, RandomCrop, RandomFlip
+from sklearn_cnn.augmentation import (
+    RandomAffine,
+    RandomCrop,
+    RandomFlip,
+    RandomRotation,
+)
 from sklearn_cnn.augmentation._functional import pad, warp
 
 
@@ -52,7 +58,7 @@ def test_a_share_of_the_axis_is_rounded_up():
 def test_something_of_the_image_stays():
     row = torch.ones(50, 1, 1, 8, dtype=torch.uint8)
     for padding in (0.99, (0, 7)):
-        found = RandomCrop(padding)(row)
+        found = RandomCrop(padding, fill=0)(row)
         assert found.sum(dim=3).min() == 1
 
 
@@ -72,7 +78,7 @@ def test_padding_is_that_of_numpy(mode, name, dtype):
 def test_affine_is_that_of_torchvision(angle, shear, scale, shape):
     images = noise(2, 3, *shape)
     affine = RandomAffine(
-        (angle, angle), translate=0, scale=(scale, scale), shear=(shear, shear)
+        (angle, angle), translate=0, scale=(scale, scale), shear=(shear, shear), fill=0
     )
     expected = F.affine(
         images,
@@ -144,7 +150,9 @@ def test_other_changes_do_not_change_the_move(shape, parameters, shares):
 
 def test_moves_are_those_of_torchvision():
     images = noise(5, 2, 24, 33)
-    affine = RandomAffine((25, 25), translate=0.2, scale=(1.3, 1.3), shear=(15, 15))
+    affine = RandomAffine(
+        (25, 25), translate=0.2, scale=(1.3, 1.3), shear=(15, 15), fill=0
+    )
     generator = seeded()
     found = affine(images, generator)
     # angle, shear and size are drawn before the moves
@@ -192,3 +200,51 @@ def test_no_change_keeps_every_digit_of_wide_types(shape):
     torch.testing.assert_close(
         still(images.double()), images.double(), rtol=0, atol=1e-3
     )
+
+
+MOVES = [
+    RandomCrop(0.4),
+    RandomAffine(40, translate=0.3, scale=(0.5, 0.9), shear=20),
+    RandomAffine(40, translate=0.3, interpolation="nearest"),
+    RandomRotation((20, 70)),
+]
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32, torch.float64])
+@pytest.mark.parametrize("move", MOVES, ids=str)
+def test_gaps_are_filled_like_the_border(move, dtype):
+    white = torch.full((6, 3, 12, 15), 250).to(dtype)
+    white[:, 1], white[3:] = 7, white[3:] - 5  # by image and channel
+    assert torch.equal(move(white, seeded()), white)
+    white[:, :, 5:8, 6:9] = 0
+    white[:, :, 0, :10] = 1  # less than half of the border
+    found = move(white, seeded())
+    filled = set(found.flatten(2)[3, 0].tolist())
+    assert 245 in filled
+    assert all(torch.equal(view[:, :, -1, -1], white[:, :, -1, -1])
+               for view in move.views(white))  # fmt: skip
+
+
+@pytest.mark.parametrize("move", MOVES, ids=str)
+def test_on_black_that_changes_no_bit(move):
+    images = noise(8, 2, 9, 11)
+    images[:, :, ::8] = images[:, :, :, ::10] = 0
+    black = clone(move).set_params(fill=0)
+    found, expected = move(images, seeded()), black(images, seeded())
+    assert torch.equal(found, expected)
+    for view, other in zip(move.views(images), black.views(images), strict=True):
+        assert torch.equal(view, other)
+
+
+def test_signals_and_volumes_are_filled_too():
+    signals = torch.full((4, 2, 20), 3.5)
+    assert torch.equal(RandomAffine(0, translate=0.4)(signals, seeded()), signals)
+    volumes = torch.full((4, 2, 5, 6, 7), 3.5)
+    for move in (RandomCrop(2), RandomRotation(30)):
+        assert torch.equal(move(volumes, seeded()), volumes)
+
+
+def test_fill_is_a_number_or_auto():
+    for fill in ("white", None, float("nan")):
+        with pytest.raises(ValueError, match="must be a number, or 'auto'"):
+            RandomCrop(1, fill=fill)(noise(1, 1, 4, 4))

@@ -64,7 +64,7 @@ def make_array(path):
 def search(kind, path):
     """Search in this process and two others."""
     if kind == "files":
-        X = ImageFiles(sorted(Path(path).iterdir()))
+        X = ImageFiles(sorted(Path(path).iterdir()), cache_bytes=0)
         cnn = reference_cnn(max_iter=1, batch_size=128, random_state=0)
     else:
         shape = (N_MAPPED, SIDE, SIDE, 3)
@@ -185,10 +185,8 @@ def throughput(paths, pairs):
     }.items():
         contenders = {
             "memory": lambda make=make: make().fit(X_memory, y),
-            "files": lambda make=make: make().fit(ImageFiles(chosen), y),
-            "files, cached": lambda make=make: make().fit(
-                ImageFiles(chosen, cache_bytes=2**30), y
-            ),
+            "files": lambda make=make: make().fit(ImageFiles(chosen, cache_bytes=0), y),
+            "files, cached": lambda make=make: make().fit(ImageFiles(chosen), y),
         }
         timed = interleaved(contenders, pairs)
         epochs = make().max_iter

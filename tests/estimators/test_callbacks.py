@@ -10,11 +10,15 @@ import pytest
 import rich
 import skorch.callbacks
 import torch
+from PIL import Image
 from sklearn.callback import ProgressBar, ScoringMonitor
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
 from skorch.callbacks import Callback, EarlyStopping, EpochScoring, GradientNormClipping
 
-from sklearn_cnn import CNNClassifier, CNNRegressor
+from sklearn_cnn import CNNClassifier, CNNFeatures, CNNRegressor, training
+from sklearn_cnn.transforms import ChannelScaler, ImageReader, Resize, Unflatten
 
 SMALL = {"filters": (4, 8), "random_state": 0}
 
@@ -365,13 +369,111 @@ def test_epochs_nest_inside_the_progress_of_a_search(
     assert all(re.search(r" \d:\d\d:\d\d$", bar) for bar in bars)
 
 
+class Everywhere:
+    """Goes to all that is inside; warnings, which say where it cannot, are errors."""
+
+    max_propagation_depth = None
+
+    def __init__(self):
+        self.ended = []
+
+    def setup(self, estimator, context):
+        self.ended.append("setup")
+
+    def teardown(self, estimator, context):
+        self.ended.append("teardown")
+
+    def on_fit_task_begin(self, estimator, context):
+        pass
+
+    def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+        self.ended.append(f"{type(estimator).__name__} {context.task_name}")
+        if type(fitted_estimator) is ChannelScaler:
+            assert len(fitted_estimator.mean_) == 1
+
+
+def test_steps_of_a_pipeline_take_callbacks(digits):
+    X, y = digits
+    heard = Everywhere()
+    inner = CNNClassifier(**SMALL, max_iter=1)
+    steps = Unflatten((8, 8)), Resize(9), ChannelScaler(), CNNFeatures(estimator=inner)
+    make_pipeline(*steps).set_callbacks(heard).fit(X.reshape(len(X), -1), y)
+    own = [entry for entry in heard.ended if not entry.startswith("Pipeline")]
+    assert own == [
+        "setup", "Unflatten fit", "Resize fit", "ChannelScaler fit",
+        "CNNClassifier epoch", "CNNClassifier fit", "CNNFeatures fit", "teardown",
+    ]  # fmt: skip
+
+
+def test_steps_by_themselves_take_callbacks():
+    pictures = [Image.new("L", (8, 8), 9 * i) for i in range(3)]
+    heard = Everywhere()
+    images = ImageReader().set_callbacks(heard).fit_transform(pictures)
+    assert heard.ended == ["setup", "ImageReader fit", "teardown"]
+    heard = Everywhere()
+    with pytest.raises(ValueError, match="size"):
+        Resize(-1).set_callbacks(heard).fit(images)
+    assert heard.ended in ([], ["setup", "teardown"])
+
+
 def test_verbose_shows_a_bar_over_the_epochs(digits, capsys):
     CNNClassifier(**SMALL, max_iter=3).fit(*digits)
     quiet = capsys.readouterr()
     assert quiet.out == quiet.err == ""
     CNNClassifier(**SMALL, max_iter=3, verbose=1).fit(*digits)
     shown = capsys.readouterr().err
-    assert "CNNClassifier" in shown and "3/3" in shown and "train_loss" in shown
+    assert "CNNClassifier" in shown and "3.0/3" in shown and "train_loss" in shown
+    assert "epoch 2/3" not in shown
+
+
+def test_verbose_2_says_more(digits, capsys):
+    X, y = digits
+    validation = {"X_val": X[:50], "y_val": y[:50]}
+    CNNClassifier(**SMALL, max_iter=2, verbose=2).fit(X, y, **validation)
+    captured = capsys.readouterr()
+    shown = captured.out + captured.err
+    assert f"{len(X):,} samples of shape (8, 8, 1), 50 to validate on" in shown
+    for epoch in (1, 2):
+        line = (
+            rf"CNNClassifier epoch {epoch}/2: train_loss .*valid_score .*learning_rate"
+        )
+        assert re.search(line, shown)
+
+
+def test_the_bar_moves_within_epochs(digits):
+    X, y = digits
+    bar = training.ProgressBar(2, "bar")
+    cnn = CNNClassifier(**SMALL, max_iter=2, batch_size=len(X) // 3)
+    places = []
+
+    original = bar.advance
+
+    def advance(share):
+        original(share)
+        places.append(round(bar.bar.n, 6))
+
+    bar.advance = advance
+    cnn._observers = lambda *args: [*type(cnn)._observers(cnn, *args), bar]
+    cnn.fit(X, y, X_val=X[:10], y_val=y[:10])
+    n = len(places) // 2
+    assert n >= 4 and np.allclose(places, np.arange(1, 2 * n + 1) / n)
+    assert bar.bar.n == 2
+
+
+def test_what_takes_long_besides_epochs_has_a_bar(digits, capsys, monkeypatch):
+    monkeypatch.setattr("sklearn_cnn.utils._progress._SECONDS", 0)
+    X, y = digits
+    cnn = CNNClassifier(**SMALL, max_iter=1, verbose=1).fit(X, y)
+    assert "CNNClassifier, mean and spread: 100%" in capsys.readouterr().err
+    cnn.predict(np.concatenate([X] * 20))
+    assert "CNNClassifier, images computed: 100%" in capsys.readouterr().err
+    cnn.set_params(verbose=0).predict(np.concatenate([X] * 20))
+    assert capsys.readouterr().err == ""
+    features = CNNFeatures(estimator=FrozenEstimator(cnn), verbose=1)
+    features.fit_transform(np.concatenate([X] * 3))
+    assert "CNNFeatures, images computed: 100%" in capsys.readouterr().err
+    ImageReader(verbose=1).fit_transform([Image.new("L", (8, 8))] * 3)
+    assert "ImageReader, images read: 100%" in capsys.readouterr().err
 
 
 def test_progress_bar_of_skorch_works(digits, capsys):

@@ -287,6 +287,9 @@ STEPS = {
     "Resize": [Resize((11, 9))],
     "Resize bicubic": [Resize((24, 9), interpolation="bicubic", antialias=False)],
     "Resize nearest": [Resize((11, 30), interpolation="nearest")],
+    "Resize and crop": [Resize((11, 9), resize="crop")],
+    "Resize and pad": [Resize((11, 9), resize="pad", fill=7)],
+    "Resize in ratio": [Resize((12, 15), resize="pad")],
     "CenterCrop": [CenterCrop((9, 12))],
     "Pad": [Pad([(1, 2), (3, 0)], fill=7)],
     "Pad reflect": [Pad(3, padding_mode="reflect")],
@@ -313,6 +316,12 @@ def test_steps_of_pipelines(tmp_path, name):
     loaded = exported(pipeline, tmp_path / "m.onnx")
     assert_alike(loaded, pipeline, images(n=60, seed=1))
     assert loaded.input_shape_ == (16, 20, 3)
+
+
+def test_a_median_of_the_border_is_refused(tmp_path):
+    pipeline = make_pipeline(Resize(11, resize="pad"), small()).fit(images(), labels())
+    with pytest.raises(ValueError, match=r"median of its border.*number for fill"):
+        to_onnx(pipeline, tmp_path / "m.onnx")
 
 
 @pytest.mark.parametrize("dtype", ["float32", "uint16", "bool"])

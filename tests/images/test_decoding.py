@@ -12,12 +12,18 @@ import pytest
 import tifffile
 from PIL import Image, ImageOps
 
-from sklearn_cnn.images import ImageFiles, as_size, check_mode, decode
+from sklearn_cnn.images import ImageFiles
+from sklearn_cnn.images.decoding import decode as decode_as
+from sklearn_cnn.images.reading import Reading, as_size, check_mode
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 256, (6, 5), dtype=np.uint8)
 COLOURS = RNG.integers(0, 256, (6, 5, 3), dtype=np.uint8)
 DEEP = RNG.integers(0, 65_536, (6, 5), dtype=np.uint16)
+
+
+def decode(source, size=None, mode=None, pages=None):
+    return decode_as(source, Reading(size, mode, pages))
 
 
 def saved(path, image, **options):

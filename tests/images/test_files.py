@@ -404,10 +404,108 @@ def test_links_are_not_followed_unless_asked(tmp_path, link, target):
     root = tmp_path / "root"
     fill(tmp_path, "root/a/1.png", "x/1.png")
     (root / link).symlink_to(tmp_path / target)
-    with pytest.raises(ValueError, match=r"is a link.*follow_links=True"):
-        image_folder(root)
+    with pytest.warns(UserWarning, match=r"1 link.*left out.*follow_links=True"):
+        X, _ = image_folder(root)
+    assert X.paths.tolist() == [str(root / "a" / "1.png")]
     X, _ = image_folder(root, follow_links=True)
     assert len(X) == 2
+
+
+def test_a_class_of_links_alone_says_so(tmp_path):
+    fill(tmp_path, "root/a/1.png", "x/1.png")
+    (tmp_path / "root" / "b").mkdir()
+    (tmp_path / "root" / "b" / "1.png").symlink_to(tmp_path / "x" / "1.png")
+    with pytest.raises(ValueError, match=r"b' holds no images.*follow_links=True"):
+        image_folder(tmp_path / "root")
+
+
+def test_some_classes_and_some_images_of_each(tmp_path):
+    names = [f"{name}/{i}.png" for name in ("a", "b", "test") for i in range(7)]
+    fill(tmp_path, *names)
+    X, y = image_folder(tmp_path, classes=["test", "a"], max_per_class=3)
+    assert y.tolist() == ["a"] * 3 + ["test"] * 3
+    assert [path[-5] for path in X.paths] == list("024024")
+    X, y = image_folder(tmp_path, classes=["test"], max_per_class=70)
+    assert len(X) == len(y) == 7
+    for classes, message in (
+        (["tset"], r"no such folder. Did you mean 'test'\?"),
+        ("test", "must be a list"),
+        (3, "must be a list"),
+        ([], "is empty"),
+    ):
+        with pytest.raises(ValueError, match=f"classes.*{message}"):
+            image_folder(tmp_path, classes=classes)
+    with pytest.raises(ValueError, match="max_per_class=0"):
+        image_folder(tmp_path, max_per_class=0)
+
+
+def bad_folder(tmp_path):
+    """Seven images in two classes, of which three are bad, the first among them."""
+    fill(tmp_path, *[f"a/{i}.png" for i in range(4)], *[f"b/{i}.png" for i in range(3)])
+    (tmp_path / "a" / "0.png").write_text("no picture")
+    whole = (tmp_path / "a" / "2.png").read_bytes()
+    (tmp_path / "a" / "2.png").write_bytes(whole[:-30])
+    (tmp_path / "b" / "2.png").write_bytes(b"")
+    return ["a/0.png", "a/2.png", "b/2.png"]
+
+
+@pytest.mark.parametrize("cache_bytes", [0, "auto"])
+def test_bad_files_are_skipped_with_their_labels(tmp_path, cache_bytes):
+    bad = [str(tmp_path / name) for name in bad_folder(tmp_path)]
+    with pytest.warns(UserWarning, match=r"^3 of 7 images cannot be read") as caught:
+        X, y = image_folder(tmp_path, on_error="skip", cache_bytes=cache_bytes)
+    assert len(caught) == 1 and caught[0].filename == __file__
+    assert bad[0] in str(caught[0].message)
+    assert y.tolist() == ["a", "a", "b", "b"] and len(X) == 4
+    assert list(X.skipped) == bad and "the file is empty" in X.skipped[bad[2]]
+    assert not set(bad) & set(X.paths)
+    X.check_files()
+    expected = np.stack([np.asarray(Image.open(path)) for path in X.paths])
+    np.testing.assert_array_equal(X, expected)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(X[1:])), expected[1:])
+    CNNClassifier(filters=(2,), max_iter=1).fit(X, y)
+
+
+def test_labels_of_paths_are_kept_in_line(tmp_path):
+    bad_folder(tmp_path)
+    paths = sorted(tmp_path.glob("*/*.png"))
+    with pytest.warns(UserWarning, match="X.kept"):
+        X = ImageFiles(paths, on_error="skip")
+    kept = [False, True, False, True, True, True, False]
+    assert X.kept.tolist() == kept
+    assert X.paths.tolist() == [str(p) for p, k in zip(paths, kept, strict=True) if k]
+    assert X[1:3].kept.sum() == 2
+    for path in X.paths:
+        os.unlink(path)
+    with pytest.raises(ValueError, match=r"None of the 7 images can be read.*a/0.png"):
+        ImageFiles(paths, on_error="skip")
+    with pytest.raises(ValueError, match="on_error='zeros'"):
+        ImageFiles(paths, on_error="zeros")
+
+
+def test_images_of_another_size_are_not_skipped(paths):
+    Image.new("RGB", (9, 9)).save(paths[3])
+    with pytest.raises(ValueError, match=r"03.png' is of shape \(9, 9, 3\).*size="):
+        ImageFiles(paths, on_error="skip")
+
+
+def test_decoded_images_are_kept_if_they_fit(paths, pixels, monkeypatch):
+    X = ImageFiles(paths)
+    np.testing.assert_array_equal(X, pixels)
+    for path in paths:
+        path.unlink()
+    np.testing.assert_array_equal(X[::-1], pixels[::-1])
+    with pytest.raises(ValueError, match="No such file"):
+        np.asarray(pickle.loads(pickle.dumps(X)))
+
+
+def test_decoded_images_are_not_kept_if_they_do_not_fit(paths, pixels, monkeypatch):
+    monkeypatch.setattr("sklearn_cnn.images.files._FILE_BYTES", pixels.nbytes - 1)
+    X = ImageFiles(paths)
+    np.testing.assert_array_equal(X, pixels)
+    paths[0].unlink()
+    with pytest.raises(ValueError, match="No such file"):
+        np.asarray(X)
 
 
 def test_folders_deeper_than_anybody_keeps_images(tmp_path, monkeypatch):

@@ -360,3 +360,47 @@ def test_images_that_no_memory_holds_are_not_begun(step):
     name = "size" if isinstance(step, Resize) else "padding"
     with pytest.raises(ValueError, match=f"{name}=.* makes images of more than"):
         step.fit(np.zeros((2, 4, 4)))
+
+
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+def test_padding_keeps_the_ratio_and_goes_on_with_the_border(photos, data_format):
+    options = {"data_format": data_format}
+    axis = -1 if data_format == "channels_last" else 1
+    X = np.moveaxis(photos[:, :80], -1, axis)
+    step = Resize((50, 40), resize="pad", **options)
+    found = np.moveaxis(step.fit_transform(X), axis, -1)
+    inner = Resize((20, 40), **options).fit_transform(X)
+    inner = np.moveaxis(inner, axis, -1)
+    np.testing.assert_array_equal(found[:, 15:35], inner)
+    edges = [inner[:, 0], inner[:, -1], inner[:, 1:-1, 0], inner[:, 1:-1, -1]]
+    medians = np.quantile(np.concatenate(edges, 1), 0.5, axis=1, method="lower")
+    expected = np.broadcast_to(medians[:, None, None], found[:, :15].shape)
+    np.testing.assert_array_equal(found[:, :15], expected)
+    np.testing.assert_array_equal(found[:, 35:], expected)
+    found = np.moveaxis(clone(step).set_params(fill=9).fit_transform(X), axis, -1)
+    np.testing.assert_array_equal(found[:, 15:35], inner)
+    assert (found[:, :15] == 9).all() and (found[:, 35:] == 9).all()
+
+
+def test_cropping_keeps_the_ratio_and_the_middle(photos):
+    found = Resize((30, 20), resize="crop").fit_transform(photos[:, :80])
+    whole = Resize((30, 60)).fit_transform(photos[:, :80])
+    np.testing.assert_array_equal(found, CenterCrop((30, 20)).fit_transform(whole))
+
+
+def test_volumes_and_several_sizes_keep_their_ratios(photos):
+    volumes = np.random.default_rng(0).random((2, 4, 8, 16))
+    found = Resize(8, resize="pad", spatial_dims=3).fit_transform(volumes)
+    assert found.shape == (2, 8, 8, 8) and (found[:, 3:5, 2:6] > 0).all()
+    several = [photos[0], photos[0][:60, ::2]]
+    found = Resize(32, resize="pad").fit_transform(several)
+    for image, one in zip(several, found, strict=True):
+        alone = Resize(32, resize="pad").fit_transform(image[None])
+        np.testing.assert_array_equal(one, alone[0])
+
+
+def test_a_fill_that_the_images_cannot_hold_is_named(photos):
+    with pytest.raises(ValueError, match=r"fill=300 cannot be a value of X"):
+        Resize(32, resize="pad", fill=300).fit_transform(photos)
+    with pytest.raises(ValueError, match="'fill' parameter"):
+        Resize(32, resize="pad", fill="white").fit_transform(photos)
