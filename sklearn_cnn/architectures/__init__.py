@@ -15,6 +15,7 @@ from sklearn_cnn.architectures.averaged import Averaged, OverViews
 from sklearn_cnn.architectures.blocks import ACTIVATIONS, ConvBlock
 from sklearn_cnn.architectures.blueprint import Blueprint
 from sklearn_cnn.architectures.dropout import FeatureDropout, ValueDropout
+from sklearn_cnn.architectures.libraries import is_of_library
 from sklearn_cnn.architectures.network import (
     LearnsFromSamples,
     Network,
@@ -48,6 +49,7 @@ __all__ = [
     "ends_in_probabilities",
     "evaluating",
     "first_convolution",
+    "is_of_library",
     "leaves_unwritten",
     "probe",
     "probe_training_on_one",

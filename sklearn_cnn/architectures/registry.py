@@ -135,9 +135,12 @@ def build(
     known = sorted(set(obeyed) & set(parameters)) or "no parameters"
     for name, value in parameters.items():
         if name not in obeyed and value != defaults[name]:
+            remedy = ""
+            if name == "image_size":
+                remedy = ", and put sklearn_cnn.transforms.Resize before the estimator"
             raise ValueError(
                 f"{name}={value!r} has no effect on architecture={architecture!r}, "
-                f"which obeys {known}. Leave it at {defaults[name]!r}."
+                f"which obeys {known}. Leave it at {defaults[name]!r}{remedy}."
             )
     # where None is the default, it leaves the choice to the architecture
     keywords = {
@@ -186,7 +189,7 @@ def registered_builder(architecture: Any) -> Builder | None:
 def _find(
     architecture: str | Builder | nn.Module, weights: Any, pretrained: bool
 ) -> _Architecture:
-    if isinstance(architecture, str) and ":" in architecture:
+    if libraries.is_of_library(architecture):
         return _Architecture(*libraries.find(architecture, weights, pretrained))
     if weights is not None and not is_file(weights):
         raise ValueError(

@@ -36,6 +36,7 @@ STAGE_PARAMETERS = (
     "activation",
     "normalization",
     "pooling",
+    "image_size",
 )
 #: ... and the head; each architecture obeys some of them.
 HEAD_PARAMETERS = (

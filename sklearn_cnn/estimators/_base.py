@@ -18,7 +18,12 @@ from sklearn_cnn.estimators._assembly import (
     assemble,
     fixed_parameters,
 )
-from sklearn_cnn.estimators._auto import require_solvable, setting_of
+from sklearn_cnn.estimators._auto import (
+    chosen_schedule,
+    freezes_batch_norm,
+    require_solvable,
+    setting_of,
+)
 from sklearn_cnn.estimators._averaging import Averaging
 from sklearn_cnn.estimators._checkpoints import checkpoints_of
 from sklearn_cnn.estimators._checks import SampleInput
@@ -267,10 +272,14 @@ class BaseCNN(
             optimizer=self.optimizer,
             momentum=self.momentum,
             learning_rate=recipe.resolve("learning_rate", self.learning_rate),
-            backbone_learning_rate=self.backbone_learning_rate,
+            backbone_learning_rate=recipe.resolve(
+                "backbone_learning_rate", self.backbone_learning_rate
+            ),
             weight_decay=self._checked_weight_decay(recipe),
-            lr_schedule="constant" if partial else self.lr_schedule,
+            lr_schedule=chosen_schedule(self, epochs, partial=partial),
             freeze=self.freeze,
+            stops_on_score=self.early_stopping == "score",
+            freeze_batch_norm=freezes_batch_norm(self, learner.module, recipe),
             freeze_epochs=0 if partial else self.freeze_epochs,
             precision=resolve_precision(
                 self.precision,
@@ -358,7 +367,8 @@ class BaseCNN(
                 training.require_validation(learner.callbacks)
             observers.insert(0, training.SkorchCallbacks(learner.net))
         if self.early_stopping and held_out is not None:
-            observers.append(training.EarlyStopping(self.n_iter_no_change, self.tol))
+            rules = self.n_iter_no_change, self.tol, learner.plan.stops_on_score
+            observers.append(training.EarlyStopping(*rules))
         if self.verbose and training.is_first():
             name = type(self).__name__ + number
             observers.append(training.ProgressBar(learner.plan.epochs, name))

@@ -74,6 +74,7 @@ class CNNFeatures(
     {activation}
     {normalization}
     {pooling}
+    {image_size}
     weights : str, path or None, default=None
         Weights of the network: the path of a ``.safetensors`` or ``.pt`` file with the
         state dict of a network, whose head is left out; or, for a backbone, "DEFAULT"
@@ -149,6 +150,7 @@ class CNNFeatures(
     activation: str = "relu"
     normalization: str | None = "batch"
     pooling: str | None = "max"
+    image_size: Any = None
     weights: Any = None
     input_shape: Any = None
     spatial_dims: Any = "auto"

@@ -1,4 +1,6 @@
-"""Which stages of a network keep their weights."""
+"""Which stages of a network keep their weights, and which layers their statistics."""
+
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from sklearn_cnn.architectures import Network
 from sklearn_cnn.utils._spelling import did_you_mean
@@ -44,20 +46,42 @@ def freezes_backbone(module, freeze):
     return bool(names) and len(names) == len(module.stage_modules())
 
 
+def batch_norms(module):
+    """Give the layers of batch normalisation that keep running statistics."""
+    return [
+        layer
+        for layer in module.modules()
+        if isinstance(layer, _BatchNorm) and layer.running_mean is not None
+    ]
+
+
+def require_statistics(module):
+    """Refuse to freeze batch normalisation that has no statistics of any images."""
+    if not any(n.running_mean.any() for n in batch_norms(module)):
+        raise ValueError(
+            "freeze_batch_norm=True needs batch normalisation with the statistics of "
+            "images that it was trained on, which this network has not. Pass weights, "
+            "or a module that was trained; or leave it at 'auto'."
+        )
+
+
 class Freezing:
     """Keep some stages as they are while a network trains.
 
     Weights get no gradient, and layers that behave differently in training, such as
     batch normalisation and dropout, behave as at prediction. ``constant`` names
-    parameters that never learn, as whoever wrote the network has it.
+    parameters that never learn, as whoever wrote the network has it. With
+    ``frozen_norms`` batch normalisation uses its statistics and does not change them
+    anywhere, whereas its weights learn.
     """
 
-    def __init__(self, module, freeze, constant):
+    def __init__(self, module, freeze, constant, frozen_norms=False):
         self.module = module
         self.freezes_backbone = freezes_backbone(module, freeze)
         names = frozen_stages(module, freeze)
         stages = module.stage_modules() if names else {}
         self._layers = [layer for name in names for layer in stages[name]]
+        self._layers += batch_norms(module) if frozen_norms else []
         if names:
             module.eval()  # and so stays what ``train`` does not reach
         weights = module.stage_parameters() if names else {}

@@ -99,6 +99,7 @@ CONFIGURATIONS = {
     "sgd": {"optimizer": "sgd", "lr_schedule": "step"},
     "rmsprop": {"optimizer": "rmsprop", "lr_schedule": "cosine"},
     "two_phases": {"freeze_epochs": 2, "backbone_learning_rate": 0.5},
+    "frozen_norms": {"freeze_batch_norm": True},
     "bfloat16": {"precision": "bfloat16"},
     "float64": {"precision": "float64"},
     "ghost_batches": {"filters": (64, 64, 64), "max_iter": 3, "batch_size": 100},

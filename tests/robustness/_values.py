@@ -31,6 +31,8 @@ VALUES = {
     "dropout": "0.0|0.5|0.99|1.0|0|None",
     "conv_dropout": "None|0.0|0.5|0.99|1.0",
     "weights": "None|'DEFAULT'|'missing.pt'|'empty.safetensors'|pathlib.Path('.')",
+    "image_size": "None|32|(6, 8)|0|(1, 2, 3)|4096|True|2.5",
+    "freeze_batch_norm": "'auto'|True|False|1|'a'",
     "freeze": "1|2|'backbone'|99",
     "input_shape": "(6, 6)|(36,)|(3, -1)|(-1,)|(12, 3)|(2, 3, 6)|(3, 4, 3, 1)|(7, 6)|"
     "np.array([6, 6])|[6, 6, 1]|(6.0, 6.0)|(float('inf'), 6)|(10**400, 6)",

@@ -252,3 +252,39 @@ def test_the_number_of_threads_does_not_show(weights, others, n_samples):
         torch.set_num_threads(n_threads)
     np.testing.assert_array_equal(outputs[1], outputs[0])
     np.testing.assert_array_equal(outputs[2], outputs[0])
+
+
+def statistics_of(state):
+    return {k: v for k, v in state.items() if "running" in k}
+
+
+@pytest.mark.parametrize("parameters", [{}, {"freeze_epochs": 2}, {"freeze": 1}])
+def test_batch_normalisation_keeps_its_statistics_and_learns(
+    weights, others, parameters
+):
+    cnn = CNNClassifier(**SMALL, weights=weights, freeze_batch_norm=True, **parameters)
+    start = torch.load(weights, weights_only=True)
+    cnn.fit(*others).partial_fit(*others)
+    cnn.set_params(warm_start=True).fit(*others)
+    state = state_of(cnn)
+    kept = statistics_of(state)
+    assert len(kept) == 2 * N_STAGES
+    assert all(torch.equal(value, start[name]) for name, value in kept.items())
+    last = "stages.stage3.0.norm.weight"
+    assert not torch.equal(state[last], start[last])
+
+
+def test_networks_of_ones_own_learn_statistics(weights, others):
+    start = torch.load(weights, weights_only=True)
+    state = state_of(CNNClassifier(**SMALL, weights=weights).fit(*others))
+    kept = statistics_of(state)
+    assert not any(torch.equal(value, start[name]) for name, value in kept.items())
+
+
+def test_there_have_to_be_statistics_to_keep(others):
+    with pytest.raises(ValueError, match="needs batch normalisation with the stat"):
+        CNNClassifier(**SMALL, freeze_batch_norm=True).fit(*others)
+    cnn = CNNClassifier(**SMALL, warm_start=True).fit(*others)
+    before = statistics_of(state_of(cnn))
+    after = cnn.set_params(freeze_batch_norm=True).fit(*others).module_.state_dict()
+    assert all(torch.equal(value, after[name]) for name, value in before.items())
