@@ -30,7 +30,12 @@ from sklearn_cnn.architectures.registry import available_architectures, build, r
 from sklearn_cnn.architectures.stored import StoredModule
 from sklearn_cnn.architectures.summary import evaluating, summarize
 from sklearn_cnn.architectures.unwritten import EverythingWritten, leaves_unwritten
-from sklearn_cnn.architectures.weights import first_convolution
+from sklearn_cnn.architectures.weights import (
+    fingerprint,
+    first_convolution,
+    is_state,
+    state_in_memory,
+)
 
 __all__ = [
     "ACTIVATIONS",
@@ -48,12 +53,15 @@ __all__ = [
     "build",
     "ends_in_probabilities",
     "evaluating",
+    "fingerprint",
     "first_convolution",
     "is_of_library",
+    "is_state",
     "leaves_unwritten",
     "probe",
     "probe_training_on_one",
     "register",
     "solves_head",
+    "state_in_memory",
     "summarize",
 ]

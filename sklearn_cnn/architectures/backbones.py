@@ -84,26 +84,27 @@ class Resize(nn.Module):
     def get_extra_state(self) -> Tensor:
         """Give what a state dict keeps of the layer: its size, zeros for None.
 
-        A third number is there if the weights are none of the library's.
+        They are negative if the weights are none of the library's.
         """
         kept = self.size or (0, 0)
-        return torch.tensor(kept if self.as_library else (*kept, 0))
+        return torch.tensor(kept) * (1 if self.as_library else -1)
 
     def set_extra_state(self, state: Tensor) -> None:
         """Take what a state dict kept, unless no weights can be for such images."""
         most = max(_LARGEST, *(self.size or (0,)))
-        size = state.flatten()[:2]
-        if state.shape not in ((2,), (3,)) or (
-            size.any() and (size.min() < 1 or size.max() > most)
+        size = state.abs()
+        if state.shape != (2,) or (
+            state.any()
+            and (size.min() < 1 or size.max() > most or state[0] * state[1] < 0)
         ):
-            kept = size.tolist()
+            kept = state.flatten()[:2].tolist()
             raise ValueError(
                 f"The weights say that images are resized to {kept}, but height and "
                 f"width must be of 1 to {most} pixels. The file is damaged, or not one "
                 "of this library: copy it again, or use the weights of the library."
             )
         if size.any():
-            self.as_library = len(state) == 2
+            self.as_library = bool(state[0] > 0)
         if not self.chosen:
             self.size = tuple(size.tolist()) if size.any() else None
 

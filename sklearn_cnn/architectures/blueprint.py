@@ -11,7 +11,7 @@ from torch import nn
 from sklearn_cnn.architectures.libraries import is_of_library
 from sklearn_cnn.architectures.registry import build, registered_builder
 from sklearn_cnn.architectures.stored import StoredModule
-from sklearn_cnn.architectures.weights import is_file
+from sklearn_cnn.architectures.weights import is_file, is_state
 from sklearn_cnn.utils._plain_state import PlainState
 
 _NO_BUILDERS = {"builtins", "functools", "numpy", "operator", "scipy", "sklearn"}
@@ -60,7 +60,7 @@ class Blueprint(PlainState):
 
     def _kind_of_weights(self) -> str | None:
         """Name the weights as far as the shape of a network depends on them."""
-        if self.weights is None or not is_of_library(self.architecture):
+        if is_state(self.weights) or not is_of_library(self.architecture):
             return None
         return f"./{Path(self.weights).name}" if is_file(self.weights) else self.weights
 

@@ -16,6 +16,7 @@ from sklearn_cnn.architectures.backbones import Backbone, InputFormat, checked_s
 from sklearn_cnn.architectures.joining import LIBRARY_HEAD, join
 from sklearn_cnn.architectures.network import Head
 from sklearn_cnn.architectures.weights import (
+    are_given,
     first_convolution,
     is_file,
     load_state_dict,
@@ -98,7 +99,7 @@ class _LibraryModel(ABC):
 
     def __init__(self, architecture: str, weights: Any) -> None:
         self.architecture = architecture
-        self.weights = None if is_file(weights) else weights
+        self.weights = None if are_given(weights) else weights
 
     @abstractmethod
     def trunk(

@@ -11,7 +11,7 @@ from sklearn_cnn.architectures import libraries
 from sklearn_cnn.architectures.joining import keyword_defaults
 from sklearn_cnn.architectures.limits import require_buildable
 from sklearn_cnn.architectures.own import build_own, copied
-from sklearn_cnn.architectures.weights import is_file, load_weights
+from sklearn_cnn.architectures.weights import are_given, load_weights
 from sklearn_cnn.utils._spelling import did_you_mean
 
 Builder = Callable[..., nn.Module]
@@ -155,7 +155,7 @@ def build(
         module = found.build(*data, **keywords)
     else:
         module = build_own(found.build, architecture, data, keywords)
-    if pretrained and weights is not None and is_file(weights):
+    if pretrained and are_given(weights):
         load_weights(module, weights)
     return module
 
@@ -191,7 +191,7 @@ def _find(
 ) -> _Architecture:
     if libraries.is_of_library(architecture):
         return _Architecture(*libraries.find(architecture, weights, pretrained))
-    if weights is not None and not is_file(weights):
+    if weights is not None and not are_given(weights):
         raise ValueError(
             f"weights={weights!r} is not a file, and architecture={architecture!r} has "
             "no weights of its own. Pass the path of a .safetensors or .pt file, or a "

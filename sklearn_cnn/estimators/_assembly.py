@@ -171,6 +171,7 @@ def fixed_parameters(estimator, architecture):
         parameters["architecture"] = architecture
     return {
         **parameters,
+        "weights": architectures.fingerprint(estimator.weights),
         "input_scaling": estimator.input_scaling,
         "device": resolve_device(estimator.device),
         # weights are of one of these

@@ -1,11 +1,14 @@
 """The constructor parameters of classifier and regressor."""
 
 import copy
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from datetime import timedelta
 from numbers import Integral, Real
 from os import PathLike
 from typing import Any, ClassVar
+
+import torch
 
 from sklearn_cnn.architectures import ACTIVATIONS
 from sklearn_cnn.inference import PRECISIONS
@@ -87,7 +90,7 @@ class CNNParameters(BaseEstimator):
         "dropout": [_PROBABILITY, None],
         "conv_dropout": [_PROBABILITY, None],
         "image_size": [_POSITIVE, "array-like", None],
-        "weights": [str, PathLike, None],
+        "weights": [str, PathLike, torch.nn.Module, Mapping, None],
         "freeze": [_POSITIVE, str, None],
         "freeze_batch_norm": ["boolean", StrOptions({"auto"})],
         "input_shape": ["array-like", None],

@@ -46,6 +46,7 @@ VALUES = {
     "max_iter": "1|2|0|-1|1.5|True|'auto'|None|'a'|(1,)|float('inf')|np.int64(1)",
     "max_time": "None|None|0.01|0.2|np.float32(0.1)|1e-9|0|-1|True|'a'|float('nan')",
     "freeze_epochs": "0|1|2|-1",
+    "early_stopping": "True|False|'loss'|'score'|'auto'|1",
     "validation_fraction": "0.1|0.5|0.9|1e-9|0.999|0|1",
     "n_iter_no_change": "1|5|0|10**9",
     "tol": "0|0.1|1e300|float('inf')|-1",

@@ -145,6 +145,7 @@ def test_early_stopping_judges_the_last_phase(weights, others):
         early_stopping=True,
         n_iter_no_change=1,
         tol=10.0,
+        lr_schedule="constant",
     ).fit(*others)
     assert cnn.n_iter_ == 8  # six, one that sets the mark, and one without a gain
 
