@@ -26,7 +26,12 @@ from sklearn_cnn.architectures.probe import (
     probe,
     probe_training_on_one,
 )
-from sklearn_cnn.architectures.registry import available_architectures, build, register
+from sklearn_cnn.architectures.registry import (
+    available_architectures,
+    build,
+    register,
+    registered_builder,
+)
 from sklearn_cnn.architectures.stored import StoredModule
 from sklearn_cnn.architectures.summary import evaluating, summarize
 from sklearn_cnn.architectures.unwritten import EverythingWritten, leaves_unwritten
@@ -61,6 +66,7 @@ __all__ = [
     "probe",
     "probe_training_on_one",
     "register",
+    "registered_builder",
     "solves_head",
     "state_in_memory",
     "summarize",

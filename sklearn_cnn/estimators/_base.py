@@ -31,6 +31,7 @@ from sklearn_cnn.estimators._fitted import FittedAttributes
 from sklearn_cnn.estimators._html import html_with_layers
 from sklearn_cnn.estimators._max_time import Deadline
 from sklearn_cnn.estimators._parameters import CNNParameters
+from sklearn_cnn.estimators._random_filters import draws_filters
 from sklearn_cnn.estimators._samples import Seeds
 from sklearn_cnn.estimators._stored import StoredEstimator
 from sklearn_cnn.estimators._together import agreed, require_shareable
@@ -209,8 +210,9 @@ class BaseCNN(
             )
             predictors.append(predictor)
             self._require_varying(predictor.module)
-        module = predictors[0].module
-        if training.frozen_stages(module, self.freeze) and self.weights is None:
+        stages = training.frozen_stages(predictors[0].module, self.freeze).values()
+        frozen = [parameter for _, weights in stages for parameter in weights]
+        if frozen and draws_filters(self, predictors[0], frozen):
             warnings.warn(
                 f"freeze={self.freeze!r} keeps random filters, as weights=None and no "
                 "fit came before. Pass weights, or fit with warm_start=True first.",

@@ -61,15 +61,16 @@ image_size : int, (int, int) or None, default=None
     Height and width to which a backbone of torchvision or timm resizes images, in
     pixels; an integer is both. None is what its weights were trained on, mostly 224,
     and without weights the size of the images. Less is faster, by its square.
-weights : str, path or None, default=None
+weights : str, path, torch.nn.Module, dict of torch.Tensor or None, default=None
     Weights to start from: the path of a ``.safetensors`` or ``.pt`` file with the state
-    dict of a network, whose head is left out; or, for a backbone, "DEFAULT" or the name
-    of weights that its library publishes, which are downloaded unless they are there.
-    None starts from random ones.
+    dict of a network, whose head is left out, or such a network or state dict itself;
+    or, for a backbone, "DEFAULT" or the name of weights that its library publishes,
+    which are downloaded unless they are there. None starts from random ones.
 freeze : "backbone", int, str or None, default=None
     Stages whose weights stay as they are: all before the head, so many of the first
     ones, or those up to and including the named one. Their batch normalisation and
-    dropout behave as at prediction. None trains all.
+    dropout behave as at prediction. In a network of your own the stages are its
+    children but the last, or layers in these, as in "features.4". None trains all.
 freeze_batch_norm : bool or "auto", default="auto"
     Whether batch normalisation uses the means and standard deviations that it came
     with, and keeps them, while its weights and all others learn. A few images of

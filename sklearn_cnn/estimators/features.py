@@ -13,6 +13,7 @@ from sklearn_cnn.architectures import LearnsFromSamples, Network
 from sklearn_cnn.estimators._assembly import STAGE_PARAMETERS, assemble
 from sklearn_cnn.estimators._base import BaseCNN, fitting
 from sklearn_cnn.estimators._documentation import documented
+from sklearn_cnn.estimators._random_filters import draws_filters
 from sklearn_cnn.estimators._samples import Samples, Seeds
 from sklearn_cnn.estimators._stored import StoredEstimator
 from sklearn_cnn.images import ImageFeatureNames, ImageInput, keep_index
@@ -23,6 +24,7 @@ from sklearn_cnn.inference import (
     require_finite,
     resolve_device,
 )
+from sklearn_cnn.training import stages_of
 from sklearn_cnn.utils._fitting import BaseEstimator
 from sklearn_cnn.utils._parameters import as_builtin
 from sklearn_cnn.utils._sklearn import (
@@ -75,11 +77,12 @@ class CNNFeatures(
     {normalization}
     {pooling}
     {image_size}
-    weights : str, path or None, default=None
+    weights : str, path, torch.nn.Module, dict of torch.Tensor or None, default=None
         Weights of the network: the path of a ``.safetensors`` or ``.pt`` file with the
-        state dict of a network, whose head is left out; or, for a backbone, "DEFAULT"
-        or the name of weights that its library publishes, which are downloaded unless
-        they are there. With None filters are random, and a warning says so.
+        state dict of a network, whose head is left out, or such a network or state dict
+        itself; or, for a backbone, "DEFAULT" or the name of weights that its library
+        publishes, which are downloaded unless they are there. With None filters are
+        random, unless ``architecture`` brings weights, and a warning says so.
     {input_shape}
     {spatial_dims}
     {data_format}
@@ -250,7 +253,9 @@ class CNNFeatures(
             samples=Samples(array, layout, np.arange(len(array))),
         )
         fixed = isinstance(predictor.module, LearnsFromSamples)
-        if self.weights is None and not fixed:
+        stages = stages_of(predictor.module).values()
+        filters = [parameter for _, weights in stages for parameter in weights]
+        if not fixed and draws_filters(self, predictor, filters):
             warnings.warn(
                 "CNNFeatures computes features with random filters, as weights=None. "
                 "Pass weights, or estimator=FrozenEstimator(fitted).",

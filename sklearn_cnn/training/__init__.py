@@ -15,7 +15,12 @@ __getattr__, __dir__ = lazy(
         "shared_checkpoints": ["SharedCheckpoints"],
         "processes": ["is_first", "process_group"],
         "batches": ["Batches", "HeldOut", "batch_sizes"],
-        "freezing": ["freezes_backbone", "frozen_stages", "require_statistics"],
+        "freezing": [
+            "freezes_backbone",
+            "frozen_stages",
+            "require_statistics",
+            "stages_of",
+        ],
         "learner": ["Learner"],
         "losses": [
             "REGRESSION_LOSSES",

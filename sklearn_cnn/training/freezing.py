@@ -6,44 +6,111 @@ from sklearn_cnn.architectures import Network
 from sklearn_cnn.utils._spelling import did_you_mean
 
 
+def stages_of(module, freeze=None):
+    """Give layers and weights of every stage before the head, first to last.
+
+    Those of other networks than ours are the children that have weights, the last of
+    them being the head; an only child is looked into. What has no weights belongs to
+    the next stage, and weights of no child to the first one. Where ``freeze`` is the
+    path of a layer in a stage, this stage is divided.
+    """
+    if isinstance(module, Network):
+        layers, weights = module.stage_modules(), module.stage_parameters()
+        return {name: (layers[name], weights[name]) for name in layers}
+    stages = _children(module)
+    while len(stages) == 1:
+        (name,) = stages
+        inner = _children(stages[name][-1], f"{name}.")
+        if not inner:
+            break
+        stages = inner
+    if stages:
+        stages.popitem()
+    while isinstance(freeze, str) and freeze not in stages:
+        above = [name for name in stages if freeze.startswith(f"{name}.")]
+        inner = _children(stages[above[0]][-1], f"{above[0]}.") if above else {}
+        if not inner:
+            break
+        before = stages.pop(above[0])[:-1]
+        first = next(iter(inner))
+        inner[first] = [*before, *inner[first]]
+        stages = {**stages, **inner}
+    order = {name: i for i, (name, _) in enumerate(module.named_modules())}
+    named = sorted(stages.items(), key=lambda item: order.get(item[0], len(order)))
+    return _with_all_weights(module, dict(named))
+
+
+def _children(module, prefix=""):
+    """Give the children that have weights, each behind those before it that have not.
+
+    Those at the end that have none come with the last one, before it.
+    """
+    found, waiting = {}, []
+    for name, child in module.named_children():
+        if next(child.parameters(), None) is None:
+            waiting.append(child)
+        else:
+            found[prefix + name] = [*waiting, child]
+            waiting = []
+    if found:
+        last = next(reversed(found))
+        found[last] = [*waiting, *found[last]]
+    return found
+
+
+def _with_all_weights(module, stages):
+    stages = {
+        name: (layers, [p for layer in layers for p in layer.parameters()])
+        for name, layers in stages.items()
+    }
+    if stages:
+        first = next(iter(stages.values()))
+        first[1].extend(module.parameters(recurse=False))
+    return stages
+
+
 def frozen_stages(module, freeze):
-    """Name the stages that ``freeze`` means, first to last.
+    """Give layers and weights of the stages that ``freeze`` means, by name.
 
     That is none, all ("backbone"), so many of the first ones, or those up to and
     including the named one.
     """
     if freeze is None:
-        return []
-    if not isinstance(module, Network):
+        return {}
+    stages = stages_of(module, freeze)
+    names = list(stages)
+    if not names:
         raise ValueError(
-            f"freeze={freeze!r} needs a network that is divided into stages and a "
-            f"head, but {type(module).__name__} is not a subclass of "
-            "sklearn_cnn.architectures.Network. Pass freeze=None, or set requires_grad "
+            f"freeze={freeze!r} needs a network with layers before the last one, which "
+            f"{type(module).__name__} has not. Pass freeze=None, or set requires_grad "
             "in the network."
         )
-    stages = list(module.stage_modules())
     if freeze == "backbone":
         return stages
     if isinstance(freeze, str):
-        if freeze not in stages:
+        if freeze not in names:
             raise ValueError(
                 f"freeze={freeze!r} is not a stage of the network."
-                f"{did_you_mean(freeze, stages)} It has the stages {stages}; "
+                f"{did_you_mean(freeze, names)} It has the stages {names}; "
                 "'backbone' means all of them."
             )
-        return stages[: stages.index(freeze) + 1]
-    if freeze > len(stages):
+        names = names[: names.index(freeze) + 1]
+    elif freeze > len(names):
         raise ValueError(
             f"freeze={freeze!r} is beyond the last stage: the network has "
-            f"{len(stages)} of them, {stages}. freeze='backbone' means all of them."
+            f"{len(names)} of them, {names}. freeze='backbone' means all of them."
         )
-    return stages[:freeze]
+    else:
+        names = names[:freeze]
+    return {name: stages[name] for name in names}
 
 
 def freezes_backbone(module, freeze):
-    """Tell whether ``freeze`` leaves nothing but the head to learn."""
-    names = frozen_stages(module, freeze)
-    return bool(names) and len(names) == len(module.stage_modules())
+    """Tell whether ``freeze`` leaves nothing but the head of one of our networks."""
+    if not isinstance(module, Network):
+        return False
+    frozen = frozen_stages(module, freeze)
+    return bool(frozen) and len(frozen) == len(module.stage_modules())
 
 
 def batch_norms(module):
@@ -78,14 +145,12 @@ class Freezing:
     def __init__(self, module, freeze, constant, frozen_norms=False):
         self.module = module
         self.freezes_backbone = freezes_backbone(module, freeze)
-        names = frozen_stages(module, freeze)
-        stages = module.stage_modules() if names else {}
-        self._layers = [layer for name in names for layer in stages[name]]
+        stages = frozen_stages(module, freeze).values()
+        self._layers = [layer for layers, _ in stages for layer in layers]
         self._layers += batch_norms(module) if frozen_norms else []
-        if names:
+        if stages:
             module.eval()  # and so stays what ``train`` does not reach
-        weights = module.stage_parameters() if names else {}
-        frozen = {id(parameter) for name in names for parameter in weights[name]}
+        frozen = {id(parameter) for _, weights in stages for parameter in weights}
         for name, parameter in module.named_parameters():
             learns = id(parameter) not in frozen and name not in constant
             parameter.requires_grad_(learns)

@@ -1,9 +1,12 @@
 """Networks of torchvision as estimators, with what their weights expect."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_model
+from sklearn.base import clone
 from torch.nn import functional as F
 from torchvision import models
 
@@ -218,3 +221,30 @@ def test_image_sizes_that_cannot_be(photos, architecture, size, message):
 def test_no_scaling_leaves_values_to_the_user(weights, photos):
     cnn = CNNFeatures(NAME, weights=weights, input_scaling=None)
     assert cnn.fit(photos * 2.0)._predictor.prepare.mean is None
+
+
+@pytest.mark.parametrize("as_state", [False, True])
+def test_weights_in_memory(model, weights, photos, as_state, tmp_path):
+    given = model.state_dict() if as_state else model
+    parameters = {"image_size": 32, "freeze": "backbone", "max_iter": 1}
+    y = [0, 1] * 3
+    expected = CNNClassifier(NAME, weights=weights, random_state=0, **parameters)
+    expected = expected.fit(photos, y).predict_proba(photos)
+    cnn = CNNClassifier(NAME, weights=given, random_state=0, **parameters)
+    assert cnn.get_params()["weights"] is given
+    cnn = clone(cnn).set_params(checkpoint_dir=tmp_path / "states").fit(photos, y)
+    np.testing.assert_array_equal(cnn.predict_proba(photos), expected)
+    np.testing.assert_array_equal(clone(cnn).fit(photos, y).classes_, [0, 1])
+    assert len(list((tmp_path / "states").glob("*/last.safetensors"))) == 1
+    cnn.set_params(warm_start=True, checkpoint_dir=None).fit(photos, y)
+    save(cnn, tmp_path / "cnn.skops")
+    loaded = load(tmp_path / "cnn.skops")
+    assert loaded.weights.keys() == model.state_dict().keys()
+    loaded.partial_fit(photos, y)  # knows that they are the same
+    copied = pickle.loads(pickle.dumps(cnn))
+    np.testing.assert_array_equal(
+        copied.predict_proba(photos), cnn.predict_proba(photos)
+    )
+    cnn.set_params(weights={**model.state_dict(), "features.0.bias": torch.ones(64)})
+    with pytest.raises(ValueError, match=r"weights='a state dict.*cannot change while"):
+        cnn.fit(photos, y)
