@@ -30,7 +30,8 @@ VALUES = {
     "hidden_layer_sizes": "()|(3,)|[2, 2]|(0,)|(1,) * 20",
     "dropout": "0.0|0.5|0.99|1.0|0|None",
     "conv_dropout": "None|0.0|0.5|0.99|1.0",
-    "weights": "None|'DEFAULT'|'missing.pt'|'empty.safetensors'|torch.nn.Linear(2, 2)|{'a': torch.ones(2)}|pathlib.Path('.')",
+    "weights": "None|'DEFAULT'|'missing.pt'|'empty.safetensors'|"
+    "torch.nn.Linear(2, 2)|{'a': torch.ones(2)}|pathlib.Path('.')",
     "image_size": "None|32|(6, 8)|0|(1, 2, 3)|4096|True|2.5",
     "freeze_batch_norm": "'auto'|True|False|1|'a'",
     "freeze": "1|2|'backbone'|99",
