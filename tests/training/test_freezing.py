@@ -292,9 +292,8 @@ def pretrained(n_channels, spatial_shape, n_outputs):
     network = Wrapped(n_channels, spatial_shape, n_outputs)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        network.net.features.load_state_dict(
-            Wrapped(1, (8, 8), 2).net.features.state_dict()
-        )
+        trained = Wrapped(1, (8, 8), 2)
+    network.net.features.load_state_dict(trained.net.features.state_dict())
     return network
 
 
