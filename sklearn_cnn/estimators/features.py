@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.base import TransformerMixin, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
+from torch import nn
 
 from sklearn_cnn.architectures import LearnsFromSamples, Network
 from sklearn_cnn.estimators._assembly import STAGE_PARAMETERS, assemble
@@ -19,6 +20,7 @@ from sklearn_cnn.estimators._stored import StoredEstimator
 from sklearn_cnn.images import ImageFeatureNames, ImageInput, keep_index
 from sklearn_cnn.inference import (
     FeatureMaps,
+    before_head,
     find_layer,
     named_layers,
     require_finite,
@@ -111,8 +113,10 @@ class CNNFeatures(
     Notes
     -----
     Features are remembered by a hash of pixels and weights, up to 512 MiB in a process,
-    so that a search over the steps that follow computes them once for each fold; for
-    larger data pass ``memory`` to the :class:`~sklearn.pipeline.Pipeline`.
+    so that a search over the steps that follow computes them once: for each image where
+    these have more than 24,576 values (about 90 x 90 pixels of three channels), and for
+    each fold elsewhere. For larger data pass ``memory`` to the
+    :class:`~sklearn.pipeline.Pipeline`.
 
     References
     ----------
@@ -226,8 +230,11 @@ class CNNFeatures(
         """
         check_is_fitted(self)
         array, _ = getattr(self, "estimator_", self)._check_images(X, reset=False)
+        compute = self._compute
+        if self.layer is None and isinstance(self.module_.pool, nn.Identity):
+            compute = before_head  # the same, which a frozen classifier looks up too
         features = self._predictor.features(
-            array, compute=self._compute, fold=self.layer is None
+            array, compute=compute, fold=self.layer is None
         )
         require_finite(features)
         # a copy: what is remembered must not change

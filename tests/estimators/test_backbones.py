@@ -7,10 +7,12 @@ import pytest
 import torch
 from safetensors.torch import save_model
 from sklearn.base import clone
+from sklearn.model_selection import cross_val_score
 from torch.nn import functional as F
 from torchvision import models
 
 from sklearn_cnn import CNNClassifier, CNNFeatures, load, save
+from sklearn_cnn.inference import features as remembering
 
 NAME = "torchvision:squeezenet1_1"
 STATISTICS = np.array([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]])
@@ -221,6 +223,26 @@ def test_image_sizes_that_cannot_be(photos, architecture, size, message):
 def test_no_scaling_leaves_values_to_the_user(weights, photos):
     cnn = CNNFeatures(NAME, weights=weights, input_scaling=None)
     assert cnn.fit(photos * 2.0)._predictor.prepare.mean is None
+
+
+def test_large_images_are_remembered_one_by_one(weights, remembered, monkeypatch):
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 256, size=(7, 96, 96, 3), dtype=np.uint8)
+    parameters = {"weights": weights, "image_size": 32}
+    features = CNNFeatures(NAME, **parameters).fit(X)
+    expected = features.transform(X)
+    assert len(remembered.arrays) == 7
+    np.testing.assert_array_equal(features.transform(X[[5, 2, 5]]), expected[[5, 2, 5]])
+    cnn = CNNClassifier(NAME, freeze="backbone", max_iter=1, **parameters)
+    cross_val_score(cnn, X, [0, 1] * 3 + [0], cv=3)
+    assert len(remembered.arrays) == 7
+    # whatever is there already, the bits are the same
+    for n_before in (2, 6):
+        remembered.clear()
+        features.transform(X[:n_before])
+        np.testing.assert_array_equal(features.transform(X), expected)
+    monkeypatch.setattr(remembering, "_WORTH", 1 << 60)
+    np.testing.assert_array_equal(features.transform(X), expected)
 
 
 @pytest.mark.parametrize("as_state", [False, True])
