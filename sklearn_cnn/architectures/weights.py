@@ -122,7 +122,7 @@ def _checked(content: Any, origin: str) -> dict[str, Tensor]:
 def _odd_kind(tensor: Tensor) -> str:
     """Tell why the values of a tensor cannot be copied; nothing if they can."""
     if tensor.is_meta or is_lazy(tensor):
-        return "without values"
+        return f"{'lazy' if is_lazy(tensor) else 'meta'}, without values"
     if tensor.layout != torch.strided:
         return f"sparse, {tensor.layout}"
     if tensor.is_quantized:

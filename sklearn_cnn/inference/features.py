@@ -115,15 +115,17 @@ def _row_by_row(key, images, rows, run):
     rows = np.arange(len(images)) if rows is None else rows
     keys = [key.digest() + own for own in row_digests(images, rows)]
     found = {own: _remembered.look_up(own) for own in keys}
-    row_of = dict(zip(reversed(keys), reversed(rows.tolist()), strict=True))
+    row_of = dict(zip(keys, rows, strict=True))
     missing = [own for own, features in found.items() if features is None]
     if missing:
         left = [row_of[own] for own in missing]
         # alone it would take another way
         computed = run(np.array(left * 2 if len(left) == 1 else left))
         for own, features in zip(missing, computed, strict=False):
-            found[own] = features.copy()  # which keeps no others alive
-            _remembered.keep(own, found[own])
+            found[own] = features
+            _remembered.keep(own, features.copy())  # which keeps no others alive
+        if len(left) == len(keys):
+            return computed
     together = np.stack([found[own] for own in keys])
     together.flags.writeable = False
     return together

@@ -24,8 +24,7 @@ def stages_of(module, freeze=None):
         if not inner:
             break
         stages = inner
-    if stages:
-        stages.popitem()
+    head = stages.popitem()[1] if stages else []
     while isinstance(freeze, str) and freeze not in stages:
         above = [name for name in stages if freeze.startswith(f"{name}.")]
         inner = _children(stages[above[0]][-1], f"{above[0]}.") if above else {}
@@ -37,7 +36,7 @@ def stages_of(module, freeze=None):
         stages = {**stages, **inner}
     order = {name: i for i, (name, _) in enumerate(module.named_modules())}
     named = sorted(stages.items(), key=lambda item: order.get(item[0], len(order)))
-    return _with_all_weights(module, dict(named))
+    return _with_all_weights(module, dict(named), head)
 
 
 def _children(module, prefix=""):
@@ -58,15 +57,17 @@ def _children(module, prefix=""):
     return found
 
 
-def _with_all_weights(module, stages):
-    stages = {
+def _with_all_weights(module, stages, head):
+    found = {
         name: (layers, [p for layer in layers for p in layer.parameters()])
         for name, layers in stages.items()
     }
-    if stages:
-        first = next(iter(stages.values()))
-        first[1].extend(module.parameters(recurse=False))
-    return stages
+    inside = [layer for layers in (*stages.values(), head) for layer in layers]
+    known = {id(p) for layer in inside for p in layer.parameters()}
+    for _, weights in found.values():
+        weights += [p for p in module.parameters() if id(p) not in known]
+        break
+    return found
 
 
 def frozen_stages(module, freeze):

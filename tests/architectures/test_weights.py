@@ -311,7 +311,7 @@ def test_weights_in_memory_are_those_of_a_file(tmp_path):
     [
         ({}, "weights, a dict, must hold tensors by name, but it holds an empty dict"),
         ({"a": 1}, "weights, a dict, must hold tensors by name"),
-        (nn.LazyLinear(2), "weights, a LazyLinear, .* are not: weight .without values"),
+        (nn.LazyLinear(2), "weights, a LazyLinear, .* are not: weight .lazy, without"),
         (nn.Linear(2, 2), "weights, a Linear, does not fit the network"),
     ],
 )
