@@ -78,7 +78,7 @@ def fingerprint(weights: Any) -> Any:
     if not is_state(weights):
         return weights
     key = hashlib.sha256()
-    for name, tensor in state_in_memory(weights).items():
+    for name, tensor in sorted(state_in_memory(weights).items()):
         values: Any = tensor.detach().cpu().contiguous()
         key.update(f"{name}{tensor.dtype}{tuple(tensor.shape)}".encode())
         key.update(values.view(-1).view(torch.uint8).numpy())

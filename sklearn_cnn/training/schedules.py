@@ -83,7 +83,7 @@ class Schedule:
 
     def fall(self, step, n_batches):
         """Begin to fall at a step, as if 70 % of the epochs were over."""
-        self.n_steps = n_batches * ceil(step / (1 - _FALL) / n_batches)
+        self.n_steps = n_batches * ceil(round(step / (1 - _FALL), 6) / n_batches)
 
     def __call__(self, step):
         """Give the factor of one step."""
