@@ -100,7 +100,6 @@ CONFIGURATIONS = {
     "sgd": {"optimizer": "sgd", "lr_schedule": "step"},
     "rmsprop": {"optimizer": "rmsprop", "lr_schedule": "cosine"},
     "two_phases": {"freeze_epochs": 2, "backbone_learning_rate": 0.5},
-    "frozen_norms": {"freeze_batch_norm": True},
     "bfloat16": {"precision": "bfloat16"},
     "float64": {"precision": "float64"},
     "ghost_batches": {"filters": (64, 64, 64), "max_iter": 3, "batch_size": 100},
@@ -120,6 +119,15 @@ def test_a_fit_goes_on_to_the_same_bits(name, after, digits, tmp_path):
     # and what comes later too: the optimizer goes on
     expected.partial_fit(*digits)
     assert_same(expected, clone(kept).fit(*digits).partial_fit(*digits), digits)
+
+
+def test_frozen_statistics_stay_so(digits, tmp_path):
+    torch.save(classifier().fit(*digits).module_.state_dict(), tmp_path / "weights.pt")
+    model = classifier(weights=tmp_path / "weights.pt", freeze_batch_norm=True)
+    expected = clone(model).fit(*digits)
+    kept = model.set_params(checkpoint_dir=tmp_path / "states")
+    interrupted(kept, digits, 2)
+    assert_same(expected, clone(kept).fit(*digits), digits)
 
 
 def test_ctrl_c_keeps_what_is_finished_whatever_the_interval(digits, tmp_path, ctrl_c):
