@@ -28,6 +28,7 @@ TUNED = {"freeze_epochs": 2, "max_iter": 10}
 RECIPES = {
     "frozen, 30 epochs": {"freeze": "backbone", "max_iter": 30},
     "fine-tuned": TUNED,
+    "fine-tuned, a faster backbone": {**TUNED, "backbone_learning_rate": 1.0},
     "fine-tuned, statistics learn": {**TUNED, "freeze_batch_norm": False},
     "fine-tuned, as other networks": {**TUNED, **UNCAREFUL, "learning_rate": 0.01},
 }
