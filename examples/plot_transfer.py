@@ -182,7 +182,9 @@ for parameters in [
 # %%
 # Here there is little to protect: the smaller the factor, the worse, and the epochs for
 # the head alone do not help either. To keep the first stage as it is costs next to
-# nothing. A factor of 0.1 is usual for backbones that were trained for days.
+# nothing. Backbones of torchvision and timm, which were trained for days, learn slowly
+# by default, and keep the statistics of their batch normalisation
+# (``freeze_batch_norm``).
 #
 # What freezing saves
 # -------------------

@@ -1,14 +1,17 @@
 """A model of another library as a network of ours."""
 
 import re
+import reprlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sklearn_cnn.architectures.network import Head, Network
+from sklearn_cnn.utils._parameters import as_builtin, is_integer
 
 #: Children of these names are looked into for stages.
 _CONTAINERS = {"features", "blocks", "layers", "stages", "levels", "encoder"}
@@ -41,25 +44,58 @@ class InputFormat:
         return InputFormat((mean,) * n_channels, (std,) * n_channels, self.size)
 
 
+def checked_size(image_size: Any) -> tuple[int, int] | None:
+    """Give height and width of what may be one integer for both."""
+    if image_size is None:
+        return None
+    given = as_builtin(image_size)
+    size = (given, given) if is_integer(given) else given
+    proper = isinstance(size, tuple) and len(size) == 2 and all(map(is_integer, size))
+    if not proper or not all(0 < side <= _LARGEST for side in size):
+        raise ValueError(
+            f"image_size={reprlib.repr(image_size)} must be an integer, or height and "
+            f"width, of 1 to {_LARGEST} pixels, such as 128 or (96, 128)."
+        )
+    return size
+
+
 class Resize(nn.Module):
     """Bring images to a height and width, bilinear and without aliasing.
 
     The frames of videos are resized one by one; None leaves images as they are.
+
+    Parameters
+    ----------
+    size : (int, int) or None
+        Height and width. What is given here, no state dict changes.
     """
 
-    def __init__(self, size: tuple[int, ...] | None = None) -> None:
+    #: Whether the size is the user's, and not that of some weights.
+    chosen = False
+    #: Whether resized images have the values, too, that the library's weights expect.
+    as_library = True
+
+    def __init__(self, size: tuple[int, int] | None = None) -> None:
         super().__init__()
-        self.size = size
+        self.size: tuple[int, ...] | None = size
+        if size is not None:
+            self.chosen, self.as_library = True, False
 
     def get_extra_state(self) -> Tensor:
-        """Give what a state dict keeps of the layer: its size, zeros for None."""
-        return torch.tensor(self.size or (0, 0))
+        """Give what a state dict keeps of the layer: its size, zeros for None.
+
+        They are negative if the weights are none of the library's.
+        """
+        kept = self.size or (0, 0)
+        return torch.tensor(kept) * (1 if self.as_library else -1)
 
     def set_extra_state(self, state: Tensor) -> None:
         """Take what a state dict kept, unless no weights can be for such images."""
         most = max(_LARGEST, *(self.size or (0,)))
+        size = state.abs()
         if state.shape != (2,) or (
-            state.any() and (state.min() < 1 or state.max() > most)
+            state.any()
+            and (size.min() < 1 or size.max() > most or state[0] * state[1] < 0)
         ):
             kept = state.flatten()[:2].tolist()
             raise ValueError(
@@ -67,7 +103,10 @@ class Resize(nn.Module):
                 f"width must be of 1 to {most} pixels. The file is damaged, or not one "
                 "of this library: copy it again, or use the weights of the library."
             )
-        self.size = tuple(state.tolist()) if state.any() else None
+        if size.any():
+            self.as_library = bool(state[0] > 0)
+        if not self.chosen:
+            self.size = tuple(size.tolist()) if size.any() else None
 
     def forward(self, x: Tensor) -> Tensor:
         """Resize the last two axes."""
@@ -84,7 +123,8 @@ class Backbone(Network):
     """A model of another library, with a head of ours.
 
     ``body`` is the library's model without its last layer: from images to vectors. In
-    the library's files, names that begin as ``replaced`` are not of the body.
+    the library's files, names that begin as ``replaced`` are not of the body. Images
+    are resized to ``image_size``, or as weights of the library expect.
     """
 
     def __init__(
@@ -93,9 +133,10 @@ class Backbone(Network):
         head: Head,
         input_format: InputFormat,
         replaced: Sequence[str],
+        image_size: tuple[int, int] | None = None,
     ) -> None:
         nn.Module.__init__(self)  # stages and pooling are inside the library's model
-        self.resize = Resize()
+        self.resize = Resize(image_size)
         self.body = body
         self.pool: nn.Module = nn.Identity()
         self.head = head
@@ -108,7 +149,7 @@ class Backbone(Network):
 
         Images have to be standardised by them; None leaves that to the user.
         """
-        if self.input_size is None:
+        if self.input_size is None or not self.resize.as_library:
             return None
         return self._input_format.mean, self._input_format.std
 
@@ -119,7 +160,9 @@ class Backbone(Network):
 
     def expect_library_images(self) -> None:
         """Take images from now on as the library's weights expect them."""
-        self.resize.size = self._input_format.size
+        self.resize.as_library = True
+        if not self.resize.chosen:
+            self.resize.size = self._input_format.size
 
     def feature_maps(self, x: Tensor) -> Tensor:
         """Compute what the body gives: vectors.

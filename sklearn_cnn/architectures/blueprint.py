@@ -8,9 +8,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from sklearn_cnn.architectures.libraries import is_of_library
 from sklearn_cnn.architectures.registry import build, registered_builder
 from sklearn_cnn.architectures.stored import StoredModule
-from sklearn_cnn.architectures.weights import is_file
+from sklearn_cnn.architectures.weights import is_file, is_state
 from sklearn_cnn.utils._plain_state import PlainState
 
 _NO_BUILDERS = {"builtins", "functools", "numpy", "operator", "scipy", "sklearn"}
@@ -59,8 +60,7 @@ class Blueprint(PlainState):
 
     def _kind_of_weights(self) -> str | None:
         """Name the weights as far as the shape of a network depends on them."""
-        named = isinstance(self.architecture, str) and ":" in self.architecture
-        if self.weights is None or not named:
+        if is_state(self.weights) or not is_of_library(self.architecture):
             return None
         return f"./{Path(self.weights).name}" if is_file(self.weights) else self.weights
 

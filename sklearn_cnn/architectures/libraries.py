@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from functools import partial
 from math import sqrt
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor, nn
 
-from sklearn_cnn.architectures.backbones import Backbone, InputFormat
+from sklearn_cnn.architectures.backbones import Backbone, InputFormat, checked_size
 from sklearn_cnn.architectures.joining import LIBRARY_HEAD, join
 from sklearn_cnn.architectures.network import Head
 from sklearn_cnn.architectures.weights import (
+    are_given,
     first_convolution,
     is_file,
     load_state_dict,
@@ -26,6 +27,11 @@ from sklearn_cnn.utils._spelling import did_you_mean
 _AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
 #: Trained on values in [-1, 1], which torchvision's own model converts to.
 _CENTRED = {"googlenet", "inception_v3"}
+
+
+def is_of_library(architecture: Any) -> TypeGuard[str]:
+    """Tell whether an architecture is named as a model of another library."""
+    return isinstance(architecture, str) and ":" in architecture
 
 
 def find(
@@ -55,7 +61,8 @@ class LibraryTrunk:
 
     ``dropout`` was before that layer, and names that begin as ``replaced`` were its
     weights' and those of other outputs. ``weights`` is the name of weights that have
-    been downloaded, and ``state`` those of them that are still to be loaded.
+    been downloaded, and ``state`` those of them that are still to be loaded. Images are
+    resized to ``image_size``, or as the weights expect.
     """
 
     body: nn.Module
@@ -65,11 +72,14 @@ class LibraryTrunk:
     dropout: float = 0.0
     weights: str | None = None
     state: dict[str, Tensor] | None = None
+    image_size: tuple[int, int] | None = None
 
     def network(self, n_outputs: int, **head: Any) -> Backbone:
         """Add a head, and load weights into what is before it."""
         last = Head(self.n_features, n_outputs, **head)
-        backbone = Backbone(self.body, last, self.input_format, self.replaced)
+        backbone = Backbone(
+            self.body, last, self.input_format, self.replaced, self.image_size
+        )
         if self.state is not None:
             renamed = backbone.from_library(self.state)
             origin = f"weights={self.weights!r}"
@@ -89,11 +99,31 @@ class _LibraryModel(ABC):
 
     def __init__(self, architecture: str, weights: Any) -> None:
         self.architecture = architecture
-        self.weights = None if is_file(weights) else weights
+        self.weights = None if are_given(weights) else weights
 
     @abstractmethod
-    def trunk(self, n_channels: int, spatial_shape: tuple[int, ...]) -> LibraryTrunk:
-        """Build the model and take its last layer off."""
+    def trunk(
+        self,
+        n_channels: int,
+        spatial_shape: tuple[int, ...],
+        *,
+        image_size: Any = None,
+    ) -> LibraryTrunk:
+        """Build the model and take its last layer off.
+
+        ``image_size`` is the height and width that it resizes images to, or both as one
+        integer; None leaves it to the weights.
+        """
+
+    def _require_size(
+        self, size: tuple[int, int] | None, only: tuple[int, ...] | None
+    ) -> None:
+        if size is not None and only is not None and size != only:
+            raise ValueError(
+                f"image_size={size} is not for architecture={self.architecture!r}, "
+                f"whose position embeddings are for images of {only} alone. Leave it "
+                "at None, or choose a network of convolutions."
+            )
 
     def _check_weights(self, names: Sequence[str]) -> None:
         known = ["DEFAULT", *names] if names else []
@@ -145,9 +175,18 @@ class _Torchvision(_LibraryModel):
             same = [e for e in complete if e.url.endswith(f"/{file}")]
             self.entry = same[0] if same else self.entry
 
-    def trunk(self, n_channels: int, spatial_shape: tuple[int, ...]) -> LibraryTrunk:
+    def trunk(
+        self,
+        n_channels: int,
+        spatial_shape: tuple[int, ...],
+        *,
+        image_size: Any = None,
+    ) -> LibraryTrunk:
         from torchvision import models
 
+        size, input_format = checked_size(image_size), self._input_format()
+        fixed = self.name.startswith("vit_")
+        self._require_size(size, input_format.size if fixed else None)
         state = None
         if self.weights is not None:  # before time is spent on building
             remedy = f"{self.entry.url} and pass the path of the file as weights="
@@ -159,11 +198,12 @@ class _Torchvision(_LibraryModel):
         return LibraryTrunk(
             body,
             n_features,
-            self._input_format().for_channels(n_channels),
+            input_format.for_channels(n_channels),
             (f"{last}.", *_AUXILIARY),
             dropout,
             self.weights,
             state,
+            size,
         )
 
     def _options(self) -> dict[str, Any]:
@@ -204,7 +244,14 @@ class _Timm(_LibraryModel):
             tag = self.weights
         self.name = f"{name}.{tag}" if tag else name
 
-    def trunk(self, n_channels: int, spatial_shape: tuple[int, ...]) -> LibraryTrunk:
+    def trunk(
+        self,
+        n_channels: int,
+        spatial_shape: tuple[int, ...],
+        *,
+        image_size: Any = None,
+    ) -> LibraryTrunk:
+        wanted = checked_size(image_size)
         timm = _import_timm()
         create = partial(
             timm.create_model, self.name, num_classes=0, in_chans=n_channels
@@ -221,6 +268,8 @@ class _Timm(_LibraryModel):
                 body = create(pretrained=True)
         config = timm.data.resolve_model_data_config(body)
         size = config["input_size"][1:]
+        fixed = body.pretrained_cfg.get("fixed_input_size")
+        self._require_size(wanted, size if fixed else None)
         input_format = InputFormat(config["mean"], config["std"], size)
         last = body.pretrained_cfg.get("classifier") or ()
         replaced = (last,) if isinstance(last, str) else tuple(last)
@@ -231,6 +280,7 @@ class _Timm(_LibraryModel):
             input_format.for_channels(n_channels),
             tuple(f"{name}." for name in replaced),
             weights=self.weights,
+            image_size=wanted,
         )
 
 

@@ -11,7 +11,7 @@ from sklearn_cnn.architectures import libraries
 from sklearn_cnn.architectures.joining import keyword_defaults
 from sklearn_cnn.architectures.limits import require_buildable
 from sklearn_cnn.architectures.own import build_own, copied
-from sklearn_cnn.architectures.weights import is_file, load_weights
+from sklearn_cnn.architectures.weights import are_given, load_weights
 from sklearn_cnn.utils._spelling import did_you_mean
 
 Builder = Callable[..., nn.Module]
@@ -135,9 +135,12 @@ def build(
     known = sorted(set(obeyed) & set(parameters)) or "no parameters"
     for name, value in parameters.items():
         if name not in obeyed and value != defaults[name]:
+            remedy = ""
+            if name == "image_size":
+                remedy = ", and put sklearn_cnn.transforms.Resize before the estimator"
             raise ValueError(
                 f"{name}={value!r} has no effect on architecture={architecture!r}, "
-                f"which obeys {known}. Leave it at {defaults[name]!r}."
+                f"which obeys {known}. Leave it at {defaults[name]!r}{remedy}."
             )
     # where None is the default, it leaves the choice to the architecture
     keywords = {
@@ -152,7 +155,7 @@ def build(
         module = found.build(*data, **keywords)
     else:
         module = build_own(found.build, architecture, data, keywords)
-    if pretrained and weights is not None and is_file(weights):
+    if pretrained and are_given(weights):
         load_weights(module, weights)
     return module
 
@@ -186,9 +189,9 @@ def registered_builder(architecture: Any) -> Builder | None:
 def _find(
     architecture: str | Builder | nn.Module, weights: Any, pretrained: bool
 ) -> _Architecture:
-    if isinstance(architecture, str) and ":" in architecture:
+    if libraries.is_of_library(architecture):
         return _Architecture(*libraries.find(architecture, weights, pretrained))
-    if weights is not None and not is_file(weights):
+    if weights is not None and not are_given(weights):
         raise ValueError(
             f"weights={weights!r} is not a file, and architecture={architecture!r} has "
             "no weights of its own. Pass the path of a .safetensors or .pt file, or a "

@@ -1,16 +1,18 @@
-"""Weights to start from: files of them, and how they fit a network."""
+"""Weights to start from, in files and in memory, and how they fit a network."""
 
+import hashlib
 import os
 import pickle
 import warnings
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
+from torch.nn.parameter import is_lazy
 
 _SUFFIXES = {".safetensors", ".pt", ".pth", ".bin"}
 #: Where training scripts put the weights in a checkpoint that holds more.
@@ -55,6 +57,34 @@ def is_file(weights: Any) -> bool:
     return separated or path.suffix in _SUFFIXES or os.path.isfile(weights)
 
 
+def is_state(weights: Any) -> TypeGuard[nn.Module | Mapping[str, Any]]:
+    """Tell whether weights are in memory: a state dict, or a module that has one."""
+    return isinstance(weights, nn.Module | Mapping)
+
+
+def are_given(weights: Any) -> bool:
+    """Tell whether weights are a file or in memory, not named as a library has them."""
+    return is_file(weights) or is_state(weights)
+
+
+def state_in_memory(weights: nn.Module | Mapping[str, Any]) -> dict[str, Tensor]:
+    """Give the tensors of a module or a state dict by name."""
+    state = weights.state_dict() if isinstance(weights, nn.Module) else weights
+    return _checked(dict(state), _origin(weights))
+
+
+def fingerprint(weights: Any) -> Any:
+    """Give plain values that are the same for the same weights, however they came."""
+    if not is_state(weights):
+        return weights
+    key = hashlib.sha256()
+    for name, tensor in sorted(state_in_memory(weights).items()):
+        values: Any = tensor.detach().cpu().contiguous()
+        key.update(f"{name}{tensor.dtype}{tuple(tensor.shape)}".encode())
+        key.update(values.view(-1).view(torch.uint8).numpy())
+    return f"a state dict, sha256 {key.hexdigest()}"
+
+
 def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     """Read weights from a file to the CPU, without running code that may be in it.
 
@@ -66,7 +96,11 @@ def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:
         raise FileNotFoundError(
             f"{origin} is not a file. Check the path; it counts from {os.getcwd()!r}."
         )
-    content = _read(Path(path), origin)
+    return _checked(_read(Path(path), origin), origin)
+
+
+def _checked(content: Any, origin: str) -> dict[str, Tensor]:
+    """Give the tensors of a state dict, or refuse what is none."""
     for wrapper in _WRAPPERS:
         if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
             content = content[wrapper]
@@ -87,8 +121,8 @@ def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:
 
 def _odd_kind(tensor: Tensor) -> str:
     """Tell why the values of a tensor cannot be copied; nothing if they can."""
-    if tensor.is_meta:
-        return "meta, without values"
+    if tensor.is_meta or is_lazy(tensor):
+        return f"{'lazy' if is_lazy(tensor) else 'meta'}, without values"
     if tensor.layout != torch.strided:
         return f"sparse, {tensor.layout}"
     if tensor.is_quantized:
@@ -96,8 +130,10 @@ def _odd_kind(tensor: Tensor) -> str:
     return "complex" if tensor.is_complex() else ""
 
 
-def _origin(path: str | os.PathLike[str]) -> str:
-    name = os.fspath(path)
+def _origin(weights: Any) -> str:
+    if is_state(weights):
+        return f"weights, a {type(weights).__name__},"
+    name = os.fspath(weights)
     return f"weights={name if len(name) < 500 else name[:500] + '...'!r}"
 
 
@@ -144,16 +180,18 @@ def _described(content: Any) -> str:
     return f"a {type(content).__name__}"
 
 
-def load_weights(module: nn.Module, path: str | os.PathLike[str]) -> None:
-    """Start a network from the weights in a file.
+def load_weights(module: nn.Module, weights: Any) -> None:
+    """Start a network from the weights in a file, or in memory.
 
-    A backbone also takes a file with the names of its library, and then expects images
+    A backbone also takes those with the names of its library, and then expects images
     as the default weights of that library do.
     """
-    state: Mapping[str, Tensor] = read_state_dict(path)
-    state = _without_prefix(module, state, _origin(path))
+    state: Mapping[str, Tensor] = (
+        state_in_memory(weights) if is_state(weights) else read_state_dict(weights)
+    )
+    state = _without_prefix(module, state, _origin(weights))
     renamed = module.from_library(state) if isinstance(module, LibraryNetwork) else None
-    load_state_dict(module, state if renamed is None else renamed, _origin(path))
+    load_state_dict(module, state if renamed is None else renamed, _origin(weights))
     if renamed is not None and isinstance(module, LibraryNetwork):
         module.expect_library_images()
 

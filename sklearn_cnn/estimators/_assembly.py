@@ -36,6 +36,7 @@ STAGE_PARAMETERS = (
     "activation",
     "normalization",
     "pooling",
+    "image_size",
 )
 #: ... and the head; each architecture obeys some of them.
 HEAD_PARAMETERS = (
@@ -170,6 +171,7 @@ def fixed_parameters(estimator, architecture):
         parameters["architecture"] = architecture
     return {
         **parameters,
+        "weights": architectures.fingerprint(estimator.weights),
         "input_scaling": estimator.input_scaling,
         "device": resolve_device(estimator.device),
         # weights are of one of these

@@ -1,11 +1,12 @@
 """What "auto" is for one estimator, and what a network with a solved head obeys."""
 
+import warnings
 from math import ceil
 
 from sklearn.base import is_classifier, is_regressor
 
 from sklearn_cnn import training
-from sklearn_cnn.architectures import solves_head
+from sklearn_cnn.architectures import is_of_library, solves_head
 from sklearn_cnn.utils._parameters import as_builtin
 
 #: Parameters that are chosen together, where all of them are left alone.
@@ -73,7 +74,36 @@ def setting_of(estimator, architecture, layout, n_samples=0, *, partial=False):
         layout.n_channels,
         layout.spatial_shape,
         learns_all and not (estimator.freeze_epochs or partial),
+        estimator.weights is not None and is_of_library(architecture),
     )
+
+
+def chosen_schedule(estimator, epochs, *, partial):
+    """Give the schedule of a training, and warn where it ends before its time."""
+    name = estimator.lr_schedule
+    if partial:
+        return "constant"
+    if is_auto(name):
+        return "plateau" if estimator.early_stopping else "one_cycle"
+    patience = estimator.n_iter_no_change
+    if estimator.early_stopping and name in training.PLANNED and patience < epochs:
+        warnings.warn(
+            f"lr_schedule={name!r} reaches its best at the end of max_iter={epochs} "
+            "epochs, and its high rates before look like no improvement, so that "
+            f"early_stopping with n_iter_no_change={patience} may end it too soon. "
+            "Pass lr_schedule='auto', or early_stopping=False.",
+            UserWarning,
+            stacklevel=2,
+        )
+    return name
+
+
+def freezes_batch_norm(estimator, module, recipe):
+    """Tell whether batch normalisation keeps the statistics that it has."""
+    given = estimator.freeze_batch_norm
+    if not is_auto(given) and given:
+        training.require_statistics(module)
+    return bool(recipe.resolve("freeze_batch_norm", given))
 
 
 def chosen_values(estimator, of):
@@ -84,11 +114,15 @@ def chosen_values(estimator, of):
         "augmentation": of.recipe.augmentation,
         "weight_decay": plan.weight_decay,
         "learning_rate": plan.learning_rate,
+        "lr_schedule": plan.lr_schedule,
         "batch_size": plan.batch_size,
         "max_iter": plan.epochs,
         "device": predictor.prepare.device,
         "precision": plan.precision,
     }
+    if plan.freeze_batch_norm:
+        chosen["backbone_learning_rate"] = plan.backbone_learning_rate
+        chosen["freeze_batch_norm"] = True
     left = {name: v for name, v in chosen.items() if is_auto(getattr(estimator, name))}
     built_with = predictor.blueprint.parameters
     if estimator.conv_dropout is None and built_with["conv_dropout"] is not None:

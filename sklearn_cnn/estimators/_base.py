@@ -17,7 +17,12 @@ from sklearn_cnn.estimators._assembly import (
     assemble,
     fixed_parameters,
 )
-from sklearn_cnn.estimators._auto import require_solvable, setting_of
+from sklearn_cnn.estimators._auto import (
+    chosen_schedule,
+    freezes_batch_norm,
+    require_solvable,
+    setting_of,
+)
 from sklearn_cnn.estimators._averaging import Averaging
 from sklearn_cnn.estimators._checkpoints import checkpoints_of
 from sklearn_cnn.estimators._checks import SampleInput
@@ -25,6 +30,7 @@ from sklearn_cnn.estimators._fitted import FittedAttributes
 from sklearn_cnn.estimators._html import html_with_layers
 from sklearn_cnn.estimators._max_time import Deadline
 from sklearn_cnn.estimators._parameters import CNNParameters
+from sklearn_cnn.estimators._random_filters import draws_filters
 from sklearn_cnn.estimators._samples import Seeds
 from sklearn_cnn.estimators._stored import StoredEstimator
 from sklearn_cnn.estimators._together import agreed, require_shareable
@@ -207,8 +213,9 @@ class BaseCNN(
             )
             predictors.append(predictor)
             self._require_varying(predictor.module)
-        module = predictors[0].module
-        if training.frozen_stages(module, self.freeze) and self.weights is None:
+        stages = training.frozen_stages(predictors[0].module, self.freeze).values()
+        frozen = [parameter for _, weights in stages for parameter in weights]
+        if frozen and draws_filters(self, predictors[0], frozen):
             warnings.warn(
                 f"freeze={self.freeze!r} keeps random filters, as weights=None and no "
                 "fit came before. Pass weights, or fit with warm_start=True first.",
@@ -270,10 +277,14 @@ class BaseCNN(
             optimizer=self.optimizer,
             momentum=self.momentum,
             learning_rate=recipe.resolve("learning_rate", self.learning_rate),
-            backbone_learning_rate=self.backbone_learning_rate,
+            backbone_learning_rate=recipe.resolve(
+                "backbone_learning_rate", self.backbone_learning_rate
+            ),
             weight_decay=self._checked_weight_decay(recipe),
-            lr_schedule="constant" if partial else self.lr_schedule,
+            lr_schedule=chosen_schedule(self, epochs, partial=partial),
             freeze=self.freeze,
+            stops_on_score=self.early_stopping == "score",
+            freeze_batch_norm=freezes_batch_norm(self, learner.module, recipe),
             freeze_epochs=0 if partial else self.freeze_epochs,
             precision=resolve_precision(
                 self.precision,
@@ -361,7 +372,8 @@ class BaseCNN(
                 training.require_validation(learner.callbacks)
             observers.insert(0, training.SkorchCallbacks(learner.net))
         if self.early_stopping and held_out is not None:
-            observers.append(training.EarlyStopping(self.n_iter_no_change, self.tol))
+            rules = self.n_iter_no_change, self.tol, learner.plan.stops_on_score
+            observers.append(training.EarlyStopping(*rules))
         if self.verbose and training.is_first():
             name, epochs = type(self).__name__ + number, learner.plan.epochs
             bar = training.ProgressBar(epochs, name, with_lines=self.verbose > 1)

@@ -57,15 +57,25 @@ conv_dropout : float or None, default=None
     Probability of dropping a whole feature map at the end of each stage, in [0, 1).
     None is 0.1 where "simple" learns classes of grey images and ``filters`` and
     ``dropout`` are None too, and 0 elsewhere.
-weights : str, path or None, default=None
+image_size : int, (int, int) or None, default=None
+    Height and width to which a backbone of torchvision or timm resizes images, in
+    pixels; an integer is both. None is what its weights were trained on, mostly 224,
+    and without weights the size of the images. Less is faster, by its square.
+weights : str, path, torch.nn.Module, dict of torch.Tensor or None, default=None
     Weights to start from: the path of a ``.safetensors`` or ``.pt`` file with the state
-    dict of a network, whose head is left out; or, for a backbone, "DEFAULT" or the name
-    of weights that its library publishes, which are downloaded unless they are there.
-    None starts from random ones.
+    dict of a network, whose head is left out, or such a network or state dict itself;
+    or, for a backbone, "DEFAULT" or the name of weights that its library publishes,
+    which are downloaded unless they are there. None starts from random ones.
 freeze : "backbone", int, str or None, default=None
     Stages whose weights stay as they are: all before the head, so many of the first
     ones, or those up to and including the named one. Their batch normalisation and
-    dropout behave as at prediction. None trains all.
+    dropout behave as at prediction. In a network of your own the stages are its
+    children but the last, or layers in these, as in "features.4". None trains all.
+freeze_batch_norm : bool or "auto", default="auto"
+    Whether batch normalisation uses the means and standard deviations that it came
+    with, and keeps them, while its weights and all others learn. A few images of
+    another kind know them worse than those of a whole pretraining. "auto" is True for a
+    backbone of torchvision or timm with ``weights``, and False for all others.
 input_shape : sequence of int or None, default=None
     What a flat row holds, for example (28, 28) or (32, 32, 3); one entry may be -1, as
     in :func:`numpy.reshape`. None reads a 2-D ``X`` as 1-D signals.
@@ -115,16 +125,21 @@ optimizer : {"adamw", "adam", "sgd", "rmsprop"}, default="adamw"
     "adamw" [4]_ needs the least tuning.
 learning_rate : float or "auto", default="auto"
     Peak of the schedule. "auto" is 0.01, which is high, as suits a one-cycle schedule
-    with batch normalisation; take about 0.001 without either.
-backbone_learning_rate : float, default=1.0
-    Factor on ``learning_rate`` for everything before the head. Pretrained weights want
-    less, such as 0.1.
+    with batch normalisation; take about 0.001 without either. It is 0.001 for a
+    backbone of torchvision or timm with ``weights``.
+backbone_learning_rate : float or "auto", default="auto"
+    Factor on ``learning_rate`` for everything before the head. "auto" is 0.3 for a
+    backbone of torchvision or timm with ``weights``, and 1 for all others.
 momentum : float, default=0.9
     Nesterov momentum of ``optimizer="sgd"``, in [0, 1); no other optimizer uses it.
-lr_schedule : {"one_cycle", "cosine", "step", "constant"}, default="one_cycle"
+lr_schedule : {"auto", "one_cycle", "cosine", "step", "constant", "plateau"}, \
+default="auto"
     How the learning rate moves over the epochs: "one_cycle" rises for 30 % of the
     training and falls to zero [5]_, which reaches a good score in few epochs; "cosine"
-    falls from the start; "step" falls to a tenth after each third.
+    falls from the start; "step" falls to a tenth after each third; "plateau" stays, and
+    falls to zero in the last 30 %, which with ``early_stopping`` begin as soon as
+    validation stalls. "auto" is "plateau" with ``early_stopping``, as the best epochs
+    of "one_cycle" are its last ones, and "one_cycle" without.
 batch_size : int or "auto", default="auto"
     Largest number of samples in a training step. "auto" is 32 for up to 1,000 samples,
     64 for up to 10,000, and 128 beyond; at least 64 for classes of images of several
@@ -141,15 +156,19 @@ max_time : float or None, default=None
 freeze_epochs : int, default=0
     How many of the epochs first train the head alone; then what ``freeze`` leaves
     trains with a schedule of its own [6]_.
-early_stopping : bool, default=False
-    Whether to stop when the validation loss stalls, and to restore the weights of its
-    minimum. Without ``X_val`` a stratified part of the samples is held out for it.
+early_stopping : bool, "loss" or "score", default=False
+    Whether to stop when validation stalls, and to restore the weights of the best
+    epoch: that of the smallest validation loss with "loss" or True, and of the highest
+    validation score with "score", that is of the accuracy or R². Without ``X_val`` a
+    stratified part of the samples is held out for it.
 validation_fraction : float, default=0.1
     Share of the samples that ``early_stopping`` holds out, in (0, 1).
 n_iter_no_change : int, default=10
-    Number of epochs without improvement after which ``early_stopping`` stops.
+    Number of epochs without improvement after which ``early_stopping`` stops, or lets
+    the learning rate of "plateau" fall before it does.
 tol : float, default=1e-4
-    Smallest decrease of the validation loss that counts as an improvement.
+    Smallest change of the validation loss, or score, for the better that counts as an
+    improvement.
 warm_start : bool, default=False
     Whether :meth:`fit` goes on from the weights and input statistics of the last fit,
     with a new schedule. Parameters of the network must then stay as they were.
@@ -227,9 +246,10 @@ max_iter_ : int
     Number of epochs that the last fit was planned for: what "auto" or ``max_time`` came
     to. Early stopping may end it before.
 best_iter_ : int
-    Epoch, from 1, of the smallest validation loss (training loss without validation).
+    Epoch, from 1, of the smallest validation loss (training loss without validation);
+    of the highest validation score with ``early_stopping="score"``.
 best_loss_ : float
-    That loss.
+    Loss of that epoch.
 estimators_ : list of estimators
     The networks of ``n_networks``, each as a fitted estimator of one network that
     shares its weights: for their predictions one by one, for displays, and for their

@@ -105,13 +105,19 @@ class FittedAttributes:
 
     @property
     def best_iter_(self):
-        """Epoch (from 1) of the smallest validation loss, or training loss."""
-        return int(np.argmin(self._monitored_losses)) + 1
+        """Epoch (from 1) of the smallest validation loss, or training loss.
+
+        With ``early_stopping="score"`` that of the highest validation score.
+        """
+        scores, losses = self.validation_scores_, self._monitored_losses
+        if self._learner.plan.stops_on_score and scores is not None:
+            losses = -np.nan_to_num(scores, nan=-np.inf)
+        return int(np.argmin(losses)) + 1
 
     @property
     def best_loss_(self):
-        """Smallest validation loss; the training loss if there was no validation."""
-        return float(np.min(self._monitored_losses))
+        """Validation loss of that epoch; training loss if there was no validation."""
+        return float(self._monitored_losses[self.best_iter_ - 1])
 
     @property
     def n_parameters_(self):

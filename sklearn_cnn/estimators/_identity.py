@@ -4,6 +4,7 @@ from hashlib import sha256
 
 import numpy as np
 
+from sklearn_cnn.architectures import fingerprint
 from sklearn_cnn.estimators._described import described
 from sklearn_cnn.images import digest
 
@@ -42,7 +43,7 @@ def identity_of(estimator, samples, held_out, seeds, number=0):
         "parameters" and "data".
     """
     parameters = {
-        name: described(value)
+        name: described(fingerprint(value) if name == "weights" else value)
         for name, value in estimator.get_params(deep=False).items()
         if name not in _OF_NO_EFFECT
     }

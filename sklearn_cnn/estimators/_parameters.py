@@ -1,11 +1,14 @@
 """The constructor parameters of classifier and regressor."""
 
 import copy
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from datetime import timedelta
 from numbers import Integral, Real
 from os import PathLike
 from typing import Any, ClassVar
+
+import torch
 
 from sklearn_cnn.architectures import ACTIVATIONS
 from sklearn_cnn.inference import PRECISIONS
@@ -36,8 +39,10 @@ class CNNParameters(BaseEstimator):
     hidden_layer_sizes: Any = None
     dropout: float | None = None
     conv_dropout: float | None = None
+    image_size: Any = None
     weights: Any = None
     freeze: Any = None
+    freeze_batch_norm: bool | str = "auto"
     input_shape: Any = None
     spatial_dims: Any = "auto"
     unequal_length: bool = False
@@ -48,14 +53,14 @@ class CNNParameters(BaseEstimator):
     weight_decay: Any = "auto"
     optimizer: str = "adamw"
     learning_rate: Any = "auto"
-    backbone_learning_rate: float = 1.0
+    backbone_learning_rate: Any = "auto"
     momentum: float = 0.9
-    lr_schedule: str = "one_cycle"
+    lr_schedule: str = "auto"
     batch_size: Any = "auto"
     max_iter: Any = "auto"
     max_time: float | None = None
     freeze_epochs: int = 0
-    early_stopping: bool = False
+    early_stopping: bool | str = False
     validation_fraction: float = 0.1
     n_iter_no_change: int = 10
     tol: float = 1e-4
@@ -84,8 +89,10 @@ class CNNParameters(BaseEstimator):
         "hidden_layer_sizes": ["array-like", None],
         "dropout": [_PROBABILITY, None],
         "conv_dropout": [_PROBABILITY, None],
-        "weights": [str, PathLike, None],
+        "image_size": [_POSITIVE, "array-like", None],
+        "weights": [str, PathLike, torch.nn.Module, Mapping, None],
         "freeze": [_POSITIVE, str, None],
+        "freeze_batch_norm": ["boolean", StrOptions({"auto"})],
         "input_shape": ["array-like", None],
         "spatial_dims": [StrOptions({"auto"}), Options(Integral, {1, 2, 3})],
         "unequal_length": ["boolean"],
@@ -100,14 +107,16 @@ class CNNParameters(BaseEstimator):
         ],
         "optimizer": [StrOptions({"adamw", "adam", "sgd", "rmsprop"})],
         "learning_rate": [StrOptions({"auto"}), _RATE],
-        "backbone_learning_rate": [_RATE],
+        "backbone_learning_rate": [StrOptions({"auto"}), _RATE],
         "momentum": [_PROBABILITY],
-        "lr_schedule": [StrOptions({"one_cycle", "cosine", "step", "constant"})],
+        "lr_schedule": [
+            StrOptions({"auto", "one_cycle", "cosine", "step", "constant", "plateau"})
+        ],
         "batch_size": [StrOptions({"auto"}), _POSITIVE],
         "max_iter": [StrOptions({"auto"}), _POSITIVE],
         "max_time": [Interval(Real, 0, 1e9, closed="neither"), None],
         "freeze_epochs": [Interval(Integral, 0, None, closed="left")],
-        "early_stopping": ["boolean"],
+        "early_stopping": ["boolean", StrOptions({"loss", "score"})],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [_POSITIVE],
         "tol": [Interval(Real, 0, None, closed="left")],

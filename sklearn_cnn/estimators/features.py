@@ -8,22 +8,26 @@ import numpy as np
 from sklearn.base import TransformerMixin, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
+from torch import nn
 
 from sklearn_cnn.architectures import LearnsFromSamples, Network
 from sklearn_cnn.estimators._assembly import STAGE_PARAMETERS, assemble
 from sklearn_cnn.estimators._base import BaseCNN, fitting
 from sklearn_cnn.estimators._documentation import documented
 from sklearn_cnn.estimators._misreadings import warn_of_misread_axes
+from sklearn_cnn.estimators._random_filters import draws_filters
 from sklearn_cnn.estimators._samples import Samples, Seeds
 from sklearn_cnn.estimators._stored import StoredEstimator
 from sklearn_cnn.images import ImageFeatureNames, ImageInput, keep_index
 from sklearn_cnn.inference import (
     FeatureMaps,
+    before_head,
     find_layer,
     named_layers,
     require_finite,
     resolve_device,
 )
+from sklearn_cnn.training import stages_of
 from sklearn_cnn.utils._fitting import BaseEstimator, as_task
 from sklearn_cnn.utils._parameters import as_builtin
 from sklearn_cnn.utils._progress import showing_progress
@@ -76,11 +80,13 @@ class CNNFeatures(
     {activation}
     {normalization}
     {pooling}
-    weights : str, path or None, default=None
+    {image_size}
+    weights : str, path, torch.nn.Module, dict of torch.Tensor or None, default=None
         Weights of the network: the path of a ``.safetensors`` or ``.pt`` file with the
-        state dict of a network, whose head is left out; or, for a backbone, "DEFAULT"
-        or the name of weights that its library publishes, which are downloaded unless
-        they are there. With None filters are random, and a warning says so.
+        state dict of a network, whose head is left out, or such a network or state dict
+        itself; or, for a backbone, "DEFAULT" or the name of weights that its library
+        publishes, which are downloaded unless they are there. With None filters are
+        random, unless ``architecture`` brings weights, and a warning says so.
     {input_shape}
     {spatial_dims}
     {data_format}
@@ -111,8 +117,10 @@ class CNNFeatures(
     Notes
     -----
     Features are remembered by a hash of pixels and weights, up to 512 MiB in a process,
-    so that a search over the steps that follow computes them once for each fold; for
-    larger data pass ``memory`` to the :class:`~sklearn.pipeline.Pipeline`.
+    so that a search over the steps that follow computes them once: for each image where
+    these have more than 24,576 values (about 90 x 90 pixels of three channels), and for
+    each fold elsewhere. For larger data pass ``memory`` to the
+    :class:`~sklearn.pipeline.Pipeline`.
 
     References
     ----------
@@ -153,6 +161,7 @@ class CNNFeatures(
     activation: str = "relu"
     normalization: str | None = "batch"
     pooling: str | None = "max"
+    image_size: Any = None
     weights: Any = None
     input_shape: Any = None
     spatial_dims: Any = "auto"
@@ -226,9 +235,12 @@ class CNNFeatures(
         """
         check_is_fitted(self)
         array, _ = getattr(self, "estimator_", self)._check_images(X, reset=False)
+        compute = self._compute
+        if self.layer is None and isinstance(self.module_.pool, nn.Identity):
+            compute = before_head  # the same, which a frozen classifier looks up too
         with showing_progress(type(self).__name__, self.verbose):
             features = self._predictor.features(
-                array, compute=self._compute, fold=self.layer is None
+                array, compute=compute, fold=self.layer is None
             )
         require_finite(features)
         # a copy: what is remembered must not change
@@ -255,7 +267,9 @@ class CNNFeatures(
             samples=Samples(array, layout, np.arange(len(array))),
         )
         fixed = isinstance(predictor.module, LearnsFromSamples)
-        if self.weights is None and not fixed:
+        stages = stages_of(predictor.module).values()
+        filters = [parameter for _, weights in stages for parameter in weights]
+        if not fixed and draws_filters(self, predictor, filters):
             warnings.warn(
                 "CNNFeatures computes features with random filters, as weights=None. "
                 "Pass weights, or estimator=FrozenEstimator(fitted).",

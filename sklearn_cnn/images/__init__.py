@@ -14,7 +14,7 @@ from sklearn_cnn.images.columns import ImageFeatureNames
 from sklearn_cnn.images.decoding import decode
 from sklearn_cnn.images.files import ImageFiles
 from sklearn_cnn.images.folder import image_folder
-from sklearn_cnn.images.hashing import add_pixels, digest
+from sklearn_cnn.images.hashing import add_pixels, digest, row_digests
 from sklearn_cnn.images.index import keep_index
 from sklearn_cnn.images.input import ImageInput, checked_table
 from sklearn_cnn.images.layout import ImageLayout, read_layout, warn_if_flat_images

@@ -15,14 +15,29 @@ _CHUNK = 1 << 24
 def add_pixels(key, images, rows=None):
     """Add the pixels of some rows, or all, to a hash."""
     rows = np.arange(len(images)) if rows is None else rows
+    for taken in _chunks(images, rows):
+        key.update(f"{taken.dtype}{taken.shape}".encode())
+        key.update(taken)
+
+
+def _chunks(images, rows):
     row_bytes = max(1, images.dtype.itemsize * prod(images.shape[1:]))
     step = max(1, _CHUNK // row_bytes)
     chunks = [rows[start : start + step] for start in range(0, len(rows), step)]
     images = in_turn(images, chunks)
     for chunk in chunks:
-        taken = take_rows(images, chunk)
-        key.update(f"{taken.dtype}{taken.shape}".encode())
-        key.update(taken)
+        yield take_rows(images, chunk)
+
+
+def row_digests(images, rows):
+    """Hash the pixels of each row by itself."""
+    digests = []
+    for chunk in _chunks(images, rows):
+        for image in chunk:
+            key = hashlib.sha256(f"{image.dtype}{image.shape}".encode())
+            key.update(image)
+            digests.append(key.digest())
+    return digests
 
 
 def digest(images):

@@ -1,7 +1,7 @@
 """What predicts: it knows nothing of what trains, neither skorch nor optimizers."""
 
 from sklearn_cnn.inference.averaging import count_views, over_networks, over_views
-from sklearn_cnn.inference.features import FeatureMaps
+from sklearn_cnn.inference.features import FeatureMaps, before_head
 from sklearn_cnn.inference.folding import fold_batch_norms, has_hooks
 from sklearn_cnn.inference.layers import find_layer, layer_outputs, named_layers
 from sklearn_cnn.inference.loading import (
@@ -38,6 +38,7 @@ __all__ = [
     "all_threads",
     "as_float32_or_wider",
     "autocast",
+    "before_head",
     "available_threads",
     "count_views",
     "dtype_of",

@@ -14,12 +14,14 @@ from types import BuiltinFunctionType, FunctionType
 import numpy as np
 import torch
 
-from sklearn_cnn.images import add_pixels
+from sklearn_cnn.images import add_pixels, row_digests
 from sklearn_cnn.inference.folding import has_hooks
 from sklearn_cnn.inference.layers import layer_outputs
 
 #: Most bytes of features that a process remembers.
 MAX_BYTES = 1 << 29
+#: Bytes that an array takes besides its values, with its key.
+_ENTRY = 300
 #: Multiply-adds that are worth hashing the images, and so many more for each weight.
 _WORTH, _WORTH_PER_WEIGHT = 1 << 30, 1 << 10
 _SETTING_TYPES = (
@@ -86,18 +88,47 @@ def remembered(predictor, images, rows, compute, run):
     changes. Networks with code of the user's own, which may change unseen, are computed
     anew. At most ``MAX_BYTES`` are kept in a process, those longest unused being
     dropped first. Small amounts of work are done anew. ``repr(compute)`` tells one kind
-    of features from another.
+    of features from another. ``run`` takes the rows.
+
+    Images that are computed one by one are remembered one by one, so that those of one
+    fold serve the next. Others are remembered with all that they are asked for with: in
+    another batch they would be rounded otherwise.
     """
     n_rows = len(images if rows is None else rows)
     n_weights = sum(p.numel() for p in predictor.module.parameters())
     worth = max(_WORTH, _WORTH_PER_WEIGHT * n_weights)
     if predictor.sample_cost * n_rows < worth or has_hooks(predictor.module):
-        return run()
+        return run(rows)
     try:
-        key = _key(predictor, images, rows, compute)
+        key = _key(predictor, compute)
     except _CannotTell:
-        return run()
-    return _remembered.get(key, run)
+        return run(rows)
+    # a single one takes another way
+    if predictor.computes_one_by_one and n_rows > 1:
+        return _row_by_row(key, images, rows, run)
+    add_pixels(key, images, rows)
+    return _remembered.get(key.digest(), lambda: run(rows))
+
+
+def _row_by_row(key, images, rows, run):
+    """Look the features of each row up, and compute those that are not there."""
+    rows = np.arange(len(images)) if rows is None else rows
+    keys = [key.digest() + own for own in row_digests(images, rows)]
+    found = {own: _remembered.look_up(own) for own in keys}
+    row_of = dict(zip(keys, rows, strict=True))
+    missing = [own for own, features in found.items() if features is None]
+    if missing:
+        left = [row_of[own] for own in missing]
+        # alone it would take another way
+        computed = run(np.array(left * 2 if len(left) == 1 else left))
+        for own, features in zip(missing, computed, strict=False):
+            found[own] = features
+            _remembered.keep(own, features.copy())  # which keeps no others alive
+        if len(left) == len(keys):
+            return computed
+    together = np.stack([found[own] for own in keys])
+    together.flags.writeable = False
+    return together
 
 
 class _Memory:
@@ -106,27 +137,46 @@ class _Memory:
     def __init__(self, max_bytes):
         self.max_bytes = max_bytes
         self.arrays = OrderedDict()
+        self.n_bytes = 0
         self._lock = threading.Lock()
 
-    def get(self, key, compute):
-        """Look an array up; compute and keep it if it is not there."""
+    def look_up(self, key):
+        """Give an array that is there; otherwise None."""
         with self._lock:
             if key in self.arrays:
                 self.arrays.move_to_end(key)
-                return self.arrays[key]
-        array = compute()
+            return self.arrays.get(key)
+
+    def keep(self, key, array):
+        """Keep an array, if it is not too large, in place of those longest unused."""
         with self._lock:
-            if array.nbytes <= self.max_bytes:
-                self.arrays[key] = array
-            while sum(kept.nbytes for kept in self.arrays.values()) > self.max_bytes:
-                self.arrays.popitem(last=False)
+            if key in self.arrays or array.nbytes > self.max_bytes:
+                return
+            self.arrays[key] = array
+            self.n_bytes += array.nbytes + _ENTRY
+            while self.n_bytes > self.max_bytes and len(self.arrays) > 1:
+                _, dropped = self.arrays.popitem(last=False)
+                self.n_bytes -= dropped.nbytes + _ENTRY
+
+    def get(self, key, compute):
+        """Look an array up; compute and keep it if it is not there."""
+        array = self.look_up(key)
+        if array is None:
+            array = compute()
+            self.keep(key, array)
         return array
+
+    def clear(self):
+        """Forget all of them."""
+        with self._lock:
+            self.arrays.clear()
+            self.n_bytes = 0
 
 
 _remembered = _Memory(MAX_BYTES)
 
 
-def _key(predictor, images, rows, compute):
+def _key(predictor, compute):
     prepare = predictor.prepare
     # without hardware support too, it hashes a gigabyte in a few seconds
     key = hashlib.sha256()
@@ -143,8 +193,7 @@ def _key(predictor, images, rows, compute):
         if statistics is not None:
             key.update(np.asarray(statistics).tobytes())
     _add_layers(key, predictor.module)
-    add_pixels(key, images, rows)
-    return key.digest()
+    return key
 
 
 class _CannotTell(Exception):

@@ -100,6 +100,11 @@ class Predictor(PlainState):
         values = _PREDICTION_VALUES if self._on_cpu else 64 * _PREDICTION_VALUES
         return max(1, values // self.prepare.layout.n_features)
 
+    @property
+    def computes_one_by_one(self):
+        """Whether each image of several goes through the network by itself."""
+        return self._batch_size == 1
+
     def outputs(self, images):
         """Compute the outputs for all images, of shape (n_samples, n_outputs)."""
         self.evaluate()
@@ -121,7 +126,7 @@ class Predictor(PlainState):
         """
         self.evaluate()
 
-        def run():
+        def run(rows):
             parts = self.batches(images, rows, compute, fold=fold)
             features = gathered(parts, len(images if rows is None else rows))
             features.flags.writeable = False

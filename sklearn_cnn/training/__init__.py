@@ -15,7 +15,12 @@ __getattr__, __dir__ = lazy(
         "shared_checkpoints": ["SharedCheckpoints"],
         "processes": ["is_first", "process_group"],
         "batches": ["Batches", "HeldOut", "batch_sizes"],
-        "freezing": ["freezes_backbone", "frozen_stages"],
+        "freezing": [
+            "freezes_backbone",
+            "frozen_stages",
+            "require_statistics",
+            "stages_of",
+        ],
         "learner": ["Learner"],
         "losses": [
             "REGRESSION_LOSSES",
@@ -49,7 +54,7 @@ __getattr__, __dir__ = lazy(
             "default_max_iter",
             "recipe",
         ],
-        "schedules": ["SCHEDULES"],
+        "schedules": ["PLANNED", "SCHEDULES"],
         "side_by_side": [
             "Training",
             "offered_processes",

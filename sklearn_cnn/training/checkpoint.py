@@ -222,6 +222,7 @@ class Checkpoints:
         """Keep the state between two epochs: on disk if it is time, or in memory."""
         learner, row = run.learner, run.row
         loss = "valid_loss" if "valid_loss" in row else "train_loss"
+        loss = "valid_score" if "valid_score_best" in row else loss
         if row[f"{loss}_best"]:
             facts = {"epoch": len(learner.history), loss: row[loss]}
             self._best = cloned(learner.module.state_dict()), facts

@@ -56,6 +56,7 @@ class DataParallel(Execution):
 
     def begin_epoch(self):  # noqa: D102
         self.own.begin_epoch()
+        self._buffers = [buffer.clone() for buffer in self.network.buffers()]
         self._sizes = iter(self.batches.sizes)
         device, augment = self.objective.device, self.batches.augment
         # between epochs all have the same numbers, as a checkpoint holds those of one
@@ -91,8 +92,13 @@ class DataParallel(Execution):
 
     def end_epoch(self):  # noqa: D102
         self.own.end_epoch()
-        for buffer in self.network.buffers():
-            if buffer.is_floating_point():
+        buffers = list(self.network.buffers())
+        pairs = zip(buffers, self._buffers, strict=True)
+        changed = [not torch.equal(own, before) for own, before in pairs]
+        somewhere = map(any, zip(*self.processes.gather(changed), strict=True))
+        for buffer, is_changed in zip(buffers, somewhere, strict=True):
+            # what is frozen, a mean would round
+            if is_changed and buffer.is_floating_point():
                 self.processes.sum(buffer)
                 buffer /= self.processes.size
         set_generator_states(self.objective.device, self._random)

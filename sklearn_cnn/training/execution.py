@@ -279,6 +279,8 @@ class GhostBatches(Execution):
         buffers = [copied.buffers() for copied in self.copies]
         with torch.no_grad():
             for own, *found in zip(self.network.buffers(), *buffers, strict=True):
+                if all(torch.equal(own, other) for other in found):
+                    continue  # is frozen, and a mean would round
                 averaged = own.is_floating_point()
                 own.copy_(torch.stack(found).mean(dim=0) if averaged else found[0])
 

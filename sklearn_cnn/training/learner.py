@@ -32,7 +32,7 @@ class Learner(PlainState):
     history : list of dict
         A row for each epoch, with the names that skorch gives to what it holds.
     best : dict of float
-        The smallest of each loss so far.
+        The smallest of each loss so far, and of a score with a minus.
     callbacks : list of (str, skorch.callbacks.Callback)
         As skorch initialised them.
     net : CNNNet or None
@@ -70,7 +70,7 @@ class Learner(PlainState):
             from sklearn_cnn.training.optimizers import make_optimizer, parameter_groups
 
             plan = self.plan
-            Freezing(self.module, plan.freeze, self.constant)
+            self.freezing(plan.freeze)
             groups = parameter_groups(
                 self.module, plan.weight_decay, plan.backbone_learning_rate
             )
@@ -88,6 +88,11 @@ class Learner(PlainState):
         if before is None or not plan.keeps_optimizer_of(before):
             self._optimizer = self._optimizer_state = None
 
+    def freezing(self, freeze):
+        """Begin to keep these stages as they are, and what else the plan freezes."""
+        frozen_norms = self.plan.freeze_batch_norm
+        return Freezing(self.module, freeze, self.constant, frozen_norms)
+
     def take_callbacks(self, given):
         """Go on with the callbacks of the last training, unless others are given."""
         given, before = list(given or []), self._given_callbacks
@@ -100,9 +105,12 @@ class Learner(PlainState):
         self.history.append(row)
         return row
 
-    def record(self, row, name, value):
-        """Put a loss into a row, and whether it is the smallest so far."""
-        row[name] = value
+    def record(self, row, name, value, sign=1):
+        """Put a loss into a row, and whether it is the smallest so far.
+
+        With a ``sign`` of -1 it is a score, and the largest is meant.
+        """
+        row[name], value = value, sign * value
         # skorch's Checkpoint and PrintLog look for this column
         row[f"{name}_best"] = best = name not in self.best or value < self.best[name]
         if best:

@@ -11,7 +11,6 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_cnn.training.choice import choose_execution
 from sklearn_cnn.training.execution import Objective, must_guard
-from sklearn_cnn.training.freezing import Freezing
 from sklearn_cnn.training.observers import StopTraining
 from sklearn_cnn.training.schedules import Schedule
 from sklearn_cnn.training.snapshots import Snapshot
@@ -92,6 +91,8 @@ def train_epoch(run):
     if run.held_out is not None:
         loss, score = validate(run)
         run.learner.record(row, "valid_loss", loss)
+        if run.learner.plan.stops_on_score:
+            run.learner.record(row, "valid_score", score, sign=-1)
         row["valid_score"] = score
     row["dur"] = perf_counter() - start
     # all of them hear it, whatever the others say
@@ -251,7 +252,7 @@ class Run:
         self.checkpoints, self.processes = checkpoints, processes
         self.listeners = [o for o in observers if o.hears_batches]
         self.optimizer = learner.optimizer
-        self.freezing = Freezing(learner.module, phase.freeze, learner.constant)
+        self.freezing = learner.freezing(phase.freeze)
         on_features = self.freezing.freezes_backbone and batches.augment is None
         self.trained = learner.module.head if on_features else learner.module
         if on_features:

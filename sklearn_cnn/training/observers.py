@@ -98,16 +98,19 @@ class EpochTasks(Observer):
 
 
 class EarlyStopping(Observer):
-    """End training when the validation loss stalls, and go back to its minimum [1]_.
+    """End training when validation stalls, and go back to the best epoch [1]_.
 
-    It judges the phase that gives the result.
+    It judges the phase that gives the result. A "plateau" of learning rates ends before
+    the training does.
 
     Parameters
     ----------
     patience : int
         Number of epochs without an improvement after which training ends.
     tol : float
-        Smallest decrease of the loss that counts as one.
+        Smallest change for the better that counts as one.
+    on_score : bool
+        Whether the score is judged; else it is the loss.
 
     References
     ----------
@@ -115,33 +118,46 @@ class EarlyStopping(Observer):
        Trade, 1998.
     """
 
-    def __init__(self, patience, tol):
+    def __init__(self, patience, tol, on_score=False):
         self.patience = patience
         self.tol = tol
+        self.on_score = on_score
         self.best_loss = np.inf
         self.n_stalled = 0
-        self.best = None
+        self.best = self.end = None
 
     def epoch_end(self, run):  # noqa: D102
         if not run.phase.last:
             return False
-        loss = run.row["valid_loss"]
+        loss = -run.row["valid_score"] if self.on_score else run.row["valid_loss"]
         improved = loss < self.best_loss - self.tol
         self.n_stalled = 0 if improved else self.n_stalled + 1
         if loss < self.best_loss:
             self.best_loss = loss
             self.best = Snapshot(run.trained)
+        if run.schedule.name == "plateau":
+            return self._ends_after_fall(run)
         return self.n_stalled >= self.patience
+
+    def _ends_after_fall(self, run):
+        if self.n_stalled >= self.patience and run.schedule.waits(run.n_steps):
+            run.schedule.fall(run.n_steps, run.batches.n_batches)
+            self.end = run.schedule.n_steps
+        return self.end is not None and run.n_steps >= self.end
 
     def get_state(self):  # noqa: D102
         return {
             "best_loss": self.best_loss,
             "n_stalled": self.n_stalled,
+            "end": self.end,
             "best": None if self.best is None else self.best.tensors,
         }
 
     def set_state(self, run, state):  # noqa: D102
         self.best_loss, self.n_stalled = float(state["best_loss"]), state["n_stalled"]
+        self.end = state.get("end")
+        if self.end is not None:
+            run.schedule.n_steps = int(self.end)
         if state["best"] is not None:
             self.best = Snapshot(run.trained, state["best"])
 

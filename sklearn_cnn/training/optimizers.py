@@ -7,6 +7,7 @@ import torch
 from torch import optim
 
 from sklearn_cnn.architectures import Network
+from sklearn_cnn.training.freezing import stages_of
 
 
 class _WithoutCompiler(optim.Optimizer):
@@ -101,7 +102,7 @@ def parameter_groups(module, weight_decay, backbone_learning_rate=1.0):
     if parts is None and backbone_learning_rate != 1:
         raise ValueError(
             f"backbone_learning_rate={backbone_learning_rate!r} needs a network with a "
-            "head, a subclass of sklearn_cnn.architectures.Network. Leave it at 1.0."
+            "head, that is with layers before its last one. Leave it at 1.0."
         )
     part_of = {id(p): i for i, part in enumerate(parts or []) for p in part}
     head = len(parts or []) - 1
@@ -122,10 +123,13 @@ def parameter_groups(module, weight_decay, backbone_learning_rate=1.0):
 
 def _parts(module):
     """Parameters of every stage, and of the head."""
-    if not isinstance(module, Network):
+    stages = [weights for _, weights in stages_of(module).values()]
+    if isinstance(module, Network):
+        return [*stages, list(module.head.parameters())]
+    if not stages:
         return None
-    stages = module.stage_parameters().values()
-    return [*stages, list(module.head.parameters())]
+    before = {id(parameter) for weights in stages for parameter in weights}
+    return [*stages, [p for p in module.parameters() if id(p) not in before]]
 
 
 def _decay_by_part(parts, weight_decay):

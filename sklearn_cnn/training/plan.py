@@ -19,8 +19,9 @@ class TrainingPlan:
     """Everything that a training needs beyond data and network.
 
     The parameters are those of the estimators, with "auto" resolved, and
-    ``keeps_optimizer``: whether training goes on with the last optimizer, if that was
-    made alike.
+    ``stops_on_score``: whether the best epoch is that of the highest validation score,
+    and ``keeps_optimizer``: whether training goes on with the last optimizer, if that
+    was made alike.
     """
 
     epochs: int
@@ -34,6 +35,8 @@ class TrainingPlan:
     freeze: Any
     freeze_epochs: int
     precision: str
+    freeze_batch_norm: bool = False
+    stops_on_score: bool = False
     keeps_optimizer: bool = False
 
     def __post_init__(self):

@@ -24,6 +24,13 @@ _SHORTEST, _MOST_SERIES = 10, 4_000
 #: Shortest side that is moved at all, and how far: a share of each axis.
 _SMALLEST_SIDE, _MOVE = 8, 1 / 16
 
+#: A network that a library has trained has more to lose: with 0.01 its head overshoots.
+_PRETRAINED = {
+    "learning_rate": 0.001,
+    "backbone_learning_rate": 0.3,
+    "freeze_batch_norm": True,
+}
+
 #: Parameters that a network with a solved head cannot obey ...
 WITHOUT_STEPS = (
     "augmentation",
@@ -33,6 +40,7 @@ WITHOUT_STEPS = (
     "checkpoint_dir",
     "early_stopping",
     "freeze",
+    "freeze_batch_norm",
     "freeze_epochs",
     "label_smoothing",
     "learning_rate",
@@ -52,7 +60,8 @@ class Setting:
 
     ``architecture`` is the name, or whatever else, that the network was built by; the
     task is "classification", "multilabel" or "regression". ``from_scratch`` tells
-    whether all of the network learns, from random weights, in a whole training.
+    whether all of the network learns, from random weights, in a whole training;
+    ``pretrained`` whether it is a library's, and so are its weights.
     """
 
     architecture: Any
@@ -61,6 +70,7 @@ class Setting:
     n_channels: int
     spatial_shape: tuple[int, ...]
     from_scratch: bool = True
+    pretrained: bool = False
 
     @property
     def n_axes(self):
@@ -85,6 +95,8 @@ class Recipe:
     batch_size: int
     max_iter: int
     learning_rate: float = 0.01
+    backbone_learning_rate: float = 1.0
+    freeze_batch_norm: bool = False
     weight_decay: float = 0.01
     augmentation: Any = None
     smooths_labels: bool = False
@@ -123,6 +135,8 @@ def recipe(setting):
     All but the label smoothing is for networks that learn as a whole from random
     weights. "lite" takes 500 steps and "inception_time" 250, of 64 series: their
     authors take 1,500 or more, and few epochs of a short training set are too few.
+    Networks of torchvision and timm with weights have a ``learning_rate`` of 0.001, of
+    which the backbone takes 0.3, and keep the statistics of batch normalisation.
     """
     n, series = setting.n_samples, _series_recipe(setting)
     if series is not None:
@@ -131,6 +145,7 @@ def recipe(setting):
     common = {
         "augmentation": default_augmentation(setting),
         "smooths_labels": smooths,
+        **(_PRETRAINED if setting.pretrained else {}),
     }
     batch_size = default_batch_size(n)
     if not setting.learns_to_see or setting.n_axes > 2:

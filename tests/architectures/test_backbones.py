@@ -130,7 +130,7 @@ def test_spatial_dims():
 def test_the_builder_takes_the_parameters_of_the_head():
     builder, _ = find("torchvision:mobilenet_v2", None)
     keywords = list(inspect.signature(builder).parameters)[3:]
-    assert keywords == ["hidden_layer_sizes", "activation", "dropout"]
+    assert keywords == ["image_size", "hidden_layer_sizes", "activation", "dropout"]
     with torch.device("meta"):
         own = builder(3, (32, 32), 5)
         given = builder(

@@ -11,6 +11,7 @@ from torch import nn
 from sklearn_cnn.architectures.simple import simple_cnn
 from sklearn_cnn.architectures.weights import (
     adapt_channels,
+    fingerprint,
     is_file,
     load_weights,
     read_state_dict,
@@ -287,3 +288,33 @@ def test_a_name_too_long_for_a_file_is_cut_in_the_message():
     with pytest.raises(FileNotFoundError, match="is not a file") as caught:
         read_state_dict("x" * 5000 + ".pt")
     assert len(str(caught.value)) < 1000
+
+
+def test_weights_in_memory_are_those_of_a_file(tmp_path):
+    given = small_network()
+    torch.save(given.state_dict(), tmp_path / "weights.pt")
+    expected = small_network(n_outputs=5)
+    load_weights(expected, tmp_path / "weights.pt")
+    for weights in (given, given.state_dict(), {"state_dict": given.state_dict()}):
+        found = small_network(n_outputs=5)
+        load_weights(found, weights)
+        for name, tensor in found.state_dict().items():
+            if not name.startswith("head."):
+                assert torch.equal(tensor, expected.state_dict()[name])
+        assert fingerprint(weights) == fingerprint(given)
+    given.head.output.bias.data[0] += 1
+    assert fingerprint(given) != fingerprint(small_network())
+
+
+@pytest.mark.parametrize(
+    "weights, message",
+    [
+        ({}, "weights, a dict, must hold tensors by name, but it holds an empty dict"),
+        ({"a": 1}, "weights, a dict, must hold tensors by name"),
+        (nn.LazyLinear(2), "weights, a LazyLinear, .* are not: weight .lazy, without"),
+        (nn.Linear(2, 2), "weights, a Linear, does not fit the network"),
+    ],
+)
+def test_weights_in_memory_that_do_not_fit(weights, message):
+    with pytest.raises(ValueError, match=message):
+        load_weights(small_network(), weights)

@@ -70,7 +70,7 @@ def gain(data, weights, seeds):
 
 def seconds(function):
     """Time one call, which remembers nothing from the last."""
-    features._remembered.arrays.clear()
+    features._remembered.clear()
     start = perf_counter()
     function()
     return perf_counter() - start

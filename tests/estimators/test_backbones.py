@@ -1,13 +1,18 @@
 """Networks of torchvision as estimators, with what their weights expect."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_model
+from sklearn.base import clone
+from sklearn.model_selection import cross_val_score
 from torch.nn import functional as F
 from torchvision import models
 
-from sklearn_cnn import CNNClassifier, CNNFeatures
+from sklearn_cnn import CNNClassifier, CNNFeatures, load, save
+from sklearn_cnn.inference import features as remembering
 
 NAME = "torchvision:squeezenet1_1"
 STATISTICS = np.array([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]])
@@ -124,6 +129,144 @@ def test_bad_files(weights, photos, tmp_path, content, message):
         CNNClassifier(NAME, weights=path).fit(photos, [0, 1] * 3)
 
 
+@pytest.fixture(scope="module")
+def normalised(tmp_path_factory):
+    """Weights of a network that has batch normalisation, with statistics."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        net = models.shufflenet_v2_x0_5(weights=None)
+        net(torch.randn(8, 3, 32, 32))
+    path = tmp_path_factory.mktemp("weights") / "shufflenet.pth"
+    torch.save(net.state_dict(), path)
+    return path
+
+
+def test_pretrained_backbones_learn_carefully(normalised, photos, capsys):
+    start = torch.load(normalised, weights_only=True)
+    name = "torchvision:shufflenet_v2_x0_5"
+    parameters = {"image_size": 32, "max_iter": 2, "random_state": 0}
+    cnn = CNNClassifier(name, weights=normalised, verbose=1, **parameters)
+    state = cnn.fit(photos, [0, 1] * 3).module_.body.state_dict()
+    assert torch.equal(state["conv1.1.running_var"], start["conv1.1.running_var"])
+    assert not torch.equal(state["conv1.1.weight"], start["conv1.1.weight"])
+    assert "freeze_batch_norm=True" in "".join(capsys.readouterr())
+    groups = cnn.net_.optimizer_.param_groups
+    assert {group["initial_lr"] for group in groups} == {0.0003, 0.001}
+    # and by hand as any other network
+    cnn = CNNClassifier(
+        name,
+        weights=normalised,
+        freeze_batch_norm=False,
+        backbone_learning_rate=1.0,
+        **parameters,
+    )
+    state = cnn.fit(photos, [0, 1] * 3).module_.body.state_dict()
+    assert not torch.equal(state["conv1.1.running_var"], start["conv1.1.running_var"])
+
+
+@pytest.mark.parametrize("size", [32, (32, 40)])
+def test_images_are_resized_as_is_asked_for(model, weights, photos, size, tmp_path):
+    cnn = CNNFeatures(NAME, weights=weights, image_size=size).fit(photos)
+    features = cnn.transform(photos)
+    x = torch.from_numpy(photos / 255.0).movedim(-1, 1).float()
+    both = (size, size) if isinstance(size, int) else size
+    x = F.interpolate(x, both, mode="bilinear", antialias=True)
+    mean, std = torch.tensor(STATISTICS).float()[..., None, None]
+    with torch.no_grad():
+        expected = model.features((x - mean) / std).mean(dim=(2, 3))
+    np.testing.assert_allclose(features, expected, rtol=1e-3, atol=1e-4)
+    # a file of it knows the size
+    save_model(cnn.module_, tmp_path / "own.safetensors")
+    other = CNNFeatures(NAME, weights=tmp_path / "own.safetensors").fit(photos)
+    np.testing.assert_allclose(other.transform(photos), features, rtol=1e-5, atol=1e-6)
+    save(cnn, tmp_path / "features.skops")
+    np.testing.assert_array_equal(
+        load(tmp_path / "features.skops").transform(photos), features
+    )
+
+
+def test_random_filters_see_images_of_the_size_in_the_values_of_the_user(
+    photos, tmp_path
+):
+    cnn = CNNClassifier(NAME, image_size=32, max_iter=1, random_state=0)
+    cnn.fit(photos, [0, 1] * 3)
+    assert cnn.module_.input_size == (32, 32)
+    mean = photos.mean(axis=(0, 1, 2))
+    np.testing.assert_allclose(cnn._predictor.prepare.mean, mean, rtol=1e-5)
+    # and so do weights from their file
+    torch.save(cnn.module_.state_dict(), tmp_path / "own.pt")
+    other = CNNClassifier(NAME, weights=tmp_path / "own.pt", max_iter=1).fit(
+        photos, [0, 1] * 3
+    )
+    assert other.module_.input_size == (32, 32)
+    np.testing.assert_allclose(other._predictor.prepare.mean, mean, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "architecture, size, message",
+    [
+        ("simple", 32, r"image_size=32 has no effect on .*transforms\.Resize"),
+        (NAME, 0, "image_size"),
+        (NAME, (32, 32, 3), r"image_size=\(32, 32, 3\) must be an integer, or height"),
+        (NAME, (32.0, 32.0), "must be an integer, or height"),
+        (NAME, 4096, "of 1 to 2048 pixels"),
+        ("torchvision:vit_b_32", 64, "position embeddings are for images of"),
+        ("timm:vit_tiny_patch16_224", 64, "position embeddings are for images of"),
+    ],
+)
+def test_image_sizes_that_cannot_be(photos, architecture, size, message):
+    for kind in (CNNClassifier, CNNFeatures):
+        with pytest.raises(ValueError, match=message):
+            kind(architecture, image_size=size).fit(photos, [0, 1] * 3)
+
+
 def test_no_scaling_leaves_values_to_the_user(weights, photos):
     cnn = CNNFeatures(NAME, weights=weights, input_scaling=None)
     assert cnn.fit(photos * 2.0)._predictor.prepare.mean is None
+
+
+def test_large_images_are_remembered_one_by_one(weights, remembered, monkeypatch):
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 256, size=(7, 96, 96, 3), dtype=np.uint8)
+    parameters = {"weights": weights, "image_size": 32}
+    features = CNNFeatures(NAME, **parameters).fit(X)
+    expected = features.transform(X)
+    assert len(remembered.arrays) == 7
+    np.testing.assert_array_equal(features.transform(X[[5, 2, 5]]), expected[[5, 2, 5]])
+    cnn = CNNClassifier(NAME, freeze="backbone", max_iter=1, **parameters)
+    cross_val_score(cnn, X, [0, 1] * 3 + [0], cv=3)
+    assert len(remembered.arrays) == 7
+    # whatever is there already, the bits are the same
+    for n_before in (2, 6):
+        remembered.clear()
+        features.transform(X[:n_before])
+        np.testing.assert_array_equal(features.transform(X), expected)
+    monkeypatch.setattr(remembering, "_WORTH", 1 << 60)
+    np.testing.assert_array_equal(features.transform(X), expected)
+
+
+@pytest.mark.parametrize("as_state", [False, True])
+def test_weights_in_memory(model, weights, photos, as_state, tmp_path):
+    given = model.state_dict() if as_state else model
+    parameters = {"image_size": 32, "freeze": "backbone", "max_iter": 1}
+    y = [0, 1] * 3
+    expected = CNNClassifier(NAME, weights=weights, random_state=0, **parameters)
+    expected = expected.fit(photos, y).predict_proba(photos)
+    cnn = CNNClassifier(NAME, weights=given, random_state=0, **parameters)
+    assert cnn.get_params()["weights"] is given
+    cnn = clone(cnn).set_params(checkpoint_dir=tmp_path / "states").fit(photos, y)
+    np.testing.assert_array_equal(cnn.predict_proba(photos), expected)
+    np.testing.assert_array_equal(clone(cnn).fit(photos, y).classes_, [0, 1])
+    assert len(list((tmp_path / "states").glob("*/last.safetensors"))) == 1
+    cnn.set_params(warm_start=True, checkpoint_dir=None).fit(photos, y)
+    save(cnn, tmp_path / "cnn.skops")
+    loaded = load(tmp_path / "cnn.skops")
+    assert loaded.weights.keys() == model.state_dict().keys()
+    loaded.partial_fit(photos, y)  # knows that they are the same
+    copied = pickle.loads(pickle.dumps(cnn))
+    np.testing.assert_array_equal(
+        copied.predict_proba(photos), cnn.predict_proba(photos)
+    )
+    cnn.set_params(weights={**model.state_dict(), "features.0.bias": torch.ones(64)})
+    with pytest.raises(ValueError, match=r"weights='a state dict.*cannot change while"):
+        cnn.fit(photos, y)

@@ -95,7 +95,8 @@ CONFIGURATIONS = {
     "plain": {},
     "dropout": {"dropout": 0.3, "conv_dropout": 0.2},
     "augmentation": {"augmentation": Compose([RandomCrop(1), MixUp()])},
-    "early_stopping": {"early_stopping": True, "n_iter_no_change": 2, "max_iter": 8},
+    "early_stopping": {"early_stopping": True, "n_iter_no_change": 1, "tol": 9.0},
+    "score": {"early_stopping": "score", "n_iter_no_change": 2, "max_iter": 8},
     "sgd": {"optimizer": "sgd", "lr_schedule": "step"},
     "rmsprop": {"optimizer": "rmsprop", "lr_schedule": "cosine"},
     "two_phases": {"freeze_epochs": 2, "backbone_learning_rate": 0.5},
@@ -118,6 +119,15 @@ def test_a_fit_goes_on_to_the_same_bits(name, after, digits, tmp_path):
     # and what comes later too: the optimizer goes on
     expected.partial_fit(*digits)
     assert_same(expected, clone(kept).fit(*digits).partial_fit(*digits), digits)
+
+
+def test_frozen_statistics_stay_so(digits, tmp_path):
+    torch.save(classifier().fit(*digits).module_.state_dict(), tmp_path / "weights.pt")
+    model = classifier(weights=tmp_path / "weights.pt", freeze_batch_norm=True)
+    expected = clone(model).fit(*digits)
+    kept = model.set_params(checkpoint_dir=tmp_path / "states")
+    interrupted(kept, digits, 2)
+    assert_same(expected, clone(kept).fit(*digits), digits)
 
 
 def test_ctrl_c_keeps_what_is_finished_whatever_the_interval(digits, tmp_path, ctrl_c):

@@ -221,11 +221,12 @@ def test_remembered_features_follow_pixels_weights_and_layers(
 
 
 def test_what_is_remembered_is_bounded():
-    memory = remembering._Memory(1000)
+    memory = remembering._Memory(1000 + 2 * remembering._ENTRY)
     for i in range(10):
         memory.get(i, lambda: np.zeros(50))
         memory.get(0, lambda: np.zeros(50))
     assert list(memory.arrays) == [9, 0]
+    assert memory.n_bytes == 2 * (400 + remembering._ENTRY)
     assert memory.get("large", lambda: np.ones(500)).sum() == 500
     assert "large" not in memory.arrays
 

@@ -213,8 +213,9 @@ def test_a_stream_from_the_beginning():
 
 
 def test_early_stopping_is_of_each():
-    cnn = classifier(n_networks=4, early_stopping=True, n_iter_no_change=1, tol=0.05)
-    cnn.set_params(max_iter=20, learning_rate=0.1).fit(X, Y)
+    rules = {"n_iter_no_change": 2, "tol": 0.0, "lr_schedule": "constant"}
+    cnn = classifier(n_networks=4, early_stopping=True, **rules)
+    cnn.set_params(max_iter=20).fit(X, Y)
     ends = [one.n_iter_ for one in cnn.estimators_]
     assert len(set(ends)) > 1 and cnn.n_iter_ == ends[0]
     assert [len(one.history_) for one in cnn.estimators_] == ends

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from sklearn.base import clone
 from sklearn.metrics import accuracy_score, log_loss, r2_score
 from sklearn.utils.class_weight import compute_class_weight
@@ -130,6 +131,67 @@ def test_early_stopping_restores_the_best_weights(digits):
     assert found == pytest.approx(cnn.best_loss_, rel=1e-5)
 
 
+def test_the_rate_falls_when_validation_stalls(digits):
+    X, y = digits
+    noisy = np.random.default_rng(0).permutation(y)
+    cnn = CNNClassifier(**SMALL, max_iter=60, early_stopping=True, n_iter_no_change=3)
+    cnn.fit(X[:200], noisy[:200], X_val=X[200:], y_val=noisy[200:])
+    rates = cnn.history_["learning_rate"]
+    losses = cnn.history_["valid_loss"]
+    n_fall = int((rates < 0.01).sum())
+    n_flat = cnn.n_iter_ - n_fall
+    # three epochs after the last that was better, for 30 % of the training
+    assert (rates[:n_flat] == 0.01).all() and (np.diff(rates[n_flat:]) < 0).all()
+    assert n_flat == losses[:n_flat].idxmin() + 3
+    assert n_fall == np.ceil(round(n_flat / 0.7, 6)) - n_flat and cnn.n_iter_ < 40
+    assert rates.iloc[-1] < 0.005
+
+
+def test_a_plateau_comes_to_its_end_without_a_stall(digits):
+    X, y = digits
+    cnn = CNNClassifier(**SMALL, max_iter=10, early_stopping=True).fit(X, y)
+    rates = cnn.history_["learning_rate"]
+    assert (rates[:7] == 0.01).all() and (np.diff(rates[6:]) < 0).all()
+    one_cycle = CNNClassifier(**SMALL, max_iter=10).fit(X, y)
+    assert one_cycle.history_["learning_rate"].iloc[0] < 0.005
+
+
+@pytest.mark.parametrize("lr_schedule", ["one_cycle", "cosine"])
+def test_schedules_that_early_stopping_cuts_short_are_warned_of(digits, lr_schedule):
+    cnn = CNNClassifier(
+        **SMALL,
+        max_iter=3,
+        early_stopping=True,
+        n_iter_no_change=2,
+        lr_schedule=lr_schedule,
+    )
+    with pytest.warns(UserWarning, match=f"lr_schedule='{lr_schedule}' reaches.*auto"):
+        cnn.fit(*digits)
+    cnn.set_params(n_iter_no_change=3).fit(*digits)  # which cannot
+
+
+def test_the_score_can_be_what_stops(digits, tmp_path):
+    X, y = digits
+    cnn = CNNClassifier(
+        **SMALL,
+        max_iter=20,
+        early_stopping="score",
+        n_iter_no_change=2,
+        tol=0.0,
+        lr_schedule="constant",
+        checkpoint_dir=tmp_path,
+    )
+    cnn.fit(X[:60], y[:60], X_val=X[200:], y_val=y[200:])
+    scores = cnn.history_["valid_score"]
+    assert cnn.best_iter_ == scores.idxmax()
+    assert cnn.score(X[200:], y[200:]) == scores.max()
+    assert cnn.best_loss_ == cnn.history_["valid_loss"][cnn.best_iter_]
+    assert cnn.n_iter_ == cnn.best_iter_ + 2 < 20
+    (best,) = tmp_path.glob("*/best.safetensors")
+    state = load_file(best)
+    assert all(torch.equal(state[k], v) for k, v in cnn.module_.state_dict().items())
+
+
 def test_early_stopping_holds_out_a_stratified_part(digits):
     X, y = digits
     batches = []
@@ -238,7 +300,7 @@ def test_label_smoothing_bounds_confidence(digits):
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd", "rmsprop"])
-@pytest.mark.parametrize("lr_schedule", ["one_cycle", "cosine", "step", "constant"])
+@pytest.mark.parametrize("lr_schedule", ["one_cycle", "cosine", "step", "plateau"])
 def test_every_optimizer_and_schedule_learns(digits, optimizer, lr_schedule):
     cnn = CNNClassifier(
         **LARGER,

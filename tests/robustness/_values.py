@@ -30,7 +30,10 @@ VALUES = {
     "hidden_layer_sizes": "()|(3,)|[2, 2]|(0,)|(1,) * 20",
     "dropout": "0.0|0.5|0.99|1.0|0|None",
     "conv_dropout": "None|0.0|0.5|0.99|1.0",
-    "weights": "None|'DEFAULT'|'missing.pt'|'empty.safetensors'|pathlib.Path('.')",
+    "weights": "None|'DEFAULT'|'missing.pt'|'empty.safetensors'|"
+    "torch.nn.Linear(2, 2)|{'a': torch.ones(2)}|pathlib.Path('.')",
+    "image_size": "None|32|(6, 8)|0|(1, 2, 3)|4096|True|2.5",
+    "freeze_batch_norm": "'auto'|True|False|1|'a'",
     "freeze": "1|2|'backbone'|99",
     "input_shape": "(6, 6)|(36,)|(3, -1)|(-1,)|(12, 3)|(2, 3, 6)|(3, 4, 3, 1)|(7, 6)|"
     "np.array([6, 6])|[6, 6, 1]|(6.0, 6.0)|(float('inf'), 6)|(10**400, 6)",
@@ -44,6 +47,7 @@ VALUES = {
     "max_iter": "1|2|0|-1|1.5|True|'auto'|None|'a'|(1,)|float('inf')|np.int64(1)",
     "max_time": "None|None|0.01|0.2|np.float32(0.1)|1e-9|0|-1|True|'a'|float('nan')",
     "freeze_epochs": "0|1|2|-1",
+    "early_stopping": "True|False|'loss'|'score'|'auto'|1",
     "validation_fraction": "0.1|0.5|0.9|1e-9|0.999|0|1",
     "n_iter_no_change": "1|5|0|10**9",
     "tol": "0|0.1|1e300|float('inf')|-1",

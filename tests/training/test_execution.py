@@ -110,6 +110,18 @@ def test_copies_share_weights_and_what_is_frozen():
         assert all(p.grad is None for c in ghosts.copies for p in c.parameters())
 
 
+def test_statistics_that_are_frozen_are_not_rounded():
+    net = network(norm=True)
+    net[1].running_mean.copy_(torch.randn(4))
+    net[1].eval()
+    before = net[1].running_mean.clone()
+    with GhostBatches(net, compute, 8) as ghosts:
+        ghosts.begin_epoch()
+        ghosts.backward(batch(40))
+        ghosts.end_epoch()
+    assert torch.equal(net[1].running_mean, before)
+
+
 def test_running_statistics_are_the_mean_of_the_ghosts():
     net, whole = network(norm=True), batch(20)
     parts = []

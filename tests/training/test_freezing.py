@@ -145,6 +145,7 @@ def test_early_stopping_judges_the_last_phase(weights, others):
         early_stopping=True,
         n_iter_no_change=1,
         tol=10.0,
+        lr_schedule="constant",
     ).fit(*others)
     assert cnn.n_iter_ == 8  # six, one that sets the mark, and one without a gain
 
@@ -165,14 +166,69 @@ def test_one_search_computes_the_backbone_once_for_each_fold(
         np.testing.assert_array_equal(search.cv_results_[name], anew.cv_results_[name])
 
 
-class Unstaged(nn.Sequential):
+class Flat(nn.Sequential):
     def __init__(self, n_channels, spatial_shape, n_outputs):
-        super().__init__(
-            nn.Conv2d(n_channels, 4, 3),
-            nn.AdaptiveAvgPool2d(1),
-            nn.Flatten(),
-            nn.Linear(4, n_outputs),
-        )
+        super().__init__(nn.Flatten(), nn.Linear(64, n_outputs))
+
+
+class Wrapped(nn.Module):
+    """A network as others write it, in a module around it."""
+
+    def __init__(self, n_channels, spatial_shape, n_outputs):
+        super().__init__()
+        first = nn.Sequential(nn.Conv2d(n_channels, 4, 3), nn.BatchNorm2d(4), nn.ReLU())
+        self.net = nn.Sequential()
+        self.net.features = nn.Sequential(first, nn.Dropout(0.5), nn.Conv2d(4, 4, 3))
+        self.net.pool = nn.AdaptiveAvgPool2d(1)
+        self.net.last = nn.Sequential(nn.Flatten(), nn.Linear(4, 8), nn.ReLU())
+        self.net.dropout = nn.Dropout(0.2)
+        self.net.classifier = nn.Linear(8, n_outputs)
+
+    def forward(self, x):
+        return self.net(x)
+
+
+@pytest.mark.parametrize(
+    "freeze, learned",
+    [
+        ("backbone", {"classifier"}),
+        (1, {"last", "classifier"}),
+        ("net.features", {"last", "classifier"}),
+        ("net.features.0", {"features.2", "last", "classifier"}),
+        ("net.features.0.0", {"features.0", "features.2", "last", "classifier"}),
+    ],
+)
+def test_networks_of_others_freeze_by_their_children(others, freeze, learned):
+    torch.manual_seed(0)
+    module = Wrapped(1, (8, 8), 5)
+    module(torch.randn(9, 1, 8, 8))  # gives the normalisation statistics
+    cnn = CNNClassifier(module, freeze=freeze, max_iter=2, random_state=0).fit(*others)
+    before, after = module.state_dict(), cnn.module_.state_dict()
+    changed = {
+        name.removeprefix("net.").rpartition(".")[0]
+        for name, value in after.items()
+        if not torch.equal(value, before[name])
+    }
+    found = {".".join(c.split(".")[: 2 if c[:8] == "features" else 1]) for c in changed}
+    assert found == learned
+
+
+def test_the_backbone_of_a_network_of_others_learns_at_its_own_rate(others):
+    cnn = CNNClassifier(
+        Wrapped, backbone_learning_rate=0.1, freeze_epochs=1, max_iter=2, random_state=0
+    ).fit(*others)
+    head = {id(p) for p in cnn.module_.net.classifier.parameters()}
+    rates = {
+        (id(p) in head): group["initial_lr"]
+        for group in cnn.net_.optimizer_.param_groups
+        for p in group["params"]
+    }
+    assert rates == {True: 0.01, False: pytest.approx(0.001)}
+
+
+def test_stages_that_a_network_of_others_has_not(others):
+    with pytest.raises(ValueError, match=r"It has the stages \['net.features', 'net.l"):
+        CNNClassifier(Wrapped, freeze="net.feature").fit(*others)
 
 
 @pytest.mark.parametrize(
@@ -185,12 +241,12 @@ class Unstaged(nn.Sequential):
         ),
         ({"freeze_epochs": 4}, r"freeze_epochs=4 must be less than max_iter"),
         (
-            {"architecture": Unstaged, "filters": None, "freeze": 1, "weights": None},
-            "freeze=1 needs a network that is divided into stages",
+            {"architecture": Flat, "filters": None, "freeze": 1, "weights": None},
+            "freeze=1 needs a network with layers before the last one",
         ),
         (
             {
-                "architecture": Unstaged,
+                "architecture": Flat,
                 "filters": None,
                 "backbone_learning_rate": 0.5,
                 "weights": None,
@@ -232,9 +288,23 @@ def test_what_the_network_keeps_constant_stays_so(others, network):
         assert torch.equal(one, other)
 
 
+def pretrained(n_channels, spatial_shape, n_outputs):
+    network = Wrapped(n_channels, spatial_shape, n_outputs)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        trained = Wrapped(1, (8, 8), 2)
+    network.net.features.load_state_dict(trained.net.features.state_dict())
+    return network
+
+
 def test_freezing_random_filters_is_warned_of(others):
     with pytest.warns(UserWarning, match="keeps random filters"):
         CNNClassifier(**SMALL, freeze="backbone").fit(*others)
+    with pytest.warns(UserWarning, match="keeps random filters"):
+        CNNClassifier(pretrained, max_iter=1, freeze="backbone").fit(*others)
+    # but those that another seed leaves alone, and those of a module, are trained ones
+    CNNClassifier(pretrained, max_iter=1, freeze=1).fit(*others)
+    CNNClassifier(Wrapped(1, (8, 8), 5), max_iter=1, freeze="backbone").fit(*others)
 
 
 @pytest.mark.parametrize("n_samples", [20, 140])
@@ -252,3 +322,39 @@ def test_the_number_of_threads_does_not_show(weights, others, n_samples):
         torch.set_num_threads(n_threads)
     np.testing.assert_array_equal(outputs[1], outputs[0])
     np.testing.assert_array_equal(outputs[2], outputs[0])
+
+
+def statistics_of(state):
+    return {k: v for k, v in state.items() if "running" in k}
+
+
+@pytest.mark.parametrize("parameters", [{}, {"freeze_epochs": 2}, {"freeze": 1}])
+def test_batch_normalisation_keeps_its_statistics_and_learns(
+    weights, others, parameters
+):
+    cnn = CNNClassifier(**SMALL, weights=weights, freeze_batch_norm=True, **parameters)
+    start = torch.load(weights, weights_only=True)
+    cnn.fit(*others).partial_fit(*others)
+    cnn.set_params(warm_start=True).fit(*others)
+    state = state_of(cnn)
+    kept = statistics_of(state)
+    assert len(kept) == 2 * N_STAGES
+    assert all(torch.equal(value, start[name]) for name, value in kept.items())
+    last = "stages.stage3.0.norm.weight"
+    assert not torch.equal(state[last], start[last])
+
+
+def test_networks_of_ones_own_learn_statistics(weights, others):
+    start = torch.load(weights, weights_only=True)
+    state = state_of(CNNClassifier(**SMALL, weights=weights).fit(*others))
+    kept = statistics_of(state)
+    assert not any(torch.equal(value, start[name]) for name, value in kept.items())
+
+
+def test_there_have_to_be_statistics_to_keep(others):
+    with pytest.raises(ValueError, match="needs batch normalisation with the stat"):
+        CNNClassifier(**SMALL, freeze_batch_norm=True).fit(*others)
+    cnn = CNNClassifier(**SMALL, warm_start=True).fit(*others)
+    before = statistics_of(state_of(cnn))
+    after = cnn.set_params(freeze_batch_norm=True).fit(*others).module_.state_dict()
+    assert all(torch.equal(value, after[name]) for name, value in before.items())

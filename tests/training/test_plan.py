@@ -74,6 +74,6 @@ def test_batches_are_few_and_equal(n, size):
 def test_estimators_accept_what_there_is():
     constraints = CNNClassifier._parameter_constraints
     assert constraints["optimizer"][0].options == set(OPTIMIZERS)
-    assert constraints["lr_schedule"][0].options == set(SCHEDULES)
+    assert constraints["lr_schedule"][0].options == {"auto", *SCHEDULES}
     losses = CNNRegressor._parameter_constraints["loss"]
     assert losses[0].options == set(REGRESSION_LOSSES)

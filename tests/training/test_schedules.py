@@ -34,5 +34,17 @@ def test_step_falls_to_a_tenth_twice():
     np.testing.assert_allclose(factors, [1] * 10 + [0.1] * 10 + [0.01] * 10)
 
 
+def test_a_plateau_falls_at_its_end_or_as_soon_as_it_is_told_to():
+    planned = Schedule("plateau", 100)
+    factors = np.array([planned(step) for step in range(100)])
+    assert (factors[:70] == 1).all() and (np.diff(factors[70:]) < 0).all()
+    assert planned.waits(69) and not planned.waits(70)
+    told = Schedule("plateau", 100)
+    told.fall(21, n_batches=10)
+    assert told.n_steps == 30 and not told.waits(21)
+    assert [told(20), told(25), told(30)] == pytest.approx([1, 0.5, 0])
+    assert not any(Schedule(n, 9).waits(0) for n in SCHEDULES if n != "plateau")
+
+
 def test_constant_stays():
     assert {Schedule("constant", 9)(step) for step in range(9)} == {1.0}
