@@ -136,17 +136,16 @@ for name, parameters in {
 # Stopping in time, and saving
 # ----------------------------
 # A tenth of the training pictures is held out, and the learning rate falls once they
-# stop improving. The circle is the best epoch, whose weights are kept.
+# stop improving. The circle is the best epoch, whose weights are kept. The 28 pictures
+# held out are missing in the training: with so few it costs more than it saves.
 
-final = CNNClassifier(
-    max_iter=60, early_stopping=True, n_iter_no_change=8, random_state=0
-)
-final.fit(X[train], y[train])
+final = CNNClassifier(early_stopping=True, random_state=0).fit(X[train], y[train])
 print(f"{final.n_iter_} epochs, the best was {final.best_iter_}")
 TrainingCurveDisplay.from_estimator(final)
 plt.show()
 
-sklearn_cnn.save(final, root / "shapes.cnn")
-loaded = sklearn_cnn.load(root / "shapes.cnn")
-print(f"{loaded.score(X[test], y[test]):.3f} of the test pictures are right")
+for name, model in {"stopped": final, "25 epochs": cnn}.items():
+    sklearn_cnn.save(model, root / "shapes.cnn")
+    loaded = sklearn_cnn.load(root / "shapes.cnn")
+    print(f"{name}: {loaded.score(X[test], y[test]):.3f} of the test pictures")
 temporary.cleanup()

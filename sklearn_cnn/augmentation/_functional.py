@@ -93,11 +93,13 @@ def fill_of(fill: Any, mode: str, images: Tensor) -> Any:
         return 0
     places = constant(border_places(images.shape[2:]).tolist(), images)
     border = images.flatten(2).index_select(2, places)
+    if border.dtype is torch.bool:  # of which torch has no median
+        border = border.byte()
     if border.device.type == "cpu":
         values = border.median(dim=2).values
     else:  # of the same values, where torch calls its median not deterministic
         values = border.sort(dim=2).values[:, :, (border.shape[2] - 1) // 2]
-    return values.view(*values.shape, *[1] * (images.ndim - 2))
+    return values.view(*values.shape, *[1] * (images.ndim - 2)).to(images.dtype)
 
 
 def pad(images: Tensor, widths: Sequence[int], mode: str, fill: Any) -> Tensor:

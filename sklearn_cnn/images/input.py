@@ -105,7 +105,9 @@ class ImageInput:
 
     def _require_several(self, X):
         fitted = self._fitted_layout
-        if X.shape in (fitted.shape, fitted.spatial_shape) and X.ndim > 1:
+        is_row = X.ndim == 2 and X.shape[1] == fitted.n_features  # of one value
+        is_one = X.shape in (fitted.shape, fitted.spatial_shape) and X.ndim > 1
+        if is_one and not is_row:
             raise ValueError(
                 f"X has the shape of one sample, {X.shape}, but it must hold several. "
                 "Use X[None] for an array of one sample."

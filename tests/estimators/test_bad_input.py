@@ -247,6 +247,12 @@ def test_a_batch_of_one_sample_that_cannot_be_normalised(data):
     CNNClassifier(**{**parameters, "filters": (4,) * 3}).fit(X, y)
 
 
+def test_one_row_of_one_value_is_a_row():
+    X, y = np.arange(8.0).reshape(8, 1), np.arange(8) % 2
+    cnn = CNNClassifier("simple", max_iter=1, random_state=0).fit(X, y)
+    assert cnn.predict(X[:1]).shape == (1,)
+
+
 def test_one_image_is_not_an_array_of_images(data):
     X, y = data
     cnn = CNNClassifier(**SMALL).fit(X[..., 0], y)

@@ -19,7 +19,7 @@ def digits(digits):
 
 
 def cnn(**parameters):
-    parameters = {"filters": (4, 8), "max_time": 0.3, "random_state": 0} | parameters
+    parameters = {"filters": (4, 8), "max_time": 0.7, "random_state": 0} | parameters
     return CNNClassifier(**parameters)
 
 
@@ -63,12 +63,12 @@ def test_a_frozen_backbone(digits):
 
 
 def test_more_time_makes_more_epochs(digits):
-    assert cnn(max_time=0.2).fit(*digits).n_iter_ < cnn(max_time=2).fit(*digits).n_iter_
+    assert cnn(max_time=0.5).fit(*digits).n_iter_ < cnn(max_time=2).fit(*digits).n_iter_
 
 
 def test_the_schedule_comes_to_its_end(digits):
     X, y = digits
-    timed = CNNRegressor(filters=(4,), max_time=0.3, random_state=0)
+    timed = CNNRegressor(filters=(4,), max_time=0.7, random_state=0)
     timed.fit(X[:80], y[:80], X_val=X[80:], y_val=y[80:])
     rates = timed.history_["learning_rate"]
     assert rates.iloc[-1] < rates.max() / 10
@@ -97,7 +97,7 @@ def test_the_trial_is_seen_by_nobody(digits):
 def test_warm_start_adds_what_fits_into_the_time(digits):
     timed = cnn(warm_start=True).fit(*digits)
     before = timed.n_iter_
-    timed.set_params(max_time=0.4).fit(*digits)
+    timed.set_params(max_time=0.7).fit(*digits)
     assert timed.n_iter_ == before + timed.max_iter_
     assert len(timed.loss_curve_) == timed.n_iter_
 
@@ -133,8 +133,8 @@ def test_an_interrupted_training_goes_on_to_the_epochs_it_was_planned_for(
 
 
 def test_a_search_over_times(digits):
-    search = GridSearchCV(cnn(), {"max_time": [0.1, 0.2]}, cv=2, error_score="raise")
-    assert search.fit(*digits).best_params_["max_time"] in (0.1, 0.2)
+    search = GridSearchCV(cnn(), {"max_time": [0.5, 0.6]}, cv=2, error_score="raise")
+    assert search.fit(*digits).best_params_["max_time"] in (0.5, 0.6)
 
 
 def test_a_head_that_is_solved_takes_the_time_it_takes(signals):
@@ -145,7 +145,7 @@ def test_a_head_that_is_solved_takes_the_time_it_takes(signals):
 @pytest.mark.parametrize(
     "parameters, message",
     [
-        ({"max_iter": 20}, "max_time=0.3 and max_iter=20 both say how long to train"),
+        ({"max_iter": 20}, "max_time=0.7 and max_iter=20 both say how long to train"),
         ({"max_time": 0}, "'max_time' parameter"),
         ({"max_time": -1.0}, "'max_time' parameter"),
         ({"max_time": "30s"}, "'max_time' parameter"),

@@ -254,7 +254,7 @@ def test_unfitted_and_tiny(digits):
         SaliencyDisplay.from_estimator(regressor, X, target=False)
     with pytest.raises(ValueError, match=r"target=1 .* from 0 to 0"):
         SaliencyDisplay.from_estimator(regressor, X, target=1)
-    pixel = CNNClassifier(filters=(2,), max_iter=1, input_shape=(1, 1), random_state=0)
+    pixel = CNNClassifier(filters=(2,), max_iter=1, input_shape=(1, 1, 1))
     pixel.fit(X[:, 3:4, 3:4], y)
     with pytest.raises(ValueError, match="no spatial extent"):
         SaliencyDisplay.from_estimator(pixel, X[:, 3:4, 3:4])
