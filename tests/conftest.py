@@ -1,4 +1,5 @@
 import os
+import signal
 
 # before scipy is imported: scikit-learn's array API check is skipped without it
 os.environ.setdefault("SCIPY_ARRAY_API", "1")
@@ -9,6 +10,14 @@ import torch
 from sklearn.datasets import load_digits
 
 from sklearn_cnn.inference import features
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interrupts():
+    """Ctrl-C interrupts, also where the tests were started with SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

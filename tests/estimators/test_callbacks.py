@@ -181,14 +181,6 @@ def test_early_stopping_of_skorch_ends_training_quietly(digits):
     assert cnn.score(*digits) > 0
 
 
-@pytest.fixture(autouse=True)
-def interrupts():
-    """Ctrl-C interrupts, also where the tests run with SIGINT ignored."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 def test_a_handler_that_interrupts_is_no_callback(digits):
     def handler(*_):
         raise KeyboardInterrupt

@@ -24,14 +24,6 @@ from sklearn_cnn.images import ImageFiles
 from sklearn_cnn.training import checkpoint
 
 
-@pytest.fixture
-def ctrl_c():
-    """Ctrl-C interrupts, also where the tests were started with it ignored."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.fixture(scope="module")
 def digits():
     X, y = load_digits(return_X_y=True)
@@ -130,7 +122,7 @@ def test_frozen_statistics_stay_so(digits, tmp_path):
     assert_same(expected, clone(kept).fit(*digits), digits)
 
 
-def test_ctrl_c_keeps_what_is_finished_whatever_the_interval(digits, tmp_path, ctrl_c):
+def test_ctrl_c_keeps_what_is_finished_whatever_the_interval(digits, tmp_path):
     model = classifier(checkpoint_dir=tmp_path, checkpoint_interval=4)
     expected = classifier().fit(*digits)
     stopped = clone(model).set_params(callbacks=[PressCtrlC(after=3)])
