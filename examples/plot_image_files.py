@@ -95,7 +95,8 @@ for ax, (name, photo) in zip(axes, photos.items(), strict=True):
         ax.add_patch(plt.Rectangle(corner, SIDE, SIDE, fill=False, ec="black", lw=1.5))
     ax.imshow(faded)
     other = ({*photos} - {name}).pop()
-    ax.set_title(f"{name}: {len(mistakes)} tiles taken for {other}")
+    tiles = "tile" if len(mistakes) == 1 else "tiles"
+    ax.set_title(f"{name}: {len(mistakes)} {tiles} taken for {other}")
     ax.set_axis_off()
 plt.show()
 

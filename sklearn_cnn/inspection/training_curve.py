@@ -150,7 +150,7 @@ class TrainingCurveDisplay:
         scored = any(h["valid_score"].notna().any() for h in self.histories.values())
         n_panels = 3 if scored else 2
         self.figure_, axes = grid_of_axes(
-            ax, 1, n_panels, (3.7, 3.1), type(self).__name__
+            ax, 1, n_panels, (3.0, 2.9), type(self).__name__
         )
         self.axes_ = axes[0]
         alone = len(self.histories) == 1
