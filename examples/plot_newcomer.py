@@ -82,7 +82,7 @@ for warning in caught:
     print("Warning:", str(warning.message).replace(str(root), "..."))
 print(X)
 for path, reason in X.skipped.items():
-    print(Path(path).relative_to(root), "-", reason.splitlines()[0][:60])
+    print(Path(path).relative_to(root), "-", reason.partition(": ")[2][:40])
 
 rows = np.arange(len(X))
 train, test = train_test_split(rows, test_size=0.3, stratify=y, random_state=0)
@@ -147,5 +147,7 @@ plt.show()
 for name, model in {"stopped": final, "25 epochs": cnn}.items():
     sklearn_cnn.save(model, root / "shapes.cnn")
     loaded = sklearn_cnn.load(root / "shapes.cnn")
-    print(f"{name}: {loaded.score(X[test], y[test]):.3f} of the test pictures")
+    print(
+        f"{name}: {loaded.score(X[test], y[test]):.3f} of the test pictures are right"
+    )
 temporary.cleanup()
