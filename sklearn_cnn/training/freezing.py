@@ -64,9 +64,9 @@ def _with_all_weights(module, stages, head):
     }
     inside = [layer for layers in (*stages.values(), head) for layer in layers]
     known = {id(p) for layer in inside for p in layer.parameters()}
-    for _, weights in found.values():
-        weights += [p for p in module.parameters() if id(p) not in known]
-        break
+    if found:
+        _, first = next(iter(found.values()))
+        first += [p for p in module.parameters() if id(p) not in known]
     return found
 
 

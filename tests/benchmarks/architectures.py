@@ -105,11 +105,14 @@ def accuracy(name, split, seed):
     return cnn.fit(X, y).score(X_test[:TESTED], y_test[:TESTED])
 
 
-def accuracies(sets, n_seeds, found, keep):
-    """Mean accuracy of each architecture on each set; what is ``found`` stays."""
+def accuracies(sets, n_seeds, results, keep):
+    """Mean accuracy of each architecture on each set, those that take least first.
+
+    What the results hold already stays.
+    """
+    found, costs = results.get("accuracies", {}), results.get("seconds", {})
     names = available_architectures()
-    seconds = seconds_known()
-    for name in sorted(names, key=lambda name: seconds.get(name, 0)):
+    for name in sorted(names, key=lambda name: min(costs.get(name, {"": 0}).values())):
         for kind, of_kind in sets.items():
             if kind == "images" and name in OF_SERIES:
                 continue
@@ -120,13 +123,6 @@ def accuracies(sets, n_seeds, found, keep):
                 found.setdefault(name, {})[data] = float(np.mean(scores))
                 print(f"{name:18} {data:18} {found[name][data]:.3f}", flush=True)
                 keep(dict(sorted(found.items())))
-
-
-def seconds_known():
-    """What a sample of series costs each architecture, if that was measured."""
-    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    found = results.get("seconds", {})
-    return {name: of_one["series of 150"] for name, of_one in found.items()}
 
 
 def short(number):
@@ -207,9 +203,8 @@ def main():
         keep("seconds", seconds_per_epoch())
         keep("machine", machine())
     if "accuracies" in parts:
-        found = results.get("accuracies", {})
         sets = data_sets(arguments)
-        accuracies(sets, arguments.seeds, found, partial(keep, "accuracies"))
+        accuracies(sets, arguments.seeds, results, partial(keep, "accuracies"))
     TABLE.write_text(tables(results))
 
 
