@@ -1,4 +1,5 @@
 import os
+import random
 import signal
 
 # before scipy is imported: scikit-learn's array API check is skipped without it
@@ -18,6 +19,16 @@ def interrupts():
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(autouse=True)
+def global_random_state():
+    """What a test seeds, no other test finds: each may run after any other."""
+    before = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    yield
+    random.setstate(before[0])
+    np.random.set_state(before[1])
+    torch.set_rng_state(before[2])
 
 
 @pytest.fixture(scope="session")

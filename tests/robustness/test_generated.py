@@ -39,9 +39,8 @@ def test_generated_input_works_or_is_refused():
     ],
 )
 def test_the_rules_notice(lines, outcome):
-    state, dtype = torch.get_rng_state(), torch.get_default_dtype()
+    dtype = torch.get_default_dtype()
     try:
         assert outcome in outcome_of("fit" if "est" in lines else "", lines)
     finally:
-        torch.set_rng_state(state)
         torch.set_default_dtype(dtype)
