@@ -12,9 +12,11 @@ from sklearn.utils.estimator_checks import (
 from sklearn_cnn import CNNClassifier, CNNRegressor
 from sklearn_cnn.augmentation import Compose, GaussianNoise, MixUp
 
+#: What is learned must be right, in fewer steps than by default.
+SHORT = {"filters": (8,), "max_iter": 20}
 #: Images and volumes of one pixel's width, so that rows of any width fit.
-IMAGES = {"input_shape": (-1, 1), "spatial_dims": 2}
-VOLUMES = {"input_shape": (1, -1, 1), "spatial_dims": 3}
+IMAGES = {"input_shape": (-1, 1), "spatial_dims": 2, **SHORT}
+VOLUMES = {"input_shape": (1, -1, 1), "spatial_dims": 3, **SHORT}
 #: Without what looks at the other samples of a batch, weights are exact.
 EXACT = {"normalization": None, "precision": "float64", "batch_size": 1024}
 
@@ -24,8 +26,8 @@ INSTANCES = [
     *(CNNRegressor(**parameters) for parameters in ({}, EXACT)),
 ]
 AUGMENTATION = Compose([("noise", GaussianNoise(0.1)), ("mix", MixUp())])
-INSTANCES.append(CNNClassifier(filters=(8,), augmentation=AUGMENTATION))
-INSTANCES.append(CNNClassifier(filters=(8,), max_iter=20, n_networks=2))
+INSTANCES.append(CNNClassifier(augmentation=AUGMENTATION, **SHORT))
+INSTANCES.append(CNNClassifier(n_networks=2, **SHORT))
 
 REASON = (
     "batch normalisation averages over the samples of a batch without their weights, "
