@@ -5,10 +5,11 @@ import signal
 # before scipy is imported: scikit-learn's array API check is skipped without it
 os.environ.setdefault("SCIPY_ARRAY_API", "1")
 # before torch is imported: workers side by side, and what they start, share the cores
-os.environ.setdefault(
-    "OMP_NUM_THREADS",
-    str(-(-os.cpu_count() // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1)))),
-)
+if "PYTEST_XDIST_WORKER_COUNT" in os.environ:
+    os.environ.setdefault(
+        "OMP_NUM_THREADS",
+        str(-(-os.cpu_count() // int(os.environ["PYTEST_XDIST_WORKER_COUNT"]))),
+    )
 
 import numpy as np
 import pytest
