@@ -187,8 +187,10 @@ class Checkpoints:
     def _look_for_others(self):
         """Say what differs from a training that waits to be gone on with.
 
-        One of other data and other parameters as well is not what was meant.
+        One of other data and other parameters as well is not what was meant, nor that
+        of another network of the same fit.
         """
+        network = self.identity["parameters"].get("network")
         others = self.directory.glob(f"*/{_LAST}")
         for path in sorted(others, key=os.path.getmtime, reverse=True):
             try:
@@ -198,10 +200,11 @@ class Checkpoints:
                         _differences(facts["identity"][kind], self.identity[kind])
                         for kind in ("parameters", "data")
                     ]
+                    other = facts["identity"]["parameters"].get("network") != network
                     finished = facts["finished"]
             except ValueError:  # an error where it is asked for
                 continue
-            if finished or _is_in_use(path.parent):
+            if other or finished or _is_in_use(path.parent):
                 continue
             if not all(differing):
                 self._warn_of_another([*differing[0], *differing[1]])

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import shutil
 import signal
 import threading
 from typing import ClassVar
@@ -307,6 +308,24 @@ def test_checkpoints_of_all_go_on(tmp_path, random_state):
         assert bits(cnn) == bits(model.set_params(checkpoint_dir=None).fit(X, Y))
     else:
         assert bits(clone(model).fit(X, Y)) != bits(cnn)
+
+
+@pytest.mark.parametrize("random_state", [0, None])
+@pytest.mark.parametrize("n_networks", [1, 2, 3])
+def test_a_network_without_a_state_is_no_other_training(
+    tmp_path, random_state, n_networks
+):
+    model = classifier(
+        n_networks=3, max_iter=4, random_state=random_state, checkpoint_dir=tmp_path
+    )
+    with pytest.raises(RuntimeError, match="on fire"):
+        clone(model).set_params(callbacks=[Fail([])]).fit(X, Y)
+    first, _ = sorted(tmp_path.glob("*/last.safetensors"), key=os.path.getmtime)
+    shutil.rmtree(first.parent)
+    cnn = clone(model).set_params(n_networks=n_networks).fit(X, Y)
+    if random_state == 0:
+        alone = clone(cnn).set_params(checkpoint_dir=None).fit(X, Y)
+        assert bits(cnn) == bits(alone)
 
 
 class FailsAtTwenty(Noisy):
