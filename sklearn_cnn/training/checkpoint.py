@@ -190,24 +190,22 @@ class Checkpoints:
         One of other data and other parameters as well is not what was meant, nor that
         of another network of the same fit.
         """
-        network = self.identity["parameters"].get("network")
+        parameters, data = self.identity["parameters"], self.identity["data"]
+        network = parameters.get("network")
         others = self.directory.glob(f"*/{_LAST}")
         for path in sorted(others, key=os.path.getmtime, reverse=True):
             try:
                 facts = _facts_of(path)
                 with _readable(path):
-                    differing = [
-                        _differences(facts["identity"][kind], self.identity[kind])
-                        for kind in ("parameters", "data")
-                    ]
-                    other = facts["identity"]["parameters"].get("network") != network
-                    finished = facts["finished"]
+                    there = facts["identity"]
+                    other = _differences(there["parameters"], parameters)
+                    new = _differences(there["data"], data)
+                    same = there["parameters"].get("network") == network
+                    waits = same and not facts["finished"]
             except ValueError:  # an error where it is asked for
                 continue
-            if other or finished or _is_in_use(path.parent):
-                continue
-            if not all(differing):
-                self._warn_of_another([*differing[0], *differing[1]])
+            if waits and not (other and new) and not _is_in_use(path.parent):
+                self._warn_of_another(other + new)
                 return
 
     def _warn_of_another(self, differences):

@@ -169,9 +169,10 @@ def test_every_architecture(name, tmp_path):
     images = X.reshape(-1, 64) if series else X.reshape(-1, 8, 8)
     if name in ("alexnet", "lenet") or name.startswith("vgg"):
         images = np.repeat(np.repeat(images, 4, axis=1), 4, axis=2)
-    stages = {"resnet": 4, "vgg": 5, "alexnet": 5}.get(name.rstrip("0123456789"))
     # as many layers as by default, and fewer weights
-    filters = None if stages is None else (8,) * stages
+    widths = sklearn_cnn.available_architectures()[name]["filters"]
+    fixed = widths is None or "rocket" in name
+    filters = None if fixed else (8,) * len(widths)
     cnn = CNNClassifier(name, filters=filters, max_iter=1, random_state=0)
     cnn.set_params(spatial_dims=images.ndim - 1)
     cnn.fit(images[:8], y[:8])
