@@ -6,6 +6,7 @@ Needs Chromium and its driver, and the documentation::
     python -m pytest tests/docs/test_pages.py --site docs/_build/html
 """
 
+from pathlib import Path
 from urllib.parse import quote_plus, urldefrag
 from urllib.request import urlopen
 
@@ -22,6 +23,8 @@ PAGES = [
     "api/generated/sklearn_cnn.CNNClassifier.html",
     "api/generated/sklearn_cnn.images.ImageFiles.html",
 ]
+GUIDE_FOLDER = Path(__file__).parents[2] / "docs" / "user_guide"
+GUIDE = sorted(path.stem for path in GUIDE_FOLDER.glob("*.rst"))
 WIDTHS = {"laptop": (1366, 768), "phone": (390, 844)}
 
 
@@ -41,6 +44,21 @@ CUT_CODE = """
 return [...document.querySelectorAll("article pre")]
     .filter(e => e.scrollWidth > e.clientWidth + 1)
     .map(e => e.textContent.slice(0, 200));
+"""
+
+#: Words of tables, names in code and links aside, that are broken into two lines.
+BROKEN = """
+const broken = [], range = document.createRange();
+for (const text of document.querySelectorAll("article :is(td, th)"))
+    for (const e of [text, ...text.querySelectorAll("p")])
+        for (const node of e.childNodes)
+            if (node.nodeType === Node.TEXT_NODE)
+                for (const word of node.data.matchAll(/[^\\s-]+/g)) {
+                    range.setStart(node, word.index);
+                    range.setEnd(node, word.index + word[0].length);
+                    if (range.getClientRects().length > 1) broken.push(word[0]);
+                }
+return broken;
 """
 
 
@@ -75,6 +93,12 @@ def test_code_is_not_cut_on_a_laptop(browser, site, page):
     window = resized(browser, "laptop")
     window.get(f"{site}/{page}")
     assert window.execute_script(CUT_CODE) == []
+
+
+@pytest.mark.parametrize("page", GUIDE)
+def test_words_of_tables_are_whole(window, site, page):
+    window.get(f"{site}/user_guide/{page}.html")
+    assert window.execute_script(BROKEN) == []
 
 
 @pytest.mark.parametrize("page", PAGES)
