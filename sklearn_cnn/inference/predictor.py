@@ -197,7 +197,7 @@ class Predictor(PlainState):
     def outputs_of(self, features):
         """Compute the outputs of what ``features`` gives."""
         device = self.prepare.device
-        with torch.inference_mode(), autocast("float32", device):
+        with single_thread(), torch.inference_mode(), autocast("float32", device):
             x = torch.from_numpy(features.copy()).to(device)
             return self.module.head(x).cpu().double().numpy()
 

@@ -6,12 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from sklearn_cnn.architectures.minirocket import (
-    longest_above,
-    minirocket,
-    multirocket,
-    running_maximum,
-)
+from sklearn_cnn.architectures.kernel_features import longest_above
+from sklearn_cnn.architectures.minirocket import minirocket, multirocket
 
 
 def series(n=6, n_channels=1, length=40, seed=0):
@@ -72,11 +68,18 @@ def test_longest_stretches():
     torch.testing.assert_close(found, torch.tensor([[0.3, 0.3, 0.0]]))
 
 
-def test_the_running_maximum_of_onnx_is_that_of_torch(monkeypatch):
-    x = series().abs()
-    plain = running_maximum(x)
-    monkeypatch.setattr(torch.compiler, "is_exporting", lambda: True)
-    assert torch.equal(running_maximum(x), plain)
+@pytest.mark.parametrize("build", [minirocket, multirocket])
+@pytest.mark.parametrize("n_channels", [1, 3])
+@pytest.mark.parametrize("unequal_length", [False, True])
+def test_features_at_once_are_the_same(build, n_channels, unequal_length):
+    """As a graph of ONNX computes them, also where values are biases themselves."""
+    x = series(20, n_channels, 50).mul(3).round()
+    if unequal_length:
+        x[3:9, :, 31:] = torch.nan
+    network = learned(build, x, filters=(672,), unequal_length=unequal_length)
+    for stage in network.stages:
+        at_once = stage._at_once(x.diff(n=stage.order))
+        assert torch.equal(at_once, stage(x))
 
 
 @pytest.mark.parametrize("build", [minirocket, multirocket])

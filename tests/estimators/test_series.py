@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+import torch
 from sklearn.base import clone
+from sklearn.datasets import load_digits
 
 from sklearn_cnn import CNNClassifier, CNNFeatures, CNNRegressor
 from sklearn_cnn.augmentation import GaussianNoise
@@ -78,6 +80,22 @@ def test_a_solved_head_has_one_row_of_history(signals):
     np.testing.assert_allclose(row["valid_loss"], -np.log(probabilities).mean())
     assert row["train_loss"] < 0.3
     assert cnn.fit(X, y).n_iter_ == 1
+
+
+def test_predictions_do_not_depend_on_threads():
+    X, y = load_digits(return_X_y=True)
+    cnn = CNNClassifier("minirocket", spatial_dims=1, random_state=0).fit(
+        X[:50], y[:50]
+    )
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        one = cnn.decision_function(X[:100])
+        torch.set_num_threads(2)
+        two = cnn.decision_function(X[:100])
+    finally:
+        torch.set_num_threads(before)
+    np.testing.assert_array_equal(one, two)
 
 
 def test_weights_of_zero_leave_series_out(signals):

@@ -13,6 +13,7 @@ import onnxruntime
 import pytest
 import torch
 from sklearn.base import clone
+from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.ensemble import BaggingClassifier
 from sklearn.exceptions import NotFittedError
@@ -531,3 +532,13 @@ def test_a_full_disk_leaves_the_estimator_and_the_old_file(tmp_path):
     assert path.read_bytes() == b"before"
     assert [*tmp_path.iterdir()] == [path]
     assert_alike(exported(cnn, path), cnn, images())
+
+
+@pytest.mark.parametrize("architecture", ["minirocket", "multirocket"])
+def test_values_that_are_biases_themselves_are_on_the_same_side(architecture, tmp_path):
+    X = load_digits().data[:200]
+    cnn = CNNRegressor(architecture, spatial_dims=1, filters=(504,), random_state=0)
+    cnn.fit(X[:60], load_digits().target[:60])
+    to_onnx(cnn, tmp_path / "model.onnx")
+    loaded = load_onnx(tmp_path / "model.onnx")
+    np.testing.assert_allclose(loaded.predict(X), cnn.predict(X), atol=1e-4)
