@@ -275,7 +275,7 @@ def _dilations(length: int, n_biases: int) -> tuple[list[int], list[int]]:
 
     Examples
     --------
-    >>> from sklearn_cnn.architectures.minirocket import _dilations
+    >>> from sklearn_cnn.architectures.kernel_features import _dilations
     >>> _dilations(24, 10)
     ([1, 2], [6, 4])
     """

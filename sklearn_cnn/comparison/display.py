@@ -305,7 +305,7 @@ class ComparisonDisplay:
         ax.set_ylim(-0.6, len(by_mean) - 0.4)
         ax.grid(axis="x", alpha=0.3)
         ax.set_xlabel(self._score_label)
-        ax.set_title("Scores on held-out folds (small dots: single folds)")
+        ax.set_title("Scores on held-out folds\n(small dots: single folds)")
 
     def _draw_against_fit_time(self, ax):
         from matplotlib.ticker import LogLocator

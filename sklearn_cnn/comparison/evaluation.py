@@ -79,7 +79,7 @@ def evaluate(tasks, X, y, metrics, *, n_jobs, n_threads, verbose):
     if type(backend).__module__ == _ON_ONE_MACHINE:
         # threads and memory belong to a process, and cannot be told apart in one
         backend, n_jobs = "loky", effective_n_jobs(n_jobs)
-        n_threads = n_threads or max(1, torch.get_num_threads() // n_jobs)
+        n_threads = int(n_threads or max(1, torch.get_num_threads() // n_jobs))
     as_they_come = getattr(backend, "supports_return_generator", True)
     failed = set()
     jobs = (

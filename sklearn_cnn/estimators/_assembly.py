@@ -6,6 +6,7 @@ from math import prod
 import numpy as np
 import torch
 from sklearn.base import is_classifier
+from torch.nn.parameter import is_lazy
 
 from sklearn_cnn import architectures
 from sklearn_cnn.estimators._auto import (
@@ -203,10 +204,30 @@ def _blueprint(estimator, architecture, layout, n_samples, n_outputs, by_steps):
 
 def _build(estimator, blueprint):
     data, module = blueprint.data, blueprint.build()
+    if blueprint.weights is not None or not isinstance(module, architectures.Network):
+        _require_values(module, blueprint.weights)
     cost = architectures.probe(module, *data)
     if is_classifier(estimator) and not isinstance(module, architectures.Network):
         _warn_of_probabilities(architectures.ends_in_probabilities(module, *data[:2]))
     return module, cost
+
+
+def _require_values(module, weights):
+    """Refuse weights that a training could only start from in vain."""
+    source = "architecture" if weights is None else "weights"
+    for name, tensor in module.state_dict().items():
+        if not isinstance(tensor, torch.Tensor) or is_lazy(tensor):
+            continue
+        if tensor.is_meta:
+            raise ValueError(
+                f"{source} has {name} on the device 'meta', which holds no values. "
+                "Build the network on the CPU."
+            )
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise ValueError(
+                f"{source} has NaN or infinity in {name}, of which nothing can be "
+                "learned. Take those of an earlier epoch, or weights=None."
+            )
 
 
 def _warn_of_probabilities(function):

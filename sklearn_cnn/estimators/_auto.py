@@ -116,6 +116,10 @@ def chosen_values(estimator, of):
         "learning_rate": plan.learning_rate,
         "lr_schedule": plan.lr_schedule,
         "batch_size": plan.batch_size,
+    }
+    if solves_head(predictor.module):
+        chosen = {"architecture": predictor.blueprint.architecture}
+    chosen |= {
         "max_iter": plan.epochs,
         "device": predictor.prepare.device,
         "precision": plan.precision,
@@ -156,4 +160,6 @@ def require_solvable(estimator, module, architecture, *, by_steps):
 def _is_changed(estimator, name):
     """Tell whether a parameter, if there is one of this name, is not at its default."""
     value, default = (getattr(e, name, None) for e in (estimator, type(estimator)))
+    if default is None and isinstance(value, list) and not value:
+        return False  # no callbacks
     return value is not default and bool(as_builtin(value) != default)

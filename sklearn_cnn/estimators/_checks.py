@@ -38,7 +38,7 @@ class SampleInput(ImageInput):
                 f"sample_weight leaves n_samples={len(rows)} with a positive weight, "
                 f"while a minimum of {min_samples} is required."
             )
-        with naming("y"):
+        with naming("y", "classes is not"):
             codes = self._encode(as_values(y, "y"), array, rows, reset, classes)
         return Samples(array, layout, rows, codes, sample_weight)
 
@@ -49,7 +49,8 @@ class SampleInput(ImageInput):
                 f"y is {'' if kind.multilabel else 'not '}multi-label, unlike the y "
                 f"that {type(self).__name__} was fitted on."
             )
-        y = kind.checked(y, array, self)
+        known = classes is not None or not reset
+        y = kind.checked(y, array, self, known)
         if reset and kind is LabelSets:
             warn_of_one_hot(y, given)
         if reset:

@@ -152,7 +152,7 @@ max_time : float or None, default=None
     Seconds within which :meth:`fit` is to end, in place of ``max_iter``: a short trial
     tells how long an epoch takes, and with it their number, so that the schedule comes
     to its end. With few samples that may be more epochs than are of use. None is as
-    many as ``max_iter`` says.
+    many as ``max_iter`` says. A head that is solved takes the time that it needs.
 freeze_epochs : int, default=0
     How many of the epochs first train the head alone; then what ``freeze`` leaves
     trains with a schedule of its own [6]_.

@@ -73,9 +73,10 @@ class Samples:
             if len(training) < 2:
                 raise ValueError("fewer than 2 samples would be left to train on")
         except ValueError as error:
+            reason = str(error).rstrip(".")
             raise ValueError(
                 f"early_stopping=True holds out validation_fraction={fraction} of "
-                f"{len(self.rows)} samples, which is not possible: {error} Change "
+                f"{len(self.rows)} samples, which is not possible: {reason}. Change "
                 "validation_fraction, add samples, or pass X_val and y_val."
             ) from error
         return replace(self, rows=np.sort(training)), replace(self, rows=held_out)

@@ -23,14 +23,20 @@ from sklearn.utils.multiclass import (
     unique_labels,
 )
 
+from sklearn_cnn.images import require_numbers
+from sklearn_cnn.utils._fitting import naming
+
 
 def is_multilabel(y):
     """Tell whether y has a column of 0 and 1 for each label."""
-    if type(y) is np.ndarray and y.ndim == 1 and y.dtype.kind in "biu":
+    if type(y) is np.ndarray and y.ndim == 1 and y.dtype.kind in "biuU":
         return False  # type_of_target takes as long as all other checks together
     if not scipy.sparse.issparse(y):
-        # type_of_target would stumble over NaN and infinity
-        assert_all_finite(np.asarray(y), input_name="y")
+        # type_of_target would stumble over NaN, infinity and None
+        array = np.asarray(y)
+        if array.ndim == 1 and array.dtype.kind == "O":
+            _require_labels(array)
+        assert_all_finite(array, input_name="y")
     return type_of_target(y, input_name="y") == "multilabel-indicator"
 
 
@@ -60,7 +66,38 @@ def _weights_of(classes, class_weight):
             f"class_weight={class_weight!r} must have finite numbers of at least 0, "
             "which are not all 0. 0 leaves a class out of the loss, 1 is the default."
         )
-    return np.asarray(weights, dtype=np.float64)
+    weights = np.asarray(weights, dtype=np.float64)
+    require_moderate(weights, "class_weight")
+    return weights
+
+
+def named_classes(classes):
+    """Give the labels that ``partial_fit`` is told of, once each and in order."""
+    with naming("classes"):
+        if np.asarray(classes).dtype.kind == "f":
+            assert_all_finite(np.asarray(classes))
+        return unique_labels(classes)
+
+
+def _require_unicode(label):
+    """Refuse names that no file can hold, as those of folders in another encoding."""
+    try:
+        str(label).encode()
+    except UnicodeEncodeError:
+        raise ValueError(
+            f"y holds the label {label!r}, which is no valid Unicode, so that a model "
+            "of it could not be saved. Rename it; of a folder, rename the folder."
+        ) from None
+
+
+def _require_labels(y):
+    from pandas import isna  # loads much
+
+    if isna(y).any():
+        raise ValueError(
+            "Input y contains NaN, None or NA, but must hold a label for each sample. "
+            "Leave these samples out, or name a class of their own."
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,17 +111,23 @@ class Labels:
     link = "softmax"
 
     @staticmethod
-    def checked(y, array, estimator):
-        """Check y, which has a value for each sample of ``array``."""
+    def checked(y, array, estimator, known=False):
+        """Check y, which has a value for each sample of ``array``.
+
+        Where its classes are known, ``encode`` finds what is none of them.
+        """
         y = column_or_1d(y, warn=True)
         check_consistent_length(array, y)
-        check_classification_targets(y)
+        if not known or y.dtype.kind not in "biuU":
+            check_classification_targets(y)
         return y
 
     @classmethod
     def of(cls, y, classes, estimator):
         """Learn which labels there are, from y or from what is said."""
-        targets = cls(np.unique(y) if classes is None else unique_labels(classes))
+        targets = cls(np.unique(y) if classes is None else named_classes(classes))
+        for name in targets.classes.tolist():
+            _require_unicode(name)
         if len(targets.classes) < 2:
             (only,) = targets.classes.tolist()
             raise ValueError(
@@ -104,8 +147,8 @@ class Labels:
         if len(unknown):
             raise ValueError(
                 f"y holds the labels {unknown.tolist()}, which are not in classes_ "
-                f"{self.classes.tolist()}. Fit again, without warm_start, on all of "
-                "them."
+                f"{self.classes.tolist()}. Begin anew with all of them: with fit and "
+                "warm_start=False, or as classes of the first partial_fit."
             )
         codes = np.zeros(len(y), np.int64)
         codes[rows] = np.searchsorted(self.classes, y[rows])
@@ -178,7 +221,7 @@ class LabelSets(Labels):
     link = "sigmoid"
 
     @staticmethod
-    def checked(y, array, estimator):
+    def checked(y, array, estimator, known=False):
         y = check_array(y, accept_sparse="csr", input_name="y")
         check_consistent_length(array, y)
         y = y.toarray() if scipy.sparse.issparse(y) else y
@@ -221,7 +264,9 @@ class LabelSets(Labels):
             )
         marks = codes.astype(int).T
         factors = [_weights_of([0, 1], w)[m] for w, m in zip(given, marks, strict=True)]
-        return np.prod(factors, axis=0)
+        product = np.prod(factors, axis=0)
+        require_moderate(product, "class_weight")
+        return product
 
     def loss(self, label_smoothing):
         from sklearn_cnn.training import BinaryCrossEntropy
@@ -257,13 +302,9 @@ class Numbers:
     link = "identity"
 
     @staticmethod
-    def checked(y, array, estimator):
+    def checked(y, array, estimator, known=False):
         """Check y, which has one or more values for each sample of ``array``."""
-        if np.asarray(y).dtype.kind in "mM":
-            raise ValueError(
-                "y holds dates or durations, but must hold numbers. Convert them to a "
-                "number of some unit, as by y / numpy.timedelta64(1, 's')."
-            )
+        require_numbers(y, "y")
         y = check_array(
             y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=estimator
         )

@@ -6,13 +6,17 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.utils.multiclass import unique_labels
 
 from sklearn_cnn import training
 from sklearn_cnn.estimators._auto import is_auto
 from sklearn_cnn.estimators._base import BaseCNN
 from sklearn_cnn.estimators._documentation import documented
-from sklearn_cnn.estimators._targets import Labels, LabelSets, is_multilabel
+from sklearn_cnn.estimators._targets import (
+    Labels,
+    LabelSets,
+    is_multilabel,
+    named_classes,
+)
 from sklearn_cnn.utils._sklearn import Interval, StrOptions, fit_context
 
 
@@ -93,7 +97,8 @@ class CNNClassifier(ClassifierMixin, BaseCNN):
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Train for one epoch on some samples, going on where training stopped.
 
-        The learning rate is ``learning_rate``, without a schedule. Statistics of the
+        The learning rate is ``learning_rate``, without a schedule, and ``early_stopping``
+        holds nothing out. Statistics of the
         input come from the first call.
 
         Parameters
@@ -130,7 +135,7 @@ class CNNClassifier(ClassifierMixin, BaseCNN):
         if first and classes is None and not is_multilabel(y):
             raise ValueError("classes must be passed on the first call to partial_fit.")
         if not first and classes is not None:
-            if not np.array_equal(unique_labels(classes), self.classes_):
+            if not np.array_equal(named_classes(classes), self.classes_):
                 raise ValueError(
                     f"classes={classes!r} is not the same as on last call to "
                     f"partial_fit, was: {self.classes_!r}."

@@ -138,6 +138,10 @@ def load(path, *, trusted=None):
         raise TypeError(
             f"trusted={trusted!r} must be a list, such as trusted=[{trusted!r}]."
         )
+    if isinstance(trusted, bool):
+        raise TypeError(
+            f"trusted={trusted} must be a list of the types to trust, or None."
+        )
     content, _, schema = _archive.read(path)
     try:
         untrusted = skops.get_untrusted_types(data=content)

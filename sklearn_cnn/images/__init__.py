@@ -6,6 +6,7 @@ from sklearn_cnn.images.arrays import (
     as_weights,
     check_image_array,
     in_turn,
+    require_numbers,
     rows_of_several_sizes,
     take_rows,
     value_range,

@@ -54,6 +54,7 @@ def as_values(values, name):
 
 def as_weights(sample_weight, array):
     """Check the weights of the rows of an array, and give them in float64."""
+    require_numbers(sample_weight, "sample_weight")
     with naming("sample_weight"):
         weights = check_sample_weight(
             as_values(sample_weight, "sample_weight"),
@@ -64,6 +65,28 @@ def as_weights(sample_weight, array):
         # scikit-learn lets a scalar pass
         assert_all_finite(weights, input_name="sample_weight")
     return weights
+
+
+def require_numbers(values, name):
+    """Refuse dates, durations and text, of which numpy would make numbers."""
+    if is_tensor(values) or hasattr(values, "toarray"):
+        return
+    try:
+        array = np.asarray(values)
+    except ValueError:  # what has no shape is refused where its shape is asked for
+        return
+    if array.dtype.kind in "mM":
+        raise ValueError(
+            f"{name} holds dates or durations, but must hold numbers. Convert them to "
+            f"a number of some unit, as by {name} / numpy.timedelta64(1, 's')."
+        )
+    if array.dtype.kind in "UST" or (
+        array.dtype.kind == "O" and any(isinstance(v, str | bytes) for v in array.flat)
+    ):
+        raise ValueError(
+            f"{name} holds text, but must hold numbers. Convert it, as by "
+            f"numpy.asarray({name}, dtype=float)."
+        )
 
 
 def as_rows(X):
@@ -89,6 +112,12 @@ def _require_one_shape(shapes):
     if len(shapes) < 2:
         return
     message = f"X holds arrays of different shapes: {shapes[:5]}. "
+    if {len(shape) for shape in shapes} == {2} and len({s[1] for s in shapes}) == 1:
+        raise ValueError(
+            f"{message}If they are series of unequal length, pass spatial_dims=1 and "
+            "unequal_length=True to the estimator; bring images to one shape first, "
+            "with sklearn_cnn.transforms.Resize, CenterCrop or Pad."
+        )
     if max(map(len, shapes)) == 1:
         raise ValueError(
             f"{message}If they are series of unequal length, pass unequal_length=True "

@@ -29,6 +29,7 @@ from sklearn_cnn.images.tiff import (
     is_greys,
     is_tiff,
     read_tiff,
+    upright_values,
 )
 
 _MAX_REASON = 500
@@ -115,7 +116,8 @@ def _page(image, source, reading):
     require_eight_bit_colours(image, reading.mode)
     n_bits = declared_bits(image)
     is_deep = image.mode[0] not in "IF" and has_deep_colours(image)
-    pixels = pixels_of(_upright(image), reading, n_bits)
+    upright = upright_values(image, _upright(image))
+    pixels = pixels_of(upright, reading, n_bits)
     if is_deep:
         warn_of_few_levels(int(pixels.max()) << 8)
     return pixels

@@ -174,8 +174,6 @@ def _has_channels_elsewhere(shape, fitted):
 
 def _refuse_paths(X):
     """Tell what to do with one string a row, which is seldom anything but a path."""
-    if hasattr(X, "toarray"):
-        return
     first = np.asarray(X[:1] if X.ndim else X)
     if first.size != 1 or not isinstance(first.item(), str | os.PathLike):
         return
@@ -195,8 +193,6 @@ def _refuse_paths(X):
 
 
 def _nested_lists(X):
-    if hasattr(X, "toarray"):  # sparse: scikit-learn's own message
-        return X
     try:
         return np.asarray(X)
     except ValueError as error:

@@ -24,6 +24,13 @@ def refuse_huge_samples(X):
 def refuse_other_things(X):
     """Refuse what holds images, or anything, in another way than an array or a list."""
     kind = type(X).__name__
+    if X is None:
+        raise ValueError("X is None, but must be an array or a list of images.")
+    if hasattr(X, "toarray"):
+        raise TypeError(
+            f"X is a {kind}. Sparse data was passed for X, but dense data is required. "
+            "Use '.toarray()' to convert to a dense numpy array."
+        )
     if isinstance(X, Mapping):
         keys = ", ".join(str(key)[:30] for key in list(X)[:5])
         raise ValueError(
@@ -97,6 +104,10 @@ def dense_tensor(tensor, name):
     return tensor.float() if is_narrow else tensor
 
 
+def _is_text(dtype):
+    return str(dtype) == "str" or str(dtype).startswith("string")
+
+
 def refuse_other_numbers(X):
     """Refuse what scikit-learn prints whole, takes for numbers, or cannot hold."""
     is_frame = hasattr(X, "dtypes") and hasattr(X, "columns")
@@ -107,8 +118,11 @@ def refuse_other_numbers(X):
                 f"X has dtype {dtype}. Complex data not supported: make channels of "
                 "the parts, as by numpy.stack([X.real, X.imag], axis=-1)."
             )
-        if kind == "T":
-            raise ValueError(f"X has dtype {dtype}, but must hold numbers.")
+        if kind == "T" or (is_frame and _is_text(dtype)):
+            raise ValueError(
+                f"X has dtype {dtype}, but must hold numbers. Convert it, as by "
+                "X.astype(float)."
+            )
         if kind in ("m", "M"):
             raise ValueError(
                 f"X has dtype {dtype}, but must hold numbers. Turn times into numbers "

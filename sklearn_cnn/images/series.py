@@ -84,5 +84,6 @@ def require_length(length, fitted):
         raise ValueError(
             f"X has series of up to {length} values, but the longest that was fitted "
             f"on has {fitted}. Cut them, as by [series[:{fitted}] for series in X], or "
-            "fit again with series that NaN fills up to that length."
+            "fit again with series that NaN fills up to that length. In "
+            "cross-validation pass one array of all series, filled up with NaN."
         )

@@ -1,6 +1,6 @@
 """Several arrays on disk, one after the other, in the place of one."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from functools import partial
 
 import numpy as np
@@ -116,6 +116,11 @@ def _checked_shards(shards):
         raise ValueError(
             f"shards is one array, of shape {tuple(shards.shape)}, but a list of "
             "arrays or paths is needed: pass it to ImageFiles.from_array."
+        )
+    if isinstance(shards, Set):
+        raise ValueError(
+            f"shards is a {type(shards).__name__}, which has no order. Pass a list "
+            "whose order is that of y."
         )
     shards = list(shards)
     if not shards:

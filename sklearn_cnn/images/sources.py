@@ -3,7 +3,7 @@
 import itertools
 import mmap
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import replace
 from functools import partial
 from math import prod
@@ -307,6 +307,11 @@ def _checked_paths(paths):
         raise ValueError(
             f"paths={shortened(paths)} is no list of paths: pass one path for each "
             "image."
+        )
+    if isinstance(paths, Set):
+        raise ValueError(
+            f"paths is a {type(paths).__name__}, which has no order. Pass a list whose "
+            "order is that of y."
         )
     paths = list(paths)
     if not paths:

@@ -3,6 +3,7 @@
 from io import BytesIO
 
 import numpy as np
+from PIL import Image
 
 _TAGS = {
     "bits": 258,
@@ -10,8 +11,10 @@ _TAGS = {
     "orientation": 274,
     "samples": 277,
     "largest": 281,
+    "format": 339,
 }
 _STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_UNSIGNED, _SIGNED = 1, 2
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _CMYK = 0, 1, 2, 5
 #: A file may claim any number of channels.
 _MAX_CHANNELS = 1 << 10
@@ -54,6 +57,28 @@ def declared_bits(image):
     largest = max(largest) if isinstance(largest, tuple) else largest
     n_bits = max(tags.get(_TAGS["bits"], (16,)))
     return min(n_bits, max(int(largest).bit_length(), 8))
+
+
+def upright_values(image, upright):
+    """Give an upright image as it is, if Pillow has read its values as they are.
+
+    Grey of 16 bits in which white is 0 is turned, as Pillow turns that of 8 bits.
+    """
+    tags = getattr(image, "tag_v2", {})
+    n_bits, kind = (
+        max(tags.get(_TAGS["bits"], (1,))),
+        max(tags.get(_TAGS["format"], (_UNSIGNED,))),
+    )
+    wraps = n_bits == 32 and kind == _UNSIGNED and upright.mode == "I"
+    if (n_bits == 8 and kind == _SIGNED) or (wraps and upright.getextrema()[0] < 0):
+        raise ValueError(
+            f"its pixels are {'' if kind == _SIGNED else 'u'}int{n_bits}, which Pillow "
+            "takes for others. Read it into an array, as by tifffile.imread(path)."
+        )
+    if tags.get(_TAGS["photometric"]) != _WHITE_IS_ZERO or upright.mode[:4] != "I;16":
+        return upright
+    grey = np.asarray(upright).astype(np.uint16)
+    return Image.fromarray(((1 << n_bits) - 1 - grey).astype(np.uint16))
 
 
 def read_tiff(source, page, check_extent):

@@ -1,5 +1,6 @@
 """What a fit will cost, seen in a short one."""
 
+import reprlib
 from time import perf_counter
 from typing import NamedTuple
 
@@ -138,7 +139,8 @@ def _checked(estimator, shape, n_classes):
     else:
         proper, wanted = n_classes is None, "None for a regressor"
     if not proper:
-        raise ValueError(f"n_classes={n_classes!r} must be {wanted}.")
+        given = reprlib.repr(n_classes)
+        raise ValueError(f"n_classes={given} must be {wanted}, not the labels.")
     sizes = shape if isinstance(shape, tuple) else ()
     if len(sizes) < 2 or not all(is_integer(n) and n > 0 for n in sizes):
         raise ValueError(

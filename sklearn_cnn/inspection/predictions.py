@@ -158,7 +158,7 @@ class PredictionDisplay:
         y_proba : array-like of shape (n_samples, n_classes), default=None
             Predicted probabilities of a classifier.
         y_pred : array-like of shape (n_samples,), default=None
-            Predicted numbers of a regressor, in place of ``y_proba``.
+            Predicted numbers of a regressor, as floats, in place of ``y_proba``.
         classes : array-like of shape (n_classes,), default=None
             Labels of the columns of ``y_proba``; None takes the sorted labels in
             ``y_true``.
@@ -180,8 +180,8 @@ class PredictionDisplay:
         Raises
         ------
         ValueError
-            If lengths differ, ``y_proba`` has not one column for each class, or not
-            one of ``y_proba`` and ``y_pred`` is given.
+            If lengths differ, ``y_proba`` has not one column for each class,
+            ``y_pred`` holds labels, or not one of the two is given.
         """
         if (y_proba is None) == (y_pred is None):
             raise ValueError(
@@ -197,6 +197,11 @@ class PredictionDisplay:
             return layout.channels_last(array[rows])
 
         if y_proba is None:
+            if np.asarray(y_pred).dtype.kind != "f":
+                raise ValueError(
+                    "y_pred holds labels or integers, but must hold the numbers of a "
+                    "regressor, as floats. Pass y_proba for a classifier."
+                )
             return cls._largest(pictures, y_true, column_or_1d(y_pred), n_shown).plot(
                 ax=ax
             )

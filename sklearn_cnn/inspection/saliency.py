@@ -210,8 +210,14 @@ class SaliencyDisplay:
         pyplot = import_pyplot(type(self).__name__)
         n = len(self.pictures)
         signals = self.pictures.ndim == 3
+        titles = [
+            ", ".join(lines) if signals else narrow(lines)
+            for lines in map(str.splitlines, self.titles or [""] * n)
+        ]
         shape = (n, 1) if signals else (2, n)
-        size = (7.0, 1.5) if signals else (1.5, 1.75)
+        # names of classes may take several lines
+        n_lines = max(title.count("\n") for title in titles)
+        size = (7.0, 1.5) if signals else (1.5, 1.75 + 0.08 * n_lines)
         self.figure_, self.axes_ = grid_of_axes(
             ax, *shape, size, type(self).__name__, images=not signals
         )
@@ -220,15 +226,12 @@ class SaliencyDisplay:
             pyplot.Normalize(0 if positive else -1, 1),
             ("cividis" if signals else "inferno") if positive else DIVERGING,
         )
-        titles = self.titles or [""] * n
         for i, (picture, values) in enumerate(
             zip(self.pictures, self.attributions, strict=True)
         ):
             values = np.clip(values / _scale(values, self.method), -1, 1)
             panel = self.axes_[i, 0] if signals else self.axes_[0, i]
-            lines = titles[i].splitlines()
-            title = ", ".join(lines) if signals else narrow(lines)
-            panel.set_title(title, fontsize="small")
+            panel.set_title(titles[i], fontsize="small")
             if signals:
                 _draw_signal(panel, picture, values, scale)
             else:

@@ -74,6 +74,11 @@ class Augmenter:
                 f"shape {tuple(images.shape)} (n_samples, n_channels, ...) and "
                 f"{images.dtype}: {error}{self._hint(images)}"
             ) from error
+        if images.isfinite().all() and not augmented.isfinite().all():
+            raise ValueError(
+                f"augmentation={self.augmentation!r} makes NaN or infinity of a batch "
+                "of finite values. Lower its parameters, or check the callable."
+            )
         if augmented.is_floating_point() and not images.is_floating_point():
             self._warn_if_scaled(augmented, images)
 

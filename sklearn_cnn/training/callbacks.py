@@ -124,6 +124,11 @@ def copied_callbacks(given):
                 "nor a pair of a name and one. Those of scikit-learn are set by "
                 "set_callbacks."
             )
+        if isinstance(callback, type):
+            raise ValueError(
+                f"callbacks has the class {kind.__name__}, but must have an instance: "
+                f"{kind.__name__}(...)."
+            )
         copied = copy.copy(callback)
         copies.append((name, copied) if name else copied)
     return copies

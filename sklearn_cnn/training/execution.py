@@ -54,6 +54,12 @@ class Objective:
     def __call__(self, network, batch):
         """Compute the loss of a batch, and the outputs."""
         outputs = self._outputs(network, batch.images, self.precision)
+        if torch.is_grad_enabled() and not outputs.requires_grad:
+            raise ValueError(
+                "The network that architecture gives returns a tensor without a "
+                "gradient, so that nothing of it could learn. Leave detach and no_grad "
+                "out of its forward."
+            )
         loss = self.loss(outputs, batch.targets, batch.sample_weight)
         if batch.partner_targets is not None:
             loss = loss + self.loss(
@@ -72,7 +78,13 @@ class Objective:
 
     def _outputs(self, network, images, precision):
         with autocast(precision, self.device, guarded=self.guarded):
-            return as_float32_or_wider(network(images))
+            outputs = as_float32_or_wider(network(images))
+        if len(outputs) != len(images):
+            raise ValueError(
+                f"The network that architecture gives returns {len(outputs)} rows for "
+                f"a batch of {len(images)} samples. It must return one for each."
+            )
+        return outputs
 
 
 class Execution:

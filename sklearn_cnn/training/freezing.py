@@ -1,5 +1,6 @@
 """Which stages of a network keep their weights, and which layers their statistics."""
 
+import numpy as np
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from sklearn_cnn.architectures import Network
@@ -78,6 +79,12 @@ def frozen_stages(module, freeze):
     """
     if freeze is None:
         return {}
+    if isinstance(freeze, bool | np.bool_):
+        raise ValueError(
+            f"freeze={freeze} does not say which stages keep their weights. Pass "
+            "'backbone' for all but the head, a number of stages, the name of the last "
+            "of them, or None."
+        )
     stages = stages_of(module, freeze)
     names = list(stages)
     if not names:

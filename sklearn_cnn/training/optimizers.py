@@ -114,6 +114,11 @@ def parameter_groups(module, weight_decay, backbone_learning_rate=1.0):
         decay = decays[part] if parameter.ndim > 1 else 0.0
         factor = 1.0 if part == head else backbone_learning_rate
         groups.setdefault((factor, decay), []).append(parameter)
+    if not groups:
+        raise ValueError(
+            f"No weight of {type(module).__name__}, which architecture gives, learns. "
+            "Set requires_grad of those that shall."
+        )
     ordered = sorted(groups.items(), key=lambda item: item[0][0] == 1.0)
     return [
         {"params": parameters, "weight_decay": decay, "lr_factor": factor}

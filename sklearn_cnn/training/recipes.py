@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
+import numpy as np
+
 from sklearn_cnn.augmentation import RandomAffine, RandomCrop
 from sklearn_cnn.training.batches import batch_sizes
 
@@ -103,6 +105,8 @@ class Recipe:
 
     def resolve(self, name, given):
         """Give a parameter as the user has it, or its value here."""
+        if isinstance(given, np.generic):
+            return given.item()  # what is computed with it may not fit into its type
         auto = isinstance(given, str) and given == "auto"
         return getattr(self, name) if auto else given
 

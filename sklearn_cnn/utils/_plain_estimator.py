@@ -25,7 +25,7 @@ class PlainEstimator(PlainState):
     """
 
     def _plain_state(self):
-        state = {k: _plain_path(v) for k, v in vars(self).items()}
+        state = {k: _plain(v) for k, v in vars(self).items()}
         if any(state.get(name) for name in _CALLBACKS):
             warnings.warn(
                 "callbacks are objects of other code, and are not saved. Set them "
@@ -56,5 +56,7 @@ class PlainEstimator(PlainState):
             self._metadata_request = request
 
 
-def _plain_path(value):
+def _plain(value):
+    if isinstance(value, range):
+        return tuple(value)
     return fspath(value) if isinstance(value, PathLike) else value

@@ -124,7 +124,7 @@ def test_only_the_rows_of_a_fold_are_taken(data):
     assert sorted(OnDisk.taken) == [10] * 3 + [20] * 3
 
 
-@pytest.mark.parametrize("n_threads", [1, 2])
+@pytest.mark.parametrize("n_threads", [1, 2, np.int64(2)])
 def test_all_have_the_same_threads_which_are_restored(data, n_threads):
     before = torch.get_num_threads(), threadpool_info()
     first, second = [], []

@@ -8,10 +8,11 @@ import pytest
 import scipy.sparse
 import torch
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from skorch.callbacks import PassthroughScoring
 from torch import nn
 
 from sklearn_cnn import CNNClassifier, CNNRegressor
-from sklearn_cnn.augmentation import RandomCrop, RandomFlip
+from sklearn_cnn.augmentation import GaussianNoise, RandomCrop, RandomFlip
 
 SMALL = {"filters": (4, 8), "max_iter": 2, "random_state": 0}
 
@@ -46,6 +47,9 @@ def with_value(X, value):
             "more than the",
         ),
         (lambda X: "x" * 5000, r"X is 'xx.{0,50}\.\.\.x*', but must hold"),
+        (lambda X: None, "X is None"),
+        (lambda X: pd.DataFrame(X.reshape(24, -1)).astype(str), "X has dtype str"),
+        (lambda X: [np.zeros((9 + i, 1)) for i in range(24)], "unequal_length=True"),
         (lambda X: X[:0], r"shape=\(0, 8, 8, 3\)"),
         (lambda X: X[:, :0], r"shape=\(24, 0, 8, 3\)"),
         (lambda X: [*X[:23], X[0, :4]], "different shapes"),
@@ -157,6 +161,11 @@ def test_bad_weights(data, weights, message):
         ({"device": "quantum"}, "device='quantum' cannot be used here"),
         ({"learning_rate": 0}, "'learning_rate'"),
         ({"dropout": 1.0}, "'dropout'"),
+        ({"freeze": True}, "freeze=True does not say .*'backbone'"),
+        ({"class_weight": {0: 1e308}}, "class_weight has absolute values up to 1e"),
+        ({"augmentation": lambda batch: batch * np.nan}, "augmentation=.*makes NaN"),
+        ({"augmentation": GaussianNoise(1e300)}, "GaussianNoise.*makes NaN or inf"),
+        ({"callbacks": [PassthroughScoring]}, r"PassthroughScoring\(\.\.\.\)"),
     ],
 )
 def test_bad_parameters(data, parameters, message):
@@ -173,6 +182,78 @@ def wrong_width(n_channels, spatial_shape, n_outputs):
 def test_a_callable_with_the_wrong_number_of_outputs(data):
     with pytest.raises(ValueError, match=r"n_outputs=2 .*returns \(1, 3\)"):
         CNNClassifier(wrong_width).fit(*data)
+
+
+class Own(nn.Module):
+    """A network that a user might write."""
+
+    def __init__(self, change):
+        super().__init__()
+        self.dense, self.change = nn.Linear(192, 2), change
+
+    def forward(self, x):
+        return self.change(self.dense(x.flatten(1)))
+
+
+def with_weight(network, value):
+    network.dense.weight.data.fill_(value)
+    return network
+
+
+@pytest.mark.parametrize(
+    "network, message",
+    [
+        (Own(torch.Tensor.detach), "without a gradient"),
+        (Own(lambda x: x[:-1] if len(x) > 2 else x), "returns 23 rows .* 24 samples"),
+        (Own(nn.Identity()).requires_grad_(False), "No weight of Own"),
+        (Own(nn.Identity()).to("meta"), "dense.weight on the device 'meta'"),
+        (with_weight(Own(nn.Identity()), np.nan), "NaN or infinity in dense.weight"),
+    ],
+)
+def test_networks_of_ones_own_that_cannot_learn(data, network, message):
+    cnn = CNNClassifier(network, max_iter=1)
+    with pytest.raises(ValueError, match=f"architecture.*{message}|{message}.*arch"):
+        cnn.fit(*data)
+    assert not hasattr(cnn, "module_")
+
+
+def test_weights_of_a_fit_that_diverged_are_refused(data):
+    state = CNNClassifier(**SMALL).fit(*data).module_.state_dict()
+    first = next(iter(state))
+    state[first] = state[first] * np.nan
+    with pytest.raises(ValueError, match=f"weights has NaN .* {first}"):
+        CNNClassifier(**SMALL, weights=state).fit(*data)
+
+
+@pytest.mark.parametrize(
+    "classes", [[0.0, 1.0, np.nan], np.array([0, "a"], dtype=object)]
+)
+def test_what_classes_cannot_be_is_said_of_classes(data, classes):
+    with pytest.raises((ValueError, TypeError), match=r"^classes is not"):
+        CNNClassifier(**SMALL).partial_fit(*data, classes)
+
+
+@pytest.mark.parametrize("missing", [None, pd.NA, np.nan])
+def test_missing_labels_are_named(data, missing):
+    X, y = data
+    labels = np.array(["a", "b"], dtype=object)[y]
+    labels[3] = missing
+    with pytest.raises(ValueError, match="y contains NaN"):
+        CNNClassifier(**SMALL).fit(X, labels)
+
+
+def test_labels_that_no_file_can_hold(data):
+    X, y = data
+    with pytest.raises(ValueError, match=r"no valid Unicode.*rename the folder"):
+        CNNClassifier(**SMALL).fit(X, np.array(["caf\udce9", "b"])[y])
+
+
+def test_classes_that_are_known_are_not_taken_for_numbers(data):
+    X, _ = data
+    names = np.array([f"k{i}" for i in range(20)])
+    cnn = CNNClassifier(filters=(4,), max_iter=1)
+    cnn.partial_fit(X, names[np.arange(24) % 20], names)
+    assert cnn.classes_.tolist() == sorted(names)
 
 
 def test_a_parameter_that_a_callable_does_not_obey(data):
@@ -340,7 +421,17 @@ def test_what_y_cannot_be_is_said_of_y(Estimator, y):
 
 
 @pytest.mark.parametrize(
-    "weight", ["a", ["a"] * 24, {"a": 1}, -1, np.ones(24) * 1j, [1.0], np.ones((24, 2))]
+    "weight",
+    [
+        "a",
+        ["1"] * 24,
+        np.arange(24).astype("M8[s]"),
+        {"a": 1},
+        -1,
+        np.ones(24) * 1j,
+        [1.0],
+        np.ones((24, 2)),
+    ],
 )
 def test_what_weights_cannot_be_is_said_of_sample_weight(weight):
     X = np.random.default_rng(0).normal(size=(24, 6, 6))

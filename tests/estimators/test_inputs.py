@@ -23,6 +23,41 @@ def assert_same_predictions(first, second, X, X_second):
     )
 
 
+@pytest.mark.parametrize("number", [np.float64, np.float32, np.float16])
+@pytest.mark.parametrize(
+    "name, value, others",
+    [
+        ("momentum", 0.75, {"optimizer": "sgd"}),
+        ("learning_rate", 2**-7, {}),
+        ("backbone_learning_rate", 0.5, {}),
+        ("weight_decay", 0.25, {}),
+        ("dropout", 0.25, {}),
+        ("conv_dropout", 0.25, {}),
+        ("label_smoothing", 0.25, {}),
+        ("validation_fraction", 0.25, {"early_stopping": True}),
+        ("tol", 0.5, {"early_stopping": True, "validation_fraction": 0.2}),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:overflow encountered in cast")
+def test_numbers_of_numpy_are_numbers(digits, number, name, value, others):
+    """As numpy.linspace gives them to a grid."""
+    X, y = digits[0][:60], digits[1][:60]
+    given = fitted(X, y, **others, **{name: number(value)})
+    plain = fitted(X, y, **others, **{name: value})
+    assert_same_predictions(given, plain, X, X)
+    assert given.loss_curve_ == plain.loss_curve_
+
+
+@pytest.mark.parametrize("number", [np.int64, np.uint8])
+@pytest.mark.parametrize(
+    "name", ["batch_size", "max_iter", "n_iter_no_change", "n_networks", "verbose"]
+)
+def test_integers_of_numpy_are_integers(digits, number, name):
+    X, y = digits[0][:60], digits[1][:60]
+    given, plain = (fitted(X, y, **{name: kind(2)}) for kind in (number, int))
+    assert_same_predictions(given, plain, X, X)
+
+
 @pytest.mark.parametrize(
     "shape, parameters, input_shape",
     [

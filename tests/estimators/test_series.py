@@ -35,6 +35,7 @@ def unequal():
         ({}, "multirocket"),
         ({"unequal_length": True}, "multirocket"),
         ({"device": "cpu"}, "multirocket"),
+        ({"callbacks": []}, "multirocket"),
         ({"max_iter": 1}, "simple"),
         ({"filters": (4,), "max_iter": 1}, "simple"),
         ({"learning_rate": 0.01, "batch_size": 80}, "simple"),
@@ -67,6 +68,12 @@ def test_auto_stays_what_it_was_where_training_goes_on(signals):
 
 
 # --- solved heads ---------------------------------------------------------------------
+
+
+def test_verbose_names_no_settings_of_steps(signals, capsys):
+    CNNClassifier("minirocket", **SMALL, verbose=1).fit(*signals)
+    said = capsys.readouterr().out
+    assert "device='cpu'" in said and "learning_rate" not in said
 
 
 def test_a_solved_head_has_one_row_of_history(signals):

@@ -458,6 +458,30 @@ def tiff(pixels, **options):
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_white_is_the_highest_value_however_many_bits(dtype):
+    image = RNG.integers(np.iinfo(dtype).max, size=(6, 5), dtype=dtype)
+    found = decode(tiff(image, photometric="miniswhite"))
+    assert found.dtype == dtype
+    np.testing.assert_array_equal(found, np.iinfo(dtype).max - image)
+
+
+@pytest.mark.parametrize(
+    "value, dtype", [(3_000_000_000, np.uint32), (-5, np.int8), (100, np.int8)]
+)
+@pytest.mark.parametrize("mode", [None, "L", "I;16"])
+def test_values_that_pillow_takes_for_others_are_refused(value, dtype, mode):
+    data = tiff(np.full((6, 5), value, dtype))
+    with pytest.raises(ValueError, match=f"pixels are {dtype.__name__}.*tifffile"):
+        decode(data, mode=mode)
+
+
+def test_integers_that_pillow_reads_stay_what_they_are():
+    image = np.arange(-15, 15).reshape(6, 5)
+    np.testing.assert_array_equal(decode(tiff(image.astype(np.int16))), image)
+    np.testing.assert_array_equal(decode(tiff((image + 99).astype("u4"))), image + 99)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("byteorder", ["<", ">"])
 @pytest.mark.parametrize("planes", ["contig", "separate"])
 @pytest.mark.parametrize(

@@ -138,6 +138,9 @@ def test_bad_input(fitted, digits):
         PredictionDisplay.from_estimator(fitted, X[:2], [10, 11])
     with pytest.raises(ValueError, match=r"shape \(300, 3\), but there are 10 classes"):
         PredictionDisplay.from_predictions(X, y, np.ones((300, 3)))
+    for labels in (y, np.array(list("abcdefghij"))[y]):
+        with pytest.raises(ValueError, match=r"y_pred holds labels.*Pass y_proba"):
+            PredictionDisplay.from_predictions(X, labels, y_pred=labels)
     labels = np.column_stack([y < 5, y % 2]).astype(int)
     multi = CNNClassifier(filters=(2,), max_iter=1, random_state=0).fit(X, labels)
     with pytest.raises(ValueError, match="is multi-label"):

@@ -210,9 +210,10 @@ def test_multi_label_needs_a_target(digits):
     assert display.titles[0].startswith("for 1 (")
 
 
-def test_long_titles_do_not_overlap(digits):
+@pytest.mark.parametrize("n", [1, 4])
+def test_long_titles_do_not_overlap(digits, n):
     X, y = digits
-    labels = np.array(["an upper-case ampersand", "a lower-case letter"])[y % 2]
+    labels = np.array(["an upper-case ampersand " * n, "a lower-case letter"])[y % 2]
     cnn = CNNClassifier(filters=(4,), max_iter=1, random_state=0).fit(X, labels)
     display = SaliencyDisplay.from_estimator(cnn, X, labels)
     display.figure_.canvas.draw()
