@@ -97,9 +97,8 @@ class CNNClassifier(ClassifierMixin, BaseCNN):
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Train for one epoch on some samples, going on where training stopped.
 
-        The learning rate is ``learning_rate``, without a schedule, and ``early_stopping``
-        holds nothing out. Statistics of the
-        input come from the first call.
+        The learning rate is ``learning_rate``, without a schedule, and nothing is held
+        out by ``early_stopping``. Statistics of the input come from the first call.
 
         Parameters
         ----------
