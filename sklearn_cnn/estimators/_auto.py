@@ -109,16 +109,15 @@ def freezes_batch_norm(estimator, module, recipe):
 def chosen_values(estimator, of):
     """Say what "auto" stands for in one training, parameter by parameter."""
     plan, predictor = of.learner.plan, of.learner.predictor
-    chosen = {
-        "architecture": predictor.blueprint.architecture,
-        "augmentation": of.recipe.augmentation,
-        "weight_decay": plan.weight_decay,
-        "learning_rate": plan.learning_rate,
-        "lr_schedule": plan.lr_schedule,
-        "batch_size": plan.batch_size,
-    }
-    if solves_head(predictor.module):
-        chosen = {"architecture": predictor.blueprint.architecture}
+    chosen = {"architecture": predictor.blueprint.architecture}
+    if not solves_head(predictor.module):
+        chosen |= {
+            "augmentation": of.recipe.augmentation,
+            "weight_decay": plan.weight_decay,
+            "learning_rate": plan.learning_rate,
+            "lr_schedule": plan.lr_schedule,
+            "batch_size": plan.batch_size,
+        }
     chosen |= {
         "max_iter": plan.epochs,
         "device": predictor.prepare.device,

@@ -275,7 +275,7 @@ class BaseCNN(
             epochs=epochs,
             batch_size=batch_size,
             optimizer=self.optimizer,
-            momentum=self.momentum,
+            momentum=recipe.resolve("momentum", self.momentum),
             learning_rate=recipe.resolve("learning_rate", self.learning_rate),
             backbone_learning_rate=recipe.resolve(
                 "backbone_learning_rate", self.backbone_learning_rate
@@ -285,7 +285,9 @@ class BaseCNN(
             freeze=self.freeze,
             stops_on_score=self.early_stopping == "score",
             freeze_batch_norm=freezes_batch_norm(self, learner.module, recipe),
-            freeze_epochs=0 if partial else self.freeze_epochs,
+            freeze_epochs=(
+                0 if partial else recipe.resolve("freeze_epochs", self.freeze_epochs)
+            ),
             precision=resolve_precision(
                 self.precision,
                 predictor.prepare.device,

@@ -29,7 +29,8 @@ from sklearn_cnn.images.tiff import (
     is_greys,
     is_tiff,
     read_tiff,
-    upright_values,
+    require_kept_values,
+    with_high_white,
 )
 
 _MAX_REASON = 500
@@ -116,8 +117,9 @@ def _page(image, source, reading):
     require_eight_bit_colours(image, reading.mode)
     n_bits = declared_bits(image)
     is_deep = image.mode[0] not in "IF" and has_deep_colours(image)
-    upright = upright_values(image, _upright(image))
-    pixels = pixels_of(upright, reading, n_bits)
+    upright = _upright(image)
+    require_kept_values(image)
+    pixels = pixels_of(with_high_white(upright, image), reading, n_bits)
     if is_deep:
         warn_of_few_levels(int(pixels.max()) << 8)
     return pixels

@@ -37,11 +37,7 @@ def refuse_other_things(X):
             f"X is a {kind} with the keys {keys}, but must be an array or a list of "
             "images. Pass one of its values, as X['image']."
         )
-    if isinstance(X, Set):
-        raise ValueError(
-            f"X is a {kind}, which has no order, but must be an array or a list: pass "
-            "a list whose order is that of y."
-        )
+    refuse_sets(X, "X")
     if isinstance(X, Iterator):
         raise ValueError(
             f"X is a {kind}, which is used up by one pass, but must be an array or a "
@@ -54,6 +50,15 @@ def refuse_other_things(X):
         raise ValueError(
             f"X is a {kind} of skorch, but must be an array: pass "
             "numpy.stack([numpy.asarray(x) for x in X])."
+        )
+
+
+def refuse_sets(values, name):
+    """Refuse what would come in another order in every process."""
+    if isinstance(values, Set):
+        raise ValueError(
+            f"{name} is a {type(values).__name__}, which has no order. Pass a list "
+            "whose order is that of y."
         )
 
 

@@ -1,6 +1,6 @@
 """Several arrays on disk, one after the other, in the place of one."""
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable
 from functools import partial
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy as np
 from sklearn_cnn.images.naming import as_list, shortened
 from sklearn_cnn.images.opening import opened
 from sklearn_cnn.images.parallel import in_threads
+from sklearn_cnn.images.refusals import refuse_sets
 from sklearn_cnn.images.sources import ArraySource
 
 #: Most files that are held open from one batch to the next: a process may have 1,024.
@@ -117,11 +118,7 @@ def _checked_shards(shards):
             f"shards is one array, of shape {tuple(shards.shape)}, but a list of "
             "arrays or paths is needed: pass it to ImageFiles.from_array."
         )
-    if isinstance(shards, Set):
-        raise ValueError(
-            f"shards is a {type(shards).__name__}, which has no order. Pass a list "
-            "whose order is that of y."
-        )
+    refuse_sets(shards, "shards")
     shards = list(shards)
     if not shards:
         raise ValueError("shards is empty: at least one array is needed.")

@@ -3,7 +3,7 @@
 import itertools
 import mmap
 import os
-from collections.abc import Iterable, Set
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from math import prod
@@ -16,6 +16,7 @@ from sklearn_cnn.images.formats import plugins, register_plugins
 from sklearn_cnn.images.masks import unmasked
 from sklearn_cnn.images.naming import as_list, name_of, shortened
 from sklearn_cnn.images.parallel import in_threads
+from sklearn_cnn.images.refusals import refuse_sets
 from sklearn_cnn.images.stored import (
     HDF5Array,
     file_of,
@@ -308,11 +309,7 @@ def _checked_paths(paths):
             f"paths={shortened(paths)} is no list of paths: pass one path for each "
             "image."
         )
-    if isinstance(paths, Set):
-        raise ValueError(
-            f"paths is a {type(paths).__name__}, which has no order. Pass a list whose "
-            "order is that of y."
-        )
+    refuse_sets(paths, "paths")
     paths = list(paths)
     if not paths:
         raise ValueError("paths is empty: at least one image is needed.")

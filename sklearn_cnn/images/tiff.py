@@ -59,26 +59,31 @@ def declared_bits(image):
     return min(n_bits, max(int(largest).bit_length(), 8))
 
 
-def upright_values(image, upright):
-    """Give an upright image as it is, if Pillow has read its values as they are.
+def require_kept_values(image):
+    """Refuse a loaded image whose integers Pillow takes for others."""
+    tags = getattr(image, "tag_v2", {})
+    n_bits = max(tags.get(_TAGS["bits"], (1,)))
+    kind = max(tags.get(_TAGS["format"], (_UNSIGNED,)))
+    is_int8 = n_bits == 8 and kind == _SIGNED
+    is_uint32 = n_bits == 32 and kind == _UNSIGNED and image.mode == "I"
+    if is_int8 or (is_uint32 and image.getextrema()[0] < 0):
+        raise ValueError(
+            f"its pixels are {'int8' if is_int8 else 'uint32'}, which Pillow takes for "
+            "others. Read it into an array, as by tifffile.imread(path)."
+        )
 
-    Grey of 16 bits in which white is 0 is turned, as Pillow turns that of 8 bits.
+
+def with_high_white(upright, image):
+    """Turn grey of 16 bits in which white is 0, as Pillow turns that of 8 bits.
+
+    ``image`` has the tags, which one that was turned upright has lost.
     """
     tags = getattr(image, "tag_v2", {})
-    n_bits, kind = (
-        max(tags.get(_TAGS["bits"], (1,))),
-        max(tags.get(_TAGS["format"], (_UNSIGNED,))),
-    )
-    wraps = n_bits == 32 and kind == _UNSIGNED and upright.mode == "I"
-    if (n_bits == 8 and kind == _SIGNED) or (wraps and upright.getextrema()[0] < 0):
-        raise ValueError(
-            f"its pixels are {'' if kind == _SIGNED else 'u'}int{n_bits}, which Pillow "
-            "takes for others. Read it into an array, as by tifffile.imread(path)."
-        )
-    if tags.get(_TAGS["photometric"]) != _WHITE_IS_ZERO or upright.mode[:4] != "I;16":
+    is_deep = upright.mode.startswith("I;16")
+    if not is_deep or tags.get(_TAGS["photometric"]) != _WHITE_IS_ZERO:
         return upright
-    grey = np.asarray(upright).astype(np.uint16)
-    return Image.fromarray(((1 << n_bits) - 1 - grey).astype(np.uint16))
+    white = (1 << max(tags.get(_TAGS["bits"], (16,)))) - 1
+    return Image.fromarray((white - np.asarray(upright)).astype(np.uint16))
 
 
 def read_tiff(source, page, check_extent):

@@ -71,13 +71,22 @@ def as_image(picture, depth=None):
     return (image - low) / ((high - low) or 1.0)
 
 
-def narrow(lines):
+def _narrow(lines):
     """Break lines that would run into the title of the next panel.
 
     They break at spaces, hyphens and underscores, which names of classes often have.
     """
     spaced = (fill(line.replace("_", "_ "), 18) for line in lines)
     return "\n".join(spaced).replace("_ ", "_")
+
+
+def panel_titles(lines, *, signals):
+    """Put the lines of each title together, and count those of the longest.
+
+    Panels of signals are wide, and their titles one line.
+    """
+    titles = [", ".join(each) if signals else _narrow(each) for each in lines]
+    return titles, max((title.count("\n") for title in titles), default=1)
 
 
 def show_image(ax, image, *, cmap="gray", vmin=0, vmax=1):

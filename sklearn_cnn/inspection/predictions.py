@@ -8,7 +8,7 @@ from sklearn_cnn import images
 from sklearn_cnn.inspection._drawing import (
     grid_of_axes,
     hide_unused,
-    narrow,
+    panel_titles,
     show_sample,
 )
 from sklearn_cnn.inspection._fitted import Seen
@@ -271,13 +271,10 @@ class PredictionDisplay:
         """
         n = len(self.pictures)
         signals = self.pictures.ndim == 3
-        titles = [
-            ", ".join(lines) if signals else narrow(lines) for lines in self._titles()
-        ]
+        titles, n_lines = panel_titles(self._titles(), signals=signals)
         n_columns = min(2 if signals else _COLUMNS, max(1, n))
         n_rows = max(1, -(-n // n_columns))
         # names of classes may take several lines
-        n_lines = max((title.count("\n") for title in titles), default=1)
         size = (3.6, 1.7) if signals else (1.45, 1.8 + 0.15 * n_lines)
         self.figure_, self.axes_ = grid_of_axes(
             ax, n_rows, n_columns, size, type(self).__name__, images=not signals

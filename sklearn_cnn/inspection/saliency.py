@@ -10,7 +10,7 @@ from sklearn_cnn.inspection._drawing import (
     DIVERGING,
     as_image,
     grid_of_axes,
-    narrow,
+    panel_titles,
     show_image,
 )
 from sklearn_cnn.inspection._fitted import Seen
@@ -210,13 +210,10 @@ class SaliencyDisplay:
         pyplot = import_pyplot(type(self).__name__)
         n = len(self.pictures)
         signals = self.pictures.ndim == 3
-        titles = [
-            ", ".join(lines) if signals else narrow(lines)
-            for lines in map(str.splitlines, self.titles or [""] * n)
-        ]
+        lines = map(str.splitlines, self.titles or [""] * n)
+        titles, n_lines = panel_titles(lines, signals=signals)
         shape = (n, 1) if signals else (2, n)
         # names of classes may take several lines
-        n_lines = max(title.count("\n") for title in titles)
         size = (7.0, 1.5) if signals else (1.5, 1.75 + 0.08 * n_lines)
         self.figure_, self.axes_ = grid_of_axes(
             ax, *shape, size, type(self).__name__, images=not signals

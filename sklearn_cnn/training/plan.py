@@ -1,9 +1,7 @@
 """What is to be done in a training, said before it begins."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
-
-from sklearn_cnn.utils._parameters import as_builtin
 
 
 @dataclass(frozen=True)
@@ -42,9 +40,6 @@ class TrainingPlan:
     keeps_optimizer: bool = False
 
     def __post_init__(self):
-        for field in fields(self):  # optimizers refuse, or compute in, those of numpy
-            given = as_builtin(getattr(self, field.name))
-            object.__setattr__(self, field.name, given)
         if 0 < self.freeze_epochs >= self.epochs:
             raise ValueError(
                 f"freeze_epochs={self.freeze_epochs} must be less than max_iter, which "

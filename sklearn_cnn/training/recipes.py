@@ -104,9 +104,13 @@ class Recipe:
     smooths_labels: bool = False
 
     def resolve(self, name, given):
-        """Give a parameter as the user has it, or its value here."""
+        """Give a parameter as the user has it, or its value here.
+
+        Numbers of numpy become Python's: optimizers refuse them, and what is computed
+        with them may not fit into their type.
+        """
         if isinstance(given, np.generic):
-            return given.item()  # what is computed with it may not fit into its type
+            return given.item()
         auto = isinstance(given, str) and given == "auto"
         return getattr(self, name) if auto else given
 
